@@ -1,0 +1,3 @@
+"""Financial Report Generator: the server."""
+
+__version__ = "0.1.0"
