@@ -1,0 +1,34 @@
+"""Runs the migrations: on the connection the server hands over, or on `DATABASE_URL`."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+
+from src.config import Settings
+from src.database import create_engine
+from src.models import Base
+
+
+def run(connection: Connection) -> None:
+    """Run what is missing; a connection in a transaction leaves the COMMIT to its owner."""
+    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_from_command_line() -> None:
+    """Connect to `DATABASE_URL` and run."""
+    url = Settings().database_url
+    if not url:
+        raise SystemExit("Set DATABASE_URL; the embedded PostgreSQL is migrated when the server starts.")
+    engine = create_engine(url).execution_options(isolation_level="READ COMMITTED")
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+if (given := context.config.attributes.get("connection")) is not None:
+    run(given)
+else:
+    asyncio.run(run_from_command_line())

@@ -1,0 +1,129 @@
+"""Every knob of the service: its type, unit, bounds and a sentence.
+
+Values come from the environment, then from `.env` in `server/` or at the repository's root. Lists are
+comma-separated; an empty value means the default. A test keeps `.env.example` equal to this file.
+"""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SERVER_FOLDER = Path(__file__).resolve().parent.parent
+RATE_LIMIT_PATTERN = r"^(off|[1-9]\d{0,6}/(second|minute|hour|day))$"
+
+
+def _split(value: Any) -> Any:
+    """Read `a, b` as a list of two; leave what is no text alone."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _network(value: Any) -> Any:
+    return ip_network(value, strict=False) if isinstance(value, str) else value
+
+
+CommaSeparated = BeforeValidator(_split)
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+
+
+class Settings(BaseSettings):
+    """The settings of one server process."""
+
+    model_config = SettingsConfigDict(
+        env_file=(SERVER_FOLDER.parent / ".env", SERVER_FOLDER / ".env"),
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    database_url: str = Field(
+        default="",
+        pattern=r"^(postgresql\+asyncpg://.+)?$",
+        description="where PostgreSQL is: postgresql+asyncpg://user:password@host:5432/name (?ssl=require works); "
+        "empty: an embedded one under DATA_DIR",
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
+    data_dir: Path = Field(
+        default=Path("data"), description="folder for reports, the embedded database and the signing secret"
+    )
+    public_base_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#@]+)?$",
+        description="what links and the demo receiver's URL start with; empty: http://localhost:PORT",
+    )
+
+    simulated_ms_per_transaction: float = Field(
+        default=10, ge=0, le=1000, description="simulated work for one row of a report, ms; 0 switches it off"
+    )
+    simulated_max_seconds: float = Field(
+        default=10, ge=0, le=60, description="simulated work for one report at most, seconds"
+    )
+    sync_max_transactions: int = Field(default=1_000, ge=1, le=1_000_000, description="rows of a sync report at most")
+    async_max_transactions: int = Field(
+        default=1_000_000, ge=1, le=9_999_999, description="rows of an async report at most"
+    )
+
+    rate_limit_sync: str = Field(
+        default="30/minute",
+        pattern=RATE_LIMIT_PATTERN,
+        description="requests to /api/sync for each caller, or off",
+    )
+    rate_limit_async: str = Field(
+        default="60/minute",
+        pattern=RATE_LIMIT_PATTERN,
+        description="requests to /api/async for each caller, or off",
+    )
+    max_pending_requests: int = Field(
+        default=100_000, ge=1, description="requests that may wait; above it a submission is answered 503"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = Field(
+        default=(), description="networks (CIDR) whose X-Forwarded-For names the caller"
+    )
+
+    callback_allowed_origins: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
+        default=(),
+        description="exact origins that may be called although their address is not public, e.g. http://127.0.0.1:9001",
+    )
+    callback_retry_delays: Annotated[tuple[Annotated[float, Field(ge=0, le=86_400)], ...], NoDecode, CommaSeparated] = (
+        Field(default=(2, 4, 8), max_length=20, description="waits before the second, third, … attempt, seconds")
+    )
+    callback_timeout_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=120,
+        description="one attempt at most: resolving, connecting, sending and reading, seconds",
+    )
+    webhook_signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode, CommaSeparated] = Field(
+        default=(),
+        description="whsec_… secrets; the first signs, all are announced while rotating; "
+        "empty: made at the first start and kept under DATA_DIR",
+    )
+
+    demo_tools: bool = Field(default=True, description="the demo receiver, its switches and delete-all")
+    debug: bool = Field(default=False, description="log every request and every database statement's failure in detail")
+
+    @field_validator("webhook_signing_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: Any) -> Any:
+        return _split(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_base_url(cls, values: Any) -> Any:
+        """`PUBLIC_BASE_URL` follows `PORT` unless it is given."""
+        if isinstance(values, dict) and not values.get("public_base_url"):
+            return {**values, "public_base_url": f"http://localhost:{values.get('port') or 8000}"}
+        return values
+
+    @property
+    def reports_folder(self) -> Path:
+        """Where report files are kept."""
+        return self.data_dir / "reports"
+
+    @property
+    def demo_receiver_url(self) -> str:
+        """The one URL at which this server may call itself."""
+        return f"{self.public_base_url}/api/callbacks/receive"

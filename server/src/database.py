@@ -1,0 +1,113 @@
+"""The ways to PostgreSQL: SQLAlchemy's engine for ordinary queries, asyncpg pools for the hot ones.
+
+Both read the same URL. An engine and a pool belong to the event loop that made them.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from src.config import SERVER_FOLDER
+from src.errors import DatabaseAway
+
+CONNECT_TIMEOUT_S = 3.0
+STATEMENT_TIMEOUT_S = 10.0
+POOL_WAIT_TIMEOUT_S = 3.0
+ENGINE_CONNECTIONS_MAX = 8
+#: Any number will do, as long as every process of this service uses the same.
+MIGRATION_LOCK = 7_215_001
+
+#: What the driver raises when the database is away. While it is down asyncpg raises a bare OSError.
+AWAY_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+)
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """Make the engine for ordinary queries; nothing is connected yet."""
+    return create_async_engine(
+        url,
+        pool_size=ENGINE_CONNECTIONS_MAX,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_TIMEOUT_S,
+        pool_pre_ping=True,
+        # COMMIT and ROLLBACK are round trips; a read of one statement needs neither.
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
+    )
+
+
+def _connect_args(url: str) -> dict[str, Any]:
+    """Read the URL as SQLAlchemy does, so that both ways to the database understand the same options."""
+    parsed = make_url(url)
+    _, arguments = parsed.get_dialect()().create_connect_args(parsed)
+    arguments.pop("prepared_statement_cache_size", None)
+    return {**arguments, "timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S}
+
+
+async def create_pool(url: str, *, connections_max: int) -> asyncpg.Pool:
+    """Make a pool for the hot statements, on the running loop. It connects when it is first used.
+
+    Args:
+        url: the same SQLAlchemy URL as the engine's.
+        connections_max: connections at most.
+    """
+    return await asyncpg.create_pool(min_size=0, max_size=connections_max, reset=_leave_as_it_is, **_connect_args(url))
+
+
+async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
+    """Spare the round trip that resets a session: the hot statements change no session state."""
+
+
+@asynccontextmanager
+async def database_errors() -> AsyncIterator[None]:
+    """Turn every sign of an absent database into `DatabaseAway`.
+
+    Raises:
+        DatabaseAway: the statement was not answered; whether it took effect is unknown.
+    """
+    try:
+        yield
+    except AWAY_ERRORS as error:
+        raise DatabaseAway("The database does not answer.") from error
+    except DBAPIError as error:
+        # SQLAlchemy wraps asyncpg's errors twice; what is not about the connection stays what it is.
+        if error.connection_invalidated or isinstance(_driver_error(error), AWAY_ERRORS):
+            raise DatabaseAway("The database does not answer.") from error
+        raise
+
+
+def _driver_error(error: DBAPIError) -> BaseException | None:
+    return error.orig.__cause__ if error.orig is not None else None
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    """Bring the schema up to date. Several processes may start at once: one works, the others wait.
+
+    Raises:
+        DatabaseAway: PostgreSQL cannot be reached.
+    """
+    transactional = engine.execution_options(isolation_level="READ COMMITTED")
+    async with database_errors(), transactional.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        await connection.run_sync(_upgrade)
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config(SERVER_FOLDER / "alembic.ini")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

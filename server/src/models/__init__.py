@@ -1,0 +1,18 @@
+"""Tables: columns, constraints, enums. No queries."""
+
+from src.models.base import Base
+from src.models.callback_log_model import CallbackLogModel
+from src.models.idempotency_key_model import IdempotencyKeyModel
+from src.models.queue_counter_model import QueueCounterModel
+from src.models.request_model import CallbackStatus, Mode, RequestModel, Status
+
+__all__ = [
+    "Base",
+    "CallbackLogModel",
+    "CallbackStatus",
+    "IdempotencyKeyModel",
+    "Mode",
+    "QueueCounterModel",
+    "RequestModel",
+    "Status",
+]

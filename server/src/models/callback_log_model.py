@@ -1,0 +1,39 @@
+"""The `callback_logs` table: one row for every attempt to deliver a callback."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from src.models.base import Base
+
+
+class CallbackLogModel(Base):
+    """One HTTP try, whatever came of it."""
+
+    __tablename__ = "callback_logs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"))
+    attempt_number: Mapped[int]
+    #: Null when no answer came.
+    status_code: Mapped[int | None]
+    success: Mapped[bool]
+    #: A stable word for programs, such as `timeout`; null on success.
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    #: The first KiB of the receiver's answer, as text.
+    response_excerpt: Mapped[str | None] = mapped_column(Text)
+    response_time_ms: Mapped[int]
+    attempted_at: Mapped[datetime]
+    #: When the attempt after this one is due; null when this one was the last.
+    next_attempt_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("attempt_number >= 1", name="attempt_number"),
+        CheckConstraint("status_code BETWEEN 100 AND 599", name="status_code"),
+        CheckConstraint("response_time_ms >= 0", name="response_time_ms"),
+        # An attempt is recorded once, even if its record is sent again after a lost answer.
+        Index("uq_callback_logs_request_id_attempt_number", "request_id", "attempt_number", unique=True),
+    )

@@ -1,0 +1,28 @@
+"""The `idempotency_keys` table: which request a caller's key stands for."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from src.models.base import Base
+
+
+class IdempotencyKeyModel(Base):
+    """One key of one caller on one route. It goes with its request, or 24 hours after that has ended."""
+
+    __tablename__ = "idempotency_keys"
+
+    caller: Mapped[str] = mapped_column(String(64), primary_key=True)
+    route: Mapped[str] = mapped_column(String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    #: SHA-256 of the body in canonical form: the same key with another body is refused.
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_idempotency_keys_request_id", "request_id"),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+    )
