@@ -1,0 +1,288 @@
+"""Delivering callbacks: a lane for each receiver, attempts, retries, and the record of every attempt.
+
+A dead, slow or hanging receiver delays nobody but itself. A retry is a due time in the request's row, so a
+restart goes on where the last process stopped.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from src.errors import DatabaseAway, ForbiddenCallbackUrl
+from src.services.backoff import Backoff
+from src.services.callback_client import Failure, Reply
+from src.services.callback_message import message_body, message_id
+from src.services.callback_url import CallbackUrl
+from src.services.delivery_lane import DeliveryLane
+from src.services.group_commit import GroupCommit
+from src.services.records import Attempt, OwedCallback
+from src.services.request_store import RequestStore
+from src.services.retry_schedule import Outcome, next_wait_s, succeeded
+from src.services.webhook_signing import Signer
+
+IN_FLIGHT_MAX = 64
+#: Lanes in memory at most; the receivers beyond wait in the table until a lane is done.
+LANES_MAX = 2_000
+ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
+SWEEP_EVERY_S = 5.0
+#: A connection that was not used for so long is closed, and the lane forgotten.
+LANE_IDLE_MAX_S = 15.0
+#: A callback that waited longer is looked up again before it is sent: it may have been deleted.
+LOOKED_UP_AGAIN_AFTER = timedelta(seconds=1)
+USER_AGENT = "financial-report-generator"
+
+log = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """A way to one receiver, such as `ReceiverClient`; keeps at most one connection open."""
+
+    async def post(
+        self, url: CallbackUrl, headers: Mapping[str, str], body: bytes, *, deadline_s: float
+    ) -> Reply | Failure:
+        """Send one attempt; whatever the receiver or the network does is an outcome, not an exception."""
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRules:
+    """How callbacks are sent.
+
+    Args:
+        base_url: what links in the body start with.
+        retry_delays_s: waits before the second, third, … attempt.
+        timeout_s: one attempt at most: resolving, connecting, sending and reading.
+    """
+
+    base_url: str
+    retry_delays_s: tuple[float, ...]
+    timeout_s: float
+
+
+@dataclass(slots=True)
+class _Receiver:
+    """What is kept for one receiver while it has something to get."""
+
+    lane: DeliveryLane
+    connection: Connection
+    last_used_at: datetime
+    in_flight: bool = False
+
+
+class CallbackSender:
+    """Sends what is owed. Belongs to the worker's event loop.
+
+    Args:
+        store: the statements, on that loop.
+        connect: opens the way to a receiver, scheme, host and port; nothing is dialled before the first attempt.
+        check_url: the rules for callback URLs; settings may have changed since the URL was accepted.
+        signer: signs each attempt.
+        rules: how callbacks are sent.
+        now: the time, aware UTC, never going back.
+        sleep: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: RequestStore,
+        connect: Callable[[str], Connection],
+        check_url: Callable[[str], CallbackUrl],
+        signer: Signer,
+        rules: DeliveryRules,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._connect = connect
+        self._check_url = check_url
+        self._signer = signer
+        self._rules = rules
+        self._now = now
+        self._sleep = sleep
+        #: How many attempts are under way; may be read from any thread.
+        self.in_flight = 0
+        self._receivers: dict[str, _Receiver] = {}
+        self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._records = GroupCommit(store.record_attempts, items_max=ATTEMPTS_IN_ONE_TRANSACTION_MAX)
+
+    def offer(self, callbacks: Iterable[OwedCallback]) -> None:
+        """Send callbacks whose results were committed just now, in order."""
+        for callback in callbacks:
+            if receiver := self._receiver(callback.receiver):
+                receiver.lane.offer(callback)
+
+    def look_again(self, receiver: str) -> None:
+        """Send what the table holds for a receiver: a callback is to be redelivered."""
+        if known := self._receiver(receiver):
+            known.lane.look_again()
+
+    async def run(self) -> None:
+        """Find what nobody offered, owed from before or from elsewhere: now and every few seconds."""
+        while True:
+            await self._sweep()
+            await self._sleep(SWEEP_EVERY_S)
+
+    async def aclose(self, deadline_s: float) -> None:
+        """Let attempts under way end, but not longer than the deadline; what is not recorded stays owed."""
+        lanes = [receiver.lane for receiver in self._receivers.values() if not receiver.in_flight]
+        await asyncio.gather(*(lane.stop() for lane in lanes))
+        under_way = [receiver.lane for receiver in self._receivers.values()]
+        await asyncio.gather(*(lane.stop(deadline_s) for lane in under_way))
+        for receiver in self._receivers.values():
+            await receiver.connection.aclose()
+
+    # --- receivers -------------------------------------------------------------------------------------------
+
+    def _receiver(self, name: str) -> _Receiver | None:
+        """Find or open a receiver; None when there are too many, and then a sweep comes back to it."""
+        receiver = self._receivers.get(name)
+        if receiver is None and len(self._receivers) < LANES_MAX:
+            lane = DeliveryLane(name, load=self._load, deliver=self._deliver)
+            receiver = self._receivers[name] = _Receiver(lane, self._connect(name), self._now())
+        return receiver
+
+    async def _sweep(self) -> None:
+        for name in await self._store.receivers_owed(LANES_MAX):
+            receiver = self._receiver(name)
+            if receiver is not None and not receiver.lane.busy:
+                receiver.lane.look_again()
+        await self._forget_idle_receivers()
+
+    async def _forget_idle_receivers(self) -> None:
+        idle_since = self._now() - timedelta(seconds=LANE_IDLE_MAX_S)
+        for name, receiver in list(self._receivers.items()):
+            if not receiver.lane.busy and receiver.last_used_at < idle_since:
+                del self._receivers[name]
+                await receiver.connection.aclose()
+
+    async def _load(self, receiver: str, limit: int) -> list[OwedCallback]:
+        backoff = Backoff(self._sleep)
+        while True:
+            try:
+                return await self._store.owed(receiver, limit)
+            except DatabaseAway:
+                await backoff.wait()
+
+    # --- one callback ----------------------------------------------------------------------------------------
+
+    async def _deliver(self, callback: OwedCallback) -> None:
+        """Try until a receiver acknowledges, the attempts are used up, or nobody wants it any more."""
+        body = message_body(callback, self._rules.base_url)
+        next_callback: OwedCallback | None = callback
+        offered_at = self._now()
+        while next_callback is not None:
+            callback = next_callback
+            await self._wait_until_due(callback)
+            if self._now() - offered_at > LOOKED_UP_AGAIN_AFTER and not await self._is_still_owed(callback):
+                return
+            attempt = await self._attempt(callback, body)
+            await self._record(attempt)
+            next_callback = _after(callback, attempt)
+
+    async def _wait_until_due(self, callback: OwedCallback) -> None:
+        if callback.next_attempt_at is not None:
+            wait_s = (callback.next_attempt_at - self._now()).total_seconds()
+            if wait_s > 0:
+                await self._sleep(wait_s)
+
+    async def _attempt(self, callback: OwedCallback, body: bytes) -> Attempt:
+        receiver = self._receivers[callback.receiver]
+        async with self._slots:
+            receiver.in_flight = True
+            self.in_flight += 1
+            receiver.last_used_at = attempted_at = self._now()
+            try:
+                outcome = await self._post(receiver.connection, callback, body)
+            finally:
+                receiver.in_flight = False
+                self.in_flight -= 1
+        return self._judge(callback, attempted_at, outcome)
+
+    async def _post(self, connection: Connection, callback: OwedCallback, body: bytes) -> Outcome:
+        # The signature's time is the wall clock's: the receiver compares it with its own.
+        signature = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
+        headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signature}
+        try:
+            url = self._check_url(callback.callback_url)
+            return await connection.post(url, headers, body, deadline_s=self._rules.timeout_s)
+        except ForbiddenCallbackUrl as error:
+            return Failure("blocked_address", error.detail)
+        except Exception:
+            log.exception("An attempt failed in a way that is not foreseen.")
+            return Failure("internal_error", "the attempt failed on our side")
+
+    def _judge(self, callback: OwedCallback, attempted_at: datetime, outcome: Outcome) -> Attempt:
+        """Make the one record of an attempt: the log row, the log line and the next due time come from it."""
+        ended_at = self._now()
+        number = callback.attempts + 1
+        wait_s = next_wait_s(
+            outcome,
+            number - callback.series_start,
+            self._rules.retry_delays_s,
+            now=ended_at,
+            chance=random.random(),  # noqa: S311  spreads load; guards nothing
+        )
+        return Attempt(
+            request_id=callback.request_id,
+            attempt_number=number,
+            attempted_at=attempted_at,
+            response_time_ms=round((ended_at - attempted_at).total_seconds() * 1000),
+            success=succeeded(outcome),
+            next_attempt_at=None if wait_s is None else ended_at + timedelta(seconds=wait_s),
+            **_told(outcome),
+        )
+
+    async def _record(self, attempt: Attempt) -> None:
+        log.log(
+            logging.DEBUG if attempt.success else logging.INFO,
+            "callback attempt %d for %s: %s in %d ms",
+            attempt.attempt_number,
+            attempt.request_id,
+            attempt.status_code or attempt.error_code,
+            attempt.response_time_ms,
+        )
+        backoff = Backoff(self._sleep)
+        while True:
+            try:
+                await self._records.submit(attempt)
+            except DatabaseAway:
+                await backoff.wait()
+            else:
+                return
+
+    async def _is_still_owed(self, callback: OwedCallback) -> bool:
+        try:
+            return await self._store.still_owed(callback.request_id)
+        except DatabaseAway:
+            return True  # an attempt too many is better than one too few
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    """What an outcome says in the callback log."""
+    if isinstance(outcome, Failure):
+        return {"status_code": None, "error_code": outcome.error_code, "error_message": outcome.message}
+    told: dict[str, Any] = {"status_code": outcome.status_code, "response_excerpt": _text(outcome.body_excerpt)}
+    if not succeeded(outcome):
+        told["error_code"] = "bad_status"
+        told["error_message"] = f"The receiver answered {outcome.status_code}."
+    return told
+
+
+def _text(excerpt: bytes) -> str | None:
+    """Make text of what a receiver sent; PostgreSQL stores no NUL."""
+    return excerpt.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}") or None
+
+
+def _after(callback: OwedCallback, attempt: Attempt) -> OwedCallback | None:
+    """What is still owed after an attempt."""
+    if attempt.next_attempt_at is None:
+        return None
+    return replace(callback, attempts=attempt.attempt_number, next_attempt_at=attempt.next_attempt_at)

@@ -1,0 +1,63 @@
+"""Many small writes, one transaction: whatever arrives while a write is in flight goes together in the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+class GroupCommit(Generic[Item, Outcome]):
+    """Gathers items and hands them to one `write` at a time, in the order they came.
+
+    It never waits for more items: a lone one is written at once. The cost of a commit is shared only when
+    there is something to share it with. Belongs to the event loop it is first used on.
+
+    Args:
+        write: stores the items in one transaction and returns one outcome for each, in the same order.
+        items_max: items in one transaction at most.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]], *, items_max: int) -> None:
+        self._write = write
+        self._items_max = items_max
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Outcome:
+        """Store one item; returns when its transaction has been committed.
+
+        Raises:
+            Exception: whatever `write` raised for this item. A caller that is cancelled does not undo the write.
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        return await future
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted has been written or has failed."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def _write_all(self) -> None:
+        # No await may stand between the last look at `_waiting` and `_writer = None`: an item that came in
+        # that gap would lie there until the next one.
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._items_max], self._waiting[self._items_max :]
+            await self._write_batch(batch)
+        self._writer = None
+
+    async def _write_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
+        try:
+            outcomes = await self._write([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001  it belongs to those who wait for it, whatever it is
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if not future.done():
+                future.set_result(outcome)

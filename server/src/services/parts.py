@@ -1,0 +1,44 @@
+"""The parts of a running service, as the composition root hands them to the controllers."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+
+from src.services.accept_batcher import AcceptBatcher
+from src.services.background_worker import BackgroundWorker
+from src.services.callback_url import CallbackUrl
+from src.services.demo_receiver import DemoReceiver
+from src.services.group_commit import GroupCommit
+from src.services.records import Finished
+from src.services.report_production import SimulatedWork
+from src.services.report_storage import ReportStorage
+from src.services.request_reader import RequestReader
+from src.services.request_store import RequestStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a use case may need; built once, in `app.py`."""
+
+    store: RequestStore
+    reader: RequestReader
+    batcher: AcceptBatcher
+    #: Records how sync reports ended, many in one transaction.
+    finisher: GroupCommit[Finished, None]
+    storage: ReportStorage
+    worker: BackgroundWorker
+    demo_receiver: DemoReceiver
+    #: Threads for what blocks: generating sync reports, hashing and deleting files.
+    threads: Executor
+    #: The rules for callback URLs, without a lookup.
+    check_callback_url: Callable[[str], CallbackUrl]
+    simulated_work: SimulatedWork
+    sync_max_transactions: int
+    async_max_transactions: int
+    #: The time, aware UTC, never going back.
+    now: Callable[[], datetime]
+    started_at: datetime
+    #: Set when the server is about to stop.
+    stopping: asyncio.Event

@@ -1,0 +1,116 @@
+"""The frozen records that travel between the parts: what is accepted, worked on, owed and tried."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from src.models import Mode, Status
+from src.services.report_generator import ReportParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    """A caller's key on one route, and the SHA-256 of the body it came with."""
+
+    caller: str
+    route: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """A request that has been checked and is to be stored."""
+
+    id: UUID
+    mode: Mode
+    caller: str
+    parameters: ReportParameters
+    created_at: datetime
+    #: Canonical callback URL and the lane it belongs to; async only.
+    callback_url: str | None = None
+    receiver: str | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The request is durable. `queue_position` is null for sync."""
+
+    request_id: UUID
+    queue_position: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """The key has been used with the same body: this is the request it stands for."""
+
+    request_id: UUID
+    mode: Mode
+    status: Status
+    queue_position: int | None
+    result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """An entry of the queue: one accepted async request that waits for its report."""
+
+    request_id: UUID
+    queue_position: int
+    parameters: ReportParameters
+    callback_url: str
+    receiver: str
+    #: How often a process began this report and died before its end.
+    generation_attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How the generation of one report ended: with a result, or with the reason why not."""
+
+    request_id: UUID
+    completed_at: datetime
+    #: The result as JSON text, exactly as the caller will see it; null when it failed.
+    result: str | None
+    failure_reason: str | None = None
+
+    @property
+    def status(self) -> Status:
+        """`COMPLETED` with a result, else `FAILED`."""
+        return Status.COMPLETED if self.result is not None else Status.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedCallback:
+    """A callback that is to be delivered."""
+
+    request_id: UUID
+    queue_position: int
+    callback_url: str
+    receiver: str
+    finished: Finished
+    #: Attempts made so far, over all series.
+    attempts: int = 0
+    #: `attempts` when the current series began.
+    series_start: int = 0
+    #: When the next attempt is due; null: at once.
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One HTTP try and what came of it: the log row, the log line and the event are made from this."""
+
+    request_id: UUID
+    attempt_number: int
+    attempted_at: datetime
+    response_time_ms: int
+    status_code: int | None
+    success: bool
+    error_code: str | None = None
+    error_message: str | None = None
+    response_excerpt: str | None = None
+    #: When the attempt after this one is due; null when this one was the last.
+    next_attempt_at: datetime | None = None

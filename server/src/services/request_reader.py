@@ -1,0 +1,178 @@
+"""Reading requests and their callback logs: one, a page, and how many wait. Changes nothing."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_, union_all
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from src.database import database_errors
+from src.errors import Invalid
+from src.models import CallbackLogModel, CallbackStatus, Mode, RequestModel, Status
+from src.models.request_model import ENDED
+
+#: Counts stop here: what waits is bounded, and a health check should cost little.
+COUNT_MAX = 100_000
+LOGS_MAX = 1_000
+
+R = RequestModel
+#: The columns of a list: everything but the result.
+_LISTED = [column for column in R.__table__.columns if column.name != "result_payload"]
+_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list is narrowed to; None leaves a column open."""
+
+    mode: Mode | None = None
+    status: Status | None = None
+    callback_status: CallbackStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some requests, newest first, and the cursor behind the last one if there are more."""
+
+    requests: Sequence[Row[Any]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """What waits now; each count stops at `COUNT_MAX`."""
+
+    waiting: int
+    oldest_waiting_at: datetime | None
+    callbacks_due: int
+    callbacks_retrying: int
+
+
+class RequestReader:
+    """The queries, on the server's engine. Every method raises `DatabaseAway` when PostgreSQL does not answer."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        async with database_errors(), self._engine.connect() as connection:
+            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return rows
+
+    async def ping(self) -> None:
+        """Make a round trip to the database."""
+        await self._all(select(1))
+
+    async def get(self, request_id: UUID) -> Row[Any] | None:
+        """Read everything about one request."""
+        rows = await self._all(select(*R.__table__.columns).where(R.id == request_id))
+        return rows[0] if rows else None
+
+    async def place_in_line(self, queue_position: int) -> int:
+        """Count the requests that are ahead of a position and wait or are being processed."""
+        ahead = (
+            select(R.id)
+            .where(R.mode == Mode.ASYNC, R.status.in_((Status.PENDING, Status.PROCESSING)))
+            .where(R.queue_position < queue_position)
+        )
+        return await self._count(ahead)
+
+    async def logs(self, request_id: UUID) -> Sequence[Row[Any]]:
+        """Read the attempts to deliver a request's callback, first one first."""
+        log = CallbackLogModel
+        return await self._all(
+            select(*log.__table__.columns)
+            .where(log.request_id == request_id)
+            .order_by(log.attempt_number)
+            .limit(LOGS_MAX)
+        )
+
+    async def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
+        """Read a page, newest first. A deep page costs as much as the first one.
+
+        Raises:
+            Invalid: the cursor was not made by this method.
+        """
+        after = _read_cursor(cursor) if cursor else None
+        if not list(_states(filters)):
+            return Page([], None)  # such as sync requests with a callback
+        rows = await self._all(_page_query(filters, limit + 1, after))
+        more = len(rows) > limit
+        return Page(rows[:limit], _write_cursor(rows[limit - 1]) if more else None)
+
+    async def depth(self, now: datetime) -> QueueDepth:
+        """Count what waits for generation and for delivery."""
+        waiting = select(R.id).where(R.mode == Mode.ASYNC, R.status == Status.PENDING)
+        oldest = await self._all(
+            select(R.created_at)
+            .where(R.mode == Mode.ASYNC, R.status == Status.PENDING)
+            .order_by(R.queue_position)
+            .limit(1)
+        )
+        retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now))
+        return QueueDepth(
+            waiting=await self._count(waiting),
+            oldest_waiting_at=oldest[0].created_at if oldest else None,
+            callbacks_due=await self._count(select(R.id).where(_OWED)) - retrying,
+            callbacks_retrying=retrying,
+        )
+
+    async def _count(self, query: Select[Any]) -> int:
+        [row] = await self._all(select(func.count()).select_from(query.limit(COUNT_MAX).subquery()))
+        count: int = row[0]
+        return count
+
+
+def _page_query(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -> Select[Any]:
+    """Merge one range of the index for each state the filters leave open.
+
+    Whatever is asked for and however rare it is, no more than `limit` entries of each range are read.
+    """
+    behind = [tuple_(R.created_at, R.id) < tuple_(*after)] if after else []
+
+    def newest(*conditions: ColumnElement[bool]) -> Select[UUID, datetime]:
+        found = select(R.id, R.created_at).where(*conditions, *behind)
+        return found.order_by(R.created_at.desc(), R.id.desc()).limit(limit)
+
+    if filters == Filters():
+        page = newest().subquery()
+    else:
+        merged = union_all(*(select(newest(*state).subquery()) for state in _states(filters))).subquery()
+        page = select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit).subquery()
+    return select(*_LISTED).join(page, R.id == page.c.id).order_by(R.created_at.desc(), R.id.desc())
+
+
+def _states(filters: Filters) -> Iterator[tuple[ColumnElement[bool], ...]]:
+    for mode, status in product(Mode, Status):
+        open_callbacks = CallbackStatus if status in ENDED else [CallbackStatus.PENDING]
+        for callback_status in open_callbacks if mode is Mode.ASYNC else [None]:
+            state = Filters(mode, status, callback_status)
+            if _matches(state, filters):
+                yield (R.mode == mode, R.status == status, R.callback_status == callback_status)
+
+
+def _matches(state: Filters, filters: Filters) -> bool:
+    wanted = (filters.mode, filters.status, filters.callback_status)
+    return all(
+        want in (None, is_so)
+        for want, is_so in zip(wanted, (state.mode, state.status, state.callback_status), strict=True)
+    )
+
+
+def _write_cursor(row: Row[Any]) -> str:
+    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        created_at, request_id = text.split(" ")
+        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(request_id)
+    except (ValueError, binascii.Error):
+        raise Invalid("The cursor is not one that a list of requests gave out.", "cursor") from None

@@ -1,0 +1,62 @@
+"""When a callback is tried again, and whether. Pure: the time and the dice are arguments."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from src.services.callback_client import Failure, Reply
+
+#: A receiver may ask for more patience than this, but does not get it.
+RETRY_AFTER_MAX_S = 60.0
+#: Waits are made longer by up to this share, so that callbacks which failed together do not come back together.
+JITTER_SHARE = 0.1
+
+
+Outcome = Reply | Failure
+
+
+def succeeded(outcome: Outcome) -> bool:
+    """Any 2xx is a success, whatever its body does."""
+    return isinstance(outcome, Reply) and 200 <= outcome.status_code < 300
+
+
+def may_be_retried(outcome: Outcome) -> bool:
+    """A fault of the network or of the receiver passes; a refusal, theirs or ours, stays one.
+
+    A 429 that names a time is a request for patience (RFC 6585, section 4); without one it is a refusal.
+    """
+    if isinstance(outcome, Failure):
+        return outcome.error_code != "blocked_address"
+    return outcome.status_code >= 500 or (outcome.status_code == 429 and outcome.retry_after is not None)
+
+
+def next_wait_s(
+    outcome: Outcome, attempts_in_series: int, delays_s: tuple[float, ...], *, now: datetime, chance: float
+) -> float | None:
+    """Decide how long to wait before the next attempt; None when there is none.
+
+    Args:
+        outcome: what came of the last attempt.
+        attempts_in_series: attempts made, with the last one.
+        delays_s: waits before the second, third, … attempt.
+        now: the time the attempt ended.
+        chance: from 0 to 1; the wait becomes longer with it, never shorter.
+    """
+    if succeeded(outcome) or not may_be_retried(outcome) or attempts_in_series > len(delays_s):
+        return None
+    asked_s = _retry_after_s(outcome.retry_after, now) if isinstance(outcome, Reply) else 0
+    return max(delays_s[attempts_in_series - 1], asked_s) * (1 + JITTER_SHARE * chance)
+
+
+def _retry_after_s(header: str | None, now: datetime) -> float:
+    """Read `Retry-After` (RFC 9110, section 10.2.3): seconds or a date; what cannot be read counts as zero."""
+    if header is None:
+        return 0
+    if header.strip().isdecimal() and header.isascii():
+        asked_s = float(header.strip()[:10])
+    else:
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            return 0
+        asked_s = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
+    return min(max(asked_s, 0), RETRY_AFTER_MAX_S)

@@ -1,0 +1,25 @@
+"""The secrets that sign callbacks: those that are set, or one made at the first start and kept."""
+
+import os
+from pathlib import Path
+
+from src.services.webhook_signing import new_secret
+
+FILE_NAME = "webhook_signing_secret"
+
+
+def kept_secret(folder: Path) -> str:
+    """Read the secret kept in a folder; make it when there is none. Two processes that start at once agree."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        unfinished = folder / f"{FILE_NAME}.{os.getpid()}.part"
+        descriptor = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new_secret())
+        try:
+            os.link(unfinished, path)  # fails when another process was first, unlike a rename
+        except FileExistsError:
+            pass
+        finally:
+            unfinished.unlink()
+    return path.read_text().strip()

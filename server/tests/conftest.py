@@ -1,0 +1,63 @@
+"""Fixtures that several kinds of tests share. Every database is real, and a test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.embedded_postgres import EmbeddedPostgres
+from tests.support.databases import create_database, create_template
+from tests.support.receivers import Receiver, serving
+from tests.support.service import Service, running_service
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start one PostgreSQL for the whole run; its URL."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    url = server.start()
+    asyncio.run(create_template(url))
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+async def database_url(postgres: str) -> str:
+    """Make a database of the test's own, with the schema and nothing in it."""
+    return await create_database(postgres)
+
+
+@pytest.fixture
+def run_service(database_url: str, tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Service]]:
+    """Give a way to run the service with settings of the test's own."""
+
+    def run(**settings: Any) -> AbstractAsyncContextManager[Service]:
+        return running_service(database_url, tmp_path / "data", **settings)
+
+    return run
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Serve one receiver."""
+    async with serving(Receiver()) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def receivers() -> AsyncIterator[list[Receiver]]:
+    """Serve four receivers."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(serving(Receiver())) for _ in range(4)]
+
+
+@pytest.fixture
+async def service(
+    run_service: Callable[..., AbstractAsyncContextManager[Service]], receiver: Receiver
+) -> AsyncIterator[Service]:
+    """Run the service with one receiver allowed."""
+    async with run_service(callback_allowed_origins=(receiver.origin,)) as service:
+        yield service

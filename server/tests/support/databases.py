@@ -1,0 +1,44 @@
+"""Databases of a test's own, copied from one that the migrations made."""
+
+import itertools
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+from src.database import create_engine, migrate
+
+_numbers = itertools.count(1)
+TEMPLATE = "template_for_tests"
+
+
+def database_at(url: str, name: str) -> str:
+    """Name another database of the same server."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def run_sql(url: str, *statements: str) -> None:
+    """Run statements outside a transaction."""
+    query = make_url(url)
+    connection = await asyncpg.connect(
+        host=query.query["host"], port=query.query.get("port", 5432), user="postgres", database=query.database
+    )
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def create_template(url: str) -> None:
+    """Make the template: an empty database with the schema."""
+    await run_sql(url, f"CREATE DATABASE {TEMPLATE}")
+    engine = create_engine(database_at(url, TEMPLATE))
+    await migrate(engine)
+    await engine.dispose()
+
+
+async def create_database(url: str) -> str:
+    """Copy the template; returns the copy's URL."""
+    name = f"test_{next(_numbers)}"
+    await run_sql(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    return database_at(url, name)

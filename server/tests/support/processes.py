@@ -1,0 +1,86 @@
+"""The service as its users run it: a process of its own, real HTTP, real signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from src.config import SERVER_FOLDER
+
+STARTS_WITHIN_S = 20
+STOPS_WITHIN_S = 20
+
+
+def free_port() -> int:
+    """Find a port nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class ServerProcess:
+    """`python -m src` with settings of the test's own."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self._settings = {"DATA_DIR": str(data_dir), "PORT": str(self.port), **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it answers as ready."""
+        environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "HOST"}}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "src"],
+            cwd=SERVER_FOLDER,
+            env={**environment, **self._settings},
+            stdout=subprocess.DEVNULL,
+        )
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while not self._is_ready():
+            assert self._process.poll() is None, f"the server ended with status {self._process.returncode}"
+            assert time.monotonic() < deadline_s, "the server did not start"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Let it die at once, as `kill -9` does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Stop it as an operator does; returns its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(STOPS_WITHIN_S)
+
+    def end_if_running(self) -> None:
+        """Clean up after a test, however it went."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.base_url}/api/health/ready", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def server_process(data_dir: Path, **settings: str) -> Iterator[ServerProcess]:
+    """Run the server for the length of a test."""
+    server = ServerProcess(data_dir, **settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.end_if_running()

@@ -1,0 +1,115 @@
+"""The clock, the storage, the demo receiver and the kept secret."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from src.services.clock import SteadyClock
+from src.services.demo_receiver import RECEIVED_MAX, DemoReceiver, Simulation
+from src.services.report_production import SimulatedWork
+from src.services.report_storage import ReportStorage, StoredFile
+from src.services.signing_secrets import kept_secret
+from src.services.webhook_signing import Signer, new_secret
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def test_the_clock_follows_the_time_that_passes_and_not_the_one_that_is_set() -> None:
+    wall, monotonic_s = NOON, 5.0
+    clock = SteadyClock(lambda: wall, lambda: monotonic_s)
+    wall, monotonic_s = NOON - timedelta(hours=1), 8.0
+
+    assert clock() == NOON + timedelta(seconds=3)
+
+
+def test_simulated_work_has_a_limit() -> None:
+    work = SimulatedWork(ms_per_transaction=10, seconds_max=10)
+
+    assert work.seconds(50) == 0.5
+    assert work.seconds(1_000_000) == 10
+    assert SimulatedWork(0, 10).seconds(1_000_000) == 0
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> ReportStorage:
+    storage = ReportStorage(tmp_path / "reports")
+    storage.prepare()
+    return storage
+
+
+def test_a_report_that_could_not_be_written_whole_leaves_nothing(storage: ReportStorage, tmp_path: Path) -> None:
+    def breaking() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        storage.write(uuid4(), breaking())
+
+    assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_a_file_is_intact_only_while_it_is_what_was_stored(storage: ReportStorage) -> None:
+    request_id = uuid4()
+    stored = storage.write(request_id, [b"a,b\r\n", b"1,2\r\n"])
+
+    assert stored.size_bytes == 10
+    assert storage.is_intact(request_id, stored)
+    assert not storage.is_intact(request_id, StoredFile(10, "0" * 64))
+    assert not storage.is_intact(uuid4(), stored)
+
+
+def test_the_storage_says_when_it_cannot_be_written(tmp_path: Path) -> None:
+    assert not ReportStorage(tmp_path / "missing").state().writable
+    assert ReportStorage(tmp_path).state().free_bytes > 0
+
+
+@pytest.fixture
+def demo() -> tuple[DemoReceiver, Signer]:
+    signer = Signer([new_secret()])
+    return DemoReceiver(signer, now=lambda: NOON, wall_s=NOON.timestamp), signer
+
+
+def deliver(demo: tuple[DemoReceiver, Signer], body: bytes = b'{"a": 1}', *, tamper: bytes = b"") -> int | None:
+    receiver, signer = demo
+    headers = signer.headers("msg_1", int(NOON.timestamp()), body)
+    return receiver.receive(headers, body + tamper).answered
+
+
+def test_the_demo_receiver_takes_what_is_signed_and_refuses_what_is_not(demo: tuple[DemoReceiver, Signer]) -> None:
+    assert deliver(demo) == 200
+    assert deliver(demo, tamper=b" ") == 401
+    assert [received.signature_valid for received in demo[0].received] == [False, True]
+
+
+def test_the_demo_receiver_fails_as_it_was_told(demo: tuple[DemoReceiver, Signer]) -> None:
+    demo[0].simulation = Simulation(enabled=True, fail_next=2, status_code=503)
+    assert [deliver(demo) for _ in range(3)] == [503, 503, 200]
+
+    demo[0].simulation = Simulation(enabled=True, failure_rate=1)
+    assert deliver(demo) == 500
+
+    demo[0].simulation = Simulation(enabled=True, hang=True)
+    assert deliver(demo) is None
+
+    demo[0].simulation = Simulation(enabled=False, hang=True, failure_rate=1, fail_next=5)
+    assert deliver(demo) == 200
+
+
+def test_the_demo_receiver_remembers_a_hundred(demo: tuple[DemoReceiver, Signer]) -> None:
+    for _ in range(RECEIVED_MAX + 5):
+        deliver(demo)
+
+    assert len(demo[0].received) == RECEIVED_MAX
+    assert demo[0].forget() == RECEIVED_MAX
+    assert demo[0].received == []
+
+
+def test_the_kept_secret_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
+    secret = kept_secret(tmp_path)
+
+    assert kept_secret(tmp_path) == secret
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600]
+    Signer([secret])
