@@ -1,0 +1,164 @@
+"""Building the service from its settings, starting its parts in order and stopping them in reverse."""
+
+import asyncio
+import logging
+import queue
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import lru_cache, partial
+
+from src.config import Settings
+from src.database import create_engine, create_pool, migrate
+from src.embedded_postgres import EmbeddedPostgres
+from src.services.accept_batcher import AcceptBatcher
+from src.services.background_worker import BackgroundWorker
+from src.services.backoff import keep_running
+from src.services.callback_client import ReceiverClient, tls_context
+from src.services.callback_guard import CallbackGuard, ThreadResolver
+from src.services.callback_sender import CallbackSender, DeliveryRules
+from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.clock import SteadyClock
+from src.services.demo_receiver import DemoReceiver
+from src.services.group_commit import GroupCommit
+from src.services.janitor import clean_up
+from src.services.parts import Parts
+from src.services.queue_feed import QueueFeed
+from src.services.records import Job
+from src.services.report_production import SimulatedWork
+from src.services.report_storage import ReportStorage
+from src.services.request_reader import RequestReader
+from src.services.request_store import RequestStore
+from src.services.signing_secrets import kept_secret
+from src.services.webhook_signing import Signer
+
+#: Jobs in memory; those beyond wait in the table.
+QUEUE_JOBS_MAX = 1_000
+#: Sync reports generated, files hashed or deleted at the same moment.
+BLOCKING_THREADS_MAX = 8
+SERVER_CONNECTIONS_MAX = 6
+WORKER_CONNECTIONS_MAX = 4
+CHECKED_URLS_MAX = 4_096
+SYNC_RESULTS_IN_ONE_TRANSACTION_MAX = 128
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
+
+    Raises:
+        DatabaseAway: PostgreSQL cannot be reached or started.
+    """
+    async with AsyncExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        storage = ReportStorage(settings.reports_folder)
+        storage.prepare()
+        url = settings.database_url or await _embedded_database(settings, stack)
+        engine = create_engine(url)
+        stack.push_async_callback(engine.dispose)
+        await migrate(engine)
+        pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
+        stack.callback(pool.terminate)
+
+        now = SteadyClock()
+        store = RequestStore(pool)
+        await store.recover(now())
+        threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
+        stack.callback(threads.shutdown)
+        simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
+        # Callers name the same few URLs again and again; reading one carefully takes as long as a small report.
+        check_url = lru_cache(CHECKED_URLS_MAX)(callback_policy(settings).check)
+        signer = _signer(settings)
+        jobs: queue.Queue[Job] = queue.Queue(QUEUE_JOBS_MAX)
+        worker = BackgroundWorker(
+            jobs,
+            storage=storage,
+            simulated_work=simulated_work,
+            create_pool=partial(create_pool, url, connections_max=WORKER_CONNECTIONS_MAX),
+            create_sender=_sender_factory(settings, check_url, signer, now),
+            now=now,
+        )
+        feed = QueueFeed(store, jobs, on_put=worker.wake)
+        worker.start(on_room=feed.wake_from_worker)
+        stack.push_async_callback(_stop_worker, worker)
+        for background in (keep_running(feed.run, "feed"), keep_running(partial(clean_up, store, now), "janitor")):
+            stack.push_async_callback(_cancel, asyncio.create_task(background))
+
+        stopping = asyncio.Event()
+        batcher = AcceptBatcher(store, pending_max=settings.max_pending_requests, on_accepted=feed.wake, now=now)
+        stack.push_async_callback(batcher.drain)
+        stack.callback(stopping.set)
+        yield Parts(
+            store=store,
+            reader=RequestReader(engine),
+            batcher=batcher,
+            finisher=GroupCommit(store.finish, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
+            storage=storage,
+            worker=worker,
+            demo_receiver=DemoReceiver(signer, now=now, wall_s=time.time),
+            threads=threads,
+            check_callback_url=check_url,
+            simulated_work=simulated_work,
+            sync_max_transactions=settings.sync_max_transactions,
+            async_max_transactions=settings.async_max_transactions,
+            now=now,
+            started_at=now(),
+            stopping=stopping,
+        )
+
+
+def callback_policy(settings: Settings) -> CallbackPolicy:
+    """Read which URLs may be called.
+
+    Raises:
+        ValueError: a setting is not an origin; the sentence says which part is wrong.
+    """
+    origins = frozenset(parse_origin(origin) for origin in settings.callback_allowed_origins)
+    return CallbackPolicy(origins, settings.demo_receiver_url if settings.demo_tools else None)
+
+
+def _signer(settings: Settings) -> Signer:
+    secrets = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
+    return Signer(secrets or [kept_secret(settings.data_dir)])
+
+
+def _sender_factory(
+    settings: Settings, check_url: Callable[[str], CallbackUrl], signer: Signer, now: SteadyClock
+) -> Callable[[RequestStore], CallbackSender]:
+    """Make the sender on the worker's loop: its guard's lookups and its connections belong there."""
+    tls = tls_context()  # reads the certificate authorities, some 37 ms; shared by all connections
+
+    def create(store: RequestStore) -> CallbackSender:
+        guard = CallbackGuard(ThreadResolver())
+        rules = DeliveryRules(
+            settings.public_base_url, settings.callback_retry_delays, settings.callback_timeout_seconds
+        )
+        return CallbackSender(
+            store=store,
+            connect=lambda receiver: ReceiverClient(receiver, guard, tls),
+            check_url=check_url,
+            signer=signer,
+            rules=rules,
+            now=now,
+        )
+
+    return create
+
+
+async def _embedded_database(settings: Settings, stack: AsyncExitStack) -> str:
+    postgres = EmbeddedPostgres(settings.data_dir / "postgres")
+    stack.push_async_callback(asyncio.to_thread, postgres.stop)
+    return await asyncio.to_thread(postgres.start)
+
+
+async def _stop_worker(worker: BackgroundWorker) -> None:
+    await asyncio.to_thread(worker.stop)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,34 @@
+"""Use case: accept a report and call back later."""
+
+from uuid import uuid4
+
+from src.controllers.submission import Submission, check_size
+from src.models import Mode
+from src.services.parts import Parts
+from src.services.records import Accepted, Duplicate, NewRequest
+
+ASYNC_ROUTE = "/api/async"
+
+
+async def accept(parts: Parts, submission: Submission, callback_url: str) -> Accepted | Duplicate:
+    """Check the callback URL and make the request durable; the worker does the rest.
+
+    Raises:
+        Invalid: the report is too large, or the callback URL breaks a rule (`ForbiddenCallbackUrl`).
+        IdempotencyKeyReused: the key came with another body before.
+        Unavailable: too much waits, or the database is away.
+    """
+    check_size(submission, parts.async_max_transactions)
+    target = parts.check_callback_url(callback_url)
+    return await parts.batcher.accept(
+        NewRequest(
+            id=uuid4(),
+            mode=Mode.ASYNC,
+            caller=submission.caller,
+            parameters=submission.parameters,
+            created_at=parts.now(),
+            callback_url=target.url,
+            receiver=target.receiver,
+            idempotency_key=submission.idempotency_key,
+        )
+    )

@@ -1,0 +1,133 @@
+"""Use cases around stored requests: look at them, deliver again, delete, download."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from src.errors import Conflict, NotFound, Unavailable
+from src.models import CallbackStatus, Mode, Status
+from src.models.request_model import ENDED
+from src.services.parts import Parts
+from src.services.report_generator import ReportParameters
+from src.services.report_production import produce
+from src.services.report_storage import ReportStorage, StoredFile
+from src.services.request_reader import Filters, Page
+
+
+async def list_requests(parts: Parts, filters: Filters, limit: int, cursor: str | None) -> Page:
+    """Read a page of requests, newest first.
+
+    Raises:
+        Invalid: the cursor is not one of ours.
+    """
+    return await parts.reader.page(filters, limit, cursor)
+
+
+async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | None]:
+    """Read one request, and how many are ahead of it while it waits.
+
+    Raises:
+        NotFound: there is none.
+    """
+    request = await _existing(parts, request_id)
+    if request.mode == Mode.ASYNC and request.status == Status.PENDING:
+        return request, await parts.reader.place_in_line(request.queue_position)
+    return request, None
+
+
+async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[Row[Any]]:
+    """Read the attempts to deliver a callback.
+
+    Raises:
+        NotFound: there is no such request.
+    """
+    await _existing(parts, request_id)
+    return await parts.reader.logs(request_id)
+
+
+async def redeliver(parts: Parts, request_id: UUID) -> None:
+    """Send the callback of a finished request again, with the same `webhook-id`.
+
+    Raises:
+        NotFound: there is no such request.
+        Conflict: it has no callback, or the callback has not ended.
+    """
+    receiver = await parts.store.redeliver(request_id)
+    if receiver is None:
+        raise Conflict(_why_not_redelivered(await _existing(parts, request_id)))
+    parts.worker.deliver_again(receiver)
+
+
+async def delete_request(parts: Parts, request_id: UUID) -> None:
+    """Delete a request with its log and its file; one that waits is never run.
+
+    Raises:
+        NotFound: there is no such request.
+        Conflict: it is being processed.
+    """
+    if not await parts.store.delete(request_id):
+        await _existing(parts, request_id)
+        raise Conflict("The request is being processed; delete it when it has ended.")
+    await _in_thread(parts, parts.storage.delete, [request_id])
+
+
+async def delete_all(parts: Parts) -> int:
+    """Delete every request that is not being processed; returns how many that were."""
+    count = 0
+    while deleted := await parts.store.delete_some():
+        await _in_thread(parts, parts.storage.delete, deleted)
+        count += len(deleted)
+    return count
+
+
+async def get_report(parts: Parts, request_id: UUID) -> tuple[Row[Any], Path]:
+    """Find the file of a completed request; one that is missing or damaged is made again.
+
+    Raises:
+        NotFound: there is no such report.
+        Unavailable: the disk cannot be used now.
+    """
+    request = await parts.reader.get(request_id)
+    if request is None or request.status != Status.COMPLETED:
+        raise NotFound("There is no such report.")
+    expected = StoredFile(request.result_payload["file_size_bytes"], request.result_payload["sha256"])
+    parameters = ReportParameters.from_json(request.input_payload)
+    try:
+        await _in_thread(parts, _restore, parts.storage, request_id, parameters, expected)
+    except OSError as error:
+        raise Unavailable("The report's file cannot be read or written now.") from error
+    return request, parts.storage.path(request_id)
+
+
+def _restore(storage: ReportStorage, request_id: UUID, parameters: ReportParameters, expected: StoredFile) -> None:
+    """Make the file what it must be. A report is a pure function of its parameters, so its file is a cache."""
+    if storage.is_intact(request_id, expected):
+        return
+    if produce(request_id, parameters, storage).file != expected:
+        storage.delete([request_id])
+        raise OSError("a report that was generated again differs from the stored one")
+
+
+async def _existing(parts: Parts, request_id: UUID) -> Row[Any]:
+    request = await parts.reader.get(request_id)
+    if request is None:
+        raise NotFound("There is no request with this id.")
+    return request
+
+
+def _why_not_redelivered(request: Row[Any]) -> str:
+    if request.mode == Mode.SYNC:
+        return "A sync request has no callback."
+    if request.status not in ENDED:
+        return "The report has not ended; its callback follows by itself."
+    if request.callback_status == CallbackStatus.PENDING:
+        return "The callback is still being delivered."
+    return "The request changed meanwhile; try again."
+
+
+async def _in_thread(parts: Parts, work: Any, *arguments: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(parts.threads, work, *arguments)

@@ -1,0 +1,72 @@
+"""Use case: generate a report while the caller waits."""
+
+import asyncio
+import time
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from src.controllers.submission import Submission, check_size
+from src.errors import StillProcessing, Unavailable
+from src.models import Mode, Status
+from src.services.parts import Parts
+from src.services.records import Duplicate, Finished, NewRequest
+from src.services.report_production import describe, produce
+
+SYNC_ROUTE = "/api/sync"
+RETRY_AFTER_S = 1
+
+
+async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] | Duplicate:
+    """Store the request, generate, store the result, and return it.
+
+    Raises:
+        Invalid: the report is too large for this way; use `/api/async`.
+        IdempotencyKeyReused: the key came with another body before.
+        StillProcessing: the first request with this key is still being worked on.
+        Unavailable: the database or the disk cannot be used now.
+    """
+    check_size(submission, parts.sync_max_transactions, hint=" Use /api/async for larger reports.")
+    request = NewRequest(
+        id=uuid4(),
+        mode=Mode.SYNC,
+        caller=submission.caller,
+        parameters=submission.parameters,
+        created_at=parts.now(),
+        idempotency_key=submission.idempotency_key,
+    )
+    accepted = await parts.batcher.accept(request)
+    if isinstance(accepted, Duplicate):
+        return _ended(accepted)
+    try:
+        result = await _generate(parts, request)
+    except BaseException:
+        # Also when the server stops: the caller gets no report, so its key is to be free again.
+        reason = "The report could not be generated."
+        await asyncio.shield(parts.store.fail_sync(request.id, reason, parts.now()))
+        raise
+    await parts.finisher.submit(
+        Finished(request_id=request.id, completed_at=parts.now(), result=orjson.dumps(result).decode())
+    )
+    return result
+
+
+async def _generate(parts: Parts, request: NewRequest) -> dict[str, Any]:
+    started_s = time.perf_counter()
+    simulated_s = parts.simulated_work.seconds(request.parameters.num_transactions)
+    if simulated_s:
+        await asyncio.sleep(simulated_s)
+    try:
+        report = await asyncio.get_running_loop().run_in_executor(
+            parts.threads, produce, request.id, request.parameters, parts.storage
+        )
+    except OSError as error:
+        raise Unavailable("The report cannot be stored now.") from error
+    return describe(request.id, request.mode, request.parameters, report, started_s)
+
+
+def _ended(duplicate: Duplicate) -> Duplicate:
+    if duplicate.status is Status.PROCESSING:
+        raise StillProcessing("The first request with this key is still being processed.", RETRY_AFTER_S)
+    return duplicate

@@ -1,0 +1,225 @@
+"""The API: submit, look, deliver again, delete, download. Each operation calls one controller."""
+
+from email.utils import formatdate
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from src.controllers import async_controller, requests_controller, sync_controller
+from src.controllers.submission import Submission, fill_in, fingerprint
+from src.errors import NotFound
+from src.models import CallbackStatus, Mode, Status
+from src.routes import views
+from src.routes.dependencies import (
+    CallerDependency,
+    KeyDependency,
+    PartsDependency,
+    RequestIdDependency,
+    parse_request_id,
+)
+from src.routes.problems import responses
+from src.routes.schemas import (
+    AcceptedAnswer,
+    AllDeletedAnswer,
+    AsyncRequest,
+    CallbackLogs,
+    DeletedAnswer,
+    DuplicateAnswer,
+    RedeliverAnswer,
+    ReportRequest,
+    ReportResult,
+    RequestDetail,
+    RequestList,
+)
+from src.routes.strict_json import StrictRoute
+from src.services.parts import Parts
+from src.services.records import Duplicate, IdempotencyKey
+from src.services.request_reader import Filters
+
+LIST_LIMIT_MAX = 200
+CURSOR_LENGTH_MAX = 200
+REPORT_SUFFIX = ".csv"
+
+submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=StrictRoute)
+managing = APIRouter(prefix="/api", tags=["Requests"])
+demo_managing = APIRouter(prefix="/api", tags=["Requests"])
+
+DUPLICATE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": DuplicateAnswer,
+        "description": "The idempotency key was used before with the same body.",
+        "headers": {"Idempotent-Replayed": {"schema": {"type": "string"}, "description": "`true`"}},
+    }
+}
+
+
+def _submission(
+    parts: Parts, caller: str, route: str, key: str | None, body: ReportRequest | AsyncRequest
+) -> Submission:
+    report = body.payload if isinstance(body, AsyncRequest) else body
+    parameters = fill_in(
+        num_transactions=report.num_transactions,
+        report_name=report.report_name,
+        seed=report.seed,
+        period=report.period,
+        currency=report.currency,
+        today=parts.now().date(),
+    )
+    idempotency_key = key and IdempotencyKey(
+        caller=caller, route=route, key=key, fingerprint=fingerprint(body.model_dump(mode="json"))
+    )
+    return Submission(caller=caller, parameters=parameters, idempotency_key=idempotency_key or None)
+
+
+@submitting.post(
+    "/sync",
+    response_model=ReportResult | DuplicateAnswer,
+    responses=responses(400, 409, 413, 415, 422, 429, 503),
+)
+async def generate_report_synchronously(
+    body: ReportRequest, parts: PartsDependency, caller: CallerDependency, key: KeyDependency
+) -> Response:
+    """Generate a report and answer when it exists: the connection is held all the way."""
+    submission = _submission(parts, caller, sync_controller.SYNC_ROUTE, key, body)
+    outcome = await sync_controller.generate_now(parts, submission)
+    return _replay(outcome) if isinstance(outcome, Duplicate) else _json(outcome)
+
+
+@submitting.post(
+    "/async",
+    status_code=202,
+    response_model=AcceptedAnswer,
+    responses={**DUPLICATE, **responses(400, 413, 415, 422, 429, 503)},
+)
+async def generate_report_asynchronously(
+    body: AsyncRequest, parts: PartsDependency, caller: CallerDependency, key: KeyDependency
+) -> Response:
+    """Accept a report at once; it is generated in order and delivered to the callback URL."""
+    submission = _submission(parts, caller, async_controller.ASYNC_ROUTE, key, body)
+    outcome = await async_controller.accept(parts, submission, body.callback_url)
+    if isinstance(outcome, Duplicate):
+        return _replay(outcome)
+    status_url = f"/api/requests/{outcome.request_id}"
+    answer = {
+        "request_id": str(outcome.request_id),
+        "queue_position": outcome.queue_position,
+        "status": "pending",
+        "message": "Accepted. The result will be sent to the callback URL.",
+        "status_url": status_url,
+    }
+    return _json(answer, 202, {"location": status_url})
+
+
+@managing.get("/requests", response_model=RequestList, responses=responses(422, 503))
+async def list_requests(
+    parts: PartsDependency,
+    response: Response,
+    request: Request,
+    mode: Annotated[Mode | None, Query(description="Only this mode.")] = None,
+    status: Annotated[Status | None, Query(description="Only this status of the report.")] = None,
+    callback_status: Annotated[CallbackStatus | None, Query(description="Only this status of the callback.")] = None,
+    limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Requests on a page.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=CURSOR_LENGTH_MAX, description="`next_cursor` of the page before.")
+    ] = None,
+) -> RequestList:
+    """List requests, newest first. A deep page is as fast as the first one."""
+    filters = Filters(mode, status, callback_status)
+    page = await requests_controller.list_requests(parts, filters, limit, cursor)
+    if page.next_cursor:
+        next_url = request.url.include_query_params(cursor=page.next_cursor)
+        response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'
+    return RequestList(requests=[views.item(row) for row in page.requests], next_cursor=page.next_cursor)
+
+
+@managing.get("/requests/{request_id}", response_model=RequestDetail, responses=responses(404, 503))
+async def get_request(request_id: RequestIdDependency, parts: PartsDependency) -> RequestDetail:
+    """Read everything about one request."""
+    row, place_in_line = await requests_controller.get_request(parts, request_id)
+    return views.detail(row, place_in_line, parts.worker.state().trouble)
+
+
+@managing.get("/requests/{request_id}/callback-logs", response_model=CallbackLogs, responses=responses(404, 503))
+async def get_callback_logs(request_id: RequestIdDependency, parts: PartsDependency) -> CallbackLogs:
+    """Read every attempt to deliver a request's callback."""
+    rows = await requests_controller.get_callback_logs(parts, request_id)
+    return CallbackLogs(request_id=request_id, total_attempts=len(rows), logs=[views.log(row) for row in rows])
+
+
+@managing.post(
+    "/requests/{request_id}/redeliver",
+    status_code=202,
+    response_model=RedeliverAnswer,
+    responses=responses(404, 409, 503),
+)
+async def redeliver_callback(request_id: RequestIdDependency, parts: PartsDependency) -> RedeliverAnswer:
+    """Send the callback of a finished request again, with the same `webhook-id`."""
+    await requests_controller.redeliver(parts, request_id)
+    return RedeliverAnswer(request_id=request_id, status="pending", message="The callback will be sent again.")
+
+
+@managing.delete("/requests/{request_id}", response_model=DeletedAnswer, responses=responses(404, 409, 503))
+async def delete_request(request_id: RequestIdDependency, parts: PartsDependency) -> DeletedAnswer:
+    """Delete a request with its callback log and its file. One that waits is never run."""
+    await requests_controller.delete_request(parts, request_id)
+    return DeletedAnswer(deleted=True, id=request_id)
+
+
+@demo_managing.delete("/requests", response_model=AllDeletedAnswer, responses=responses(503))
+async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
+    """Delete every request that is not being processed."""
+    return AllDeletedAnswer(deleted=True, count=await requests_controller.delete_all(parts))
+
+
+@managing.get(
+    "/reports/{file}",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"text/csv": {}}, "description": "The report (RFC 4180, UTF-8)."},
+        206: {"content": {"text/csv": {}}, "description": "A part of the report."},
+        304: {"description": "The report has not changed."},
+        **responses(400, 404, 416, 503),
+    },
+)
+async def download_report(file: str, request: Request, parts: PartsDependency) -> Response:
+    """Download a report. A file that was lost or damaged is made again and checked against its SHA-256."""
+    if not file.endswith(REPORT_SUFFIX):
+        raise NotFound("There is no such report.")
+    row, path = await requests_controller.get_report(parts, parse_request_id(file.removesuffix(REPORT_SUFFIX)))
+    name = quote(row.result_payload["report_name"] + REPORT_SUFFIX, safe="")
+    headers = {
+        "etag": f'"{row.result_payload["sha256"]}"',
+        "last-modified": formatdate(row.completed_at.timestamp(), usegmt=True),
+        "cache-control": "private, no-cache",
+        "content-disposition": f"attachment; filename=\"{row.id}.csv\"; filename*=UTF-8''{name}",
+        "x-content-type-options": "nosniff",
+    }
+    if _matches(request.headers.get("if-none-match"), headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, headers=headers, media_type="text/csv; charset=utf-8")
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """Compare entity tags weakly (RFC 9110, section 13.1.2)."""
+    if if_none_match is None:
+        return False
+    return any(tag.strip().removeprefix("W/") in {etag, "*"} for tag in if_none_match.split(","))
+
+
+def _replay(duplicate: Duplicate) -> Response:
+    answer = {
+        "status": "duplicate",
+        "request_id": str(duplicate.request_id),
+        "queue_position": duplicate.queue_position,
+        "message": "This idempotency key was used before; no new work was begun.",
+        "original_result": duplicate.result,
+    }
+    return _json(answer, 200, {"idempotent-replayed": "true"})
+
+
+def _json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    # What is answered was built here or read from our own table: there is nothing a model could still check.
+    return Response(orjson.dumps(content), status, headers, "application/json")

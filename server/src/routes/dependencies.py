@@ -1,0 +1,81 @@
+"""What operations ask for: the parts, the caller, the idempotency key, an id from the path."""
+
+# All are coroutines although none awaits: FastAPI would run a plain function in a thread, which costs more than
+# everything else an accept does.
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, HTTPException, Path, Request
+
+from src.errors import NotFound
+from src.services.parts import Parts
+
+KEY_LENGTH_MAX = 255
+_KEY = re.compile(rb"[\x21-\x7e]{1,%d}" % KEY_LENGTH_MAX)
+_KEY_HEADERS = {b"x-idempotency-key", b"idempotency-key"}
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+async def get_parts(request: Request) -> Parts:
+    """Hand over the parts that the application was built from."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+async def get_caller(request: Request) -> str:
+    """Name who is calling, as the rate limit saw it."""
+    caller: str = request.scope["caller"]
+    return caller
+
+
+async def get_idempotency_key(
+    request: Request,
+    _documented: Annotated[
+        str | None,
+        Header(
+            alias="X-Idempotency-Key",
+            description="1 to 255 visible ASCII characters. The same key with the same body does the work once. "
+            "The standard name `Idempotency-Key` is accepted as well.",
+        ),
+    ] = None,
+) -> str | None:
+    """Read the idempotency key, whichever of its two names it comes under.
+
+    Raises:
+        HTTPException: 400, it is malformed or given more than once.
+    """
+    values = [value for name, value in request.scope["headers"] if name in _KEY_HEADERS]
+    if not values:
+        return None
+    if len(values) > 1 or not _KEY.fullmatch(values[0]):
+        raise HTTPException(400, "Give one idempotency key of 1 to 255 visible ASCII characters without spaces.")
+    key: str = values[0].decode("ascii")
+    return key
+
+
+async def get_request_id(request_id: Annotated[str, Path(description="The id of a request.")]) -> UUID:
+    """Read an id from the path.
+
+    Raises:
+        NotFound: it is no id, so there is nothing with it.
+    """
+    return parse_request_id(request_id)
+
+
+def parse_request_id(request_id: str) -> UUID:
+    """Read an id.
+
+    Raises:
+        NotFound: it is none.
+    """
+    if not _UUID.fullmatch(request_id):
+        raise NotFound("There is no request with this id.")
+    return UUID(request_id)
+
+
+PartsDependency = Annotated[Parts, Depends(get_parts)]
+CallerDependency = Annotated[str, Depends(get_caller)]
+KeyDependency = Annotated[str | None, Depends(get_idempotency_key)]
+RequestIdDependency = Annotated[UUID, Depends(get_request_id)]

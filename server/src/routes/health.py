@@ -1,0 +1,138 @@
+"""Health: what is really so, checked at the moment it is asked."""
+
+import platform
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from src import __version__
+from src.controllers import health_controller
+from src.routes.dependencies import PartsDependency
+
+router = APIRouter(prefix="/api/health", tags=["Health"])
+
+
+class DatabaseHealth(BaseModel):
+    """Whether PostgreSQL answers."""
+
+    connected: bool
+    round_trip_ms: float | None
+    error: str | None
+
+
+class WorkerHealth(BaseModel):
+    """What the worker thread does."""
+
+    alive: bool
+    busy_with: UUID | None
+    heartbeat_age_ms: int | None
+    trouble: str | None
+
+
+class QueueHealth(BaseModel):
+    """What waits for generation; null when the database does not answer."""
+
+    waiting: int | None
+    oldest_age_ms: int | None
+
+
+class CallbackHealth(BaseModel):
+    """What waits for delivery; null when the database does not answer."""
+
+    due: int | None
+    retrying: int | None
+    in_flight: int
+
+
+class StorageHealth(BaseModel):
+    """Whether reports can be written."""
+
+    writable: bool
+    free_bytes: int
+
+
+class HealthAnswer(BaseModel):
+    """The state of this server process. `unhealthy` comes with 503."""
+
+    status: Literal["healthy", "unhealthy"]
+    database: DatabaseHealth
+    worker: WorkerHealth
+    queue: QueueHealth
+    callbacks: CallbackHealth
+    storage: StorageHealth
+    version: str
+    started_at: datetime
+    uptime_seconds: int
+    python: str
+    system: str
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """Whether the process takes requests."""
+
+    status: Literal["ready", "not ready"]
+    reason: str | None
+
+
+@router.get("", response_model=HealthAnswer, responses={503: {"model": HealthAnswer, "description": "Unhealthy."}})
+async def get_health(response: Response, parts: PartsDependency) -> HealthAnswer:
+    """Read what is really so: database, worker, queue, callbacks, storage."""
+    health = await health_controller.examine(parts)
+    response.status_code = 200 if health.healthy else 503
+    return HealthAnswer(
+        status="healthy" if health.healthy else "unhealthy",
+        **_measured(health),
+        version=__version__,
+        started_at=parts.started_at,
+        uptime_seconds=int((parts.now() - parts.started_at).total_seconds()),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+    )
+
+
+@router.get("/live", response_model=Alive)
+async def get_liveness() -> Alive:
+    """Answer while the process lives; for an orchestrator that restarts what does not."""
+    return Alive(status="alive")
+
+
+@router.get("/ready", response_model=Ready, responses={503: {"model": Ready, "description": "Not ready."}})
+async def get_readiness(response: Response, parts: PartsDependency) -> Ready:
+    """Tell whether requests can be taken now; for an orchestrator that routes them."""
+    reason = await health_controller.why_not_ready(parts)
+    response.status_code = 503 if reason else 200
+    return Ready(status="not ready" if reason else "ready", reason=reason)
+
+
+def _measured(health: health_controller.Health) -> dict[str, Any]:
+    depth, worker = health.depth, health.worker
+    oldest_age_ms = None if health.oldest_waiting_age_s is None else round(health.oldest_waiting_age_s * 1000)
+    return {
+        "database": DatabaseHealth(
+            connected=health.database_error is None,
+            round_trip_ms=health.database_round_trip_ms,
+            error=health.database_error,
+        ),
+        "worker": WorkerHealth(
+            alive=worker.alive,
+            busy_with=worker.busy_with,
+            heartbeat_age_ms=None if worker.heartbeat_age_s is None else round(worker.heartbeat_age_s * 1000),
+            trouble=worker.trouble,
+        ),
+        "queue": QueueHealth(waiting=depth and depth.waiting, oldest_age_ms=oldest_age_ms),
+        "callbacks": CallbackHealth(
+            due=depth and depth.callbacks_due,
+            retrying=depth and depth.callbacks_retrying,
+            in_flight=worker.callbacks_in_flight,
+        ),
+        "storage": StorageHealth(writable=health.storage.writable, free_bytes=health.storage.free_bytes),
+    }

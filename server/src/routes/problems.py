@@ -1,0 +1,157 @@
+"""Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from asyncpg import DataError
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from src.errors import (
+    Conflict,
+    ForbiddenCallbackUrl,
+    IdempotencyKeyReused,
+    Invalid,
+    NotFound,
+    ServiceError,
+    StillProcessing,
+    Unavailable,
+)
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_SCHEMA = "#/components/schemas/Problem"
+#: Only this much of a path is repeated in `instance`.
+INSTANCE_LENGTH_MAX = 200
+
+log = logging.getLogger(__name__)
+
+#: Status and slug of each domain error; the first class that fits counts.
+_KINDS: list[tuple[type[ServiceError], int, str]] = [
+    (ForbiddenCallbackUrl, 422, "callback-url-forbidden"),
+    (IdempotencyKeyReused, 422, "idempotency-key-reused"),
+    (Invalid, 422, "invalid-request"),
+    (NotFound, 404, "not-found"),
+    (StillProcessing, 409, "still-processing"),
+    (Conflict, 409, "conflict"),
+    (Unavailable, 503, "unavailable"),
+]
+
+_SLUGS = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    416: "range-not-satisfiable",
+    422: "invalid-request",
+    429: "rate-limited",
+    500: "internal-error",
+}
+
+
+def problem(
+    status: int,
+    slug: str,
+    detail: str,
+    instance: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **extensions: Any,
+) -> Response:
+    """Make a problem response.
+
+    Args:
+        status: the HTTP status.
+        slug: names the kind of problem; stable, for programs.
+        detail: one sentence for people.
+        instance: the path that was asked for.
+        headers: more headers, such as `Retry-After`.
+        extensions: further members, such as `errors`.
+    """
+    body = {
+        "type": f"urn:problem:financial-report-generator:{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": instance[:INSTANCE_LENGTH_MAX],
+        **extensions,
+    }
+    return Response(orjson.dumps(body), status, headers, PROBLEM_JSON)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application end as a problem."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(DataError, _data_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems an operation can answer with, for the OpenAPI document."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM_JSON: {"schema": {"$ref": PROBLEM_SCHEMA}}},
+        }
+        for status in statuses
+    }
+
+
+def _instance(request: Request) -> str:
+    return request.scope["raw_path"].decode("ascii", "replace") if request.scope.get("raw_path") else request.url.path
+
+
+async def _service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)  # noqa: S101  registered for this class only
+    status, slug = next((status, slug) for kind, status, slug in _KINDS if isinstance(error, kind))
+    headers: dict[str, str] = {}
+    extensions: dict[str, Any] = {}
+    if isinstance(error, Unavailable | StillProcessing):
+        headers["retry-after"] = str(error.retry_after_s)
+    if isinstance(error, Invalid) and error.pointer:
+        extensions["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
+    if isinstance(error, ForbiddenCallbackUrl):
+        extensions["rule"] = error.rule
+    return problem(status, slug, error.detail, _instance(request), headers=headers, **extensions)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
+    errors = error.errors()
+    if any(one["type"] == "json_invalid" for one in errors):
+        return problem(400, _SLUGS[400], "The body is not valid JSON in UTF-8.", _instance(request))
+    # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
+    told = [{"pointer": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")} for one in errors]
+    detail = f"{told[0]['pointer'] or 'The body'}: {told[0]['detail']}" if told else "The request is not valid."
+    return problem(422, _SLUGS[422], detail, _instance(request), errors=told)
+
+
+def _pointer(location: tuple[Any, ...]) -> str:
+    """Write where an error is: a JSON pointer into the body, or the name of a parameter."""
+    where, *path = location or ("body",)
+    if where != "body":
+        return str(path[0]) if path else str(where)
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')[:64]}" for step in path)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+    slug = _SLUGS.get(error.status_code, "error")
+    return problem(error.status_code, slug, str(error.detail), _instance(request), headers=error.headers)
+
+
+async def _data_error(request: Request, error: Exception) -> Response:
+    # A gap in the checks: the value is refused all the same, and the gap is in the log.
+    log.error("PostgreSQL refused a value that should have been checked: %s", type(error).__name__)
+    return problem(422, _SLUGS[422], "A value cannot be stored.", _instance(request))
+
+
+async def _unexpected_error(request: Request, _error: Exception) -> Response:
+    # Starlette logs the traceback after this answer.
+    return problem(500, _SLUGS[500], "Something went wrong on our side.", _instance(request))

@@ -1,0 +1,122 @@
+"""The demo receiver: takes callbacks of this server, and can be told to fail."""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from src.routes.dependencies import PartsDependency
+from src.routes.problems import problem, responses
+from src.services.demo_receiver import HANG_MAX_S, Simulation
+
+router = APIRouter(prefix="/api/callbacks", tags=["Demo receiver"])
+
+
+class ReceiveAnswer(BaseModel):
+    """The callback was taken."""
+
+    received: bool
+
+
+class SimulationAnswer(BaseModel):
+    """How the receiver misbehaves now."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    enabled: bool
+    hang: bool
+    fail_next: int
+    failure_rate: float
+    status_code: int
+
+
+class ReceivedCallback(BaseModel):
+    """One callback as the receiver saw it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    received_at: datetime
+    webhook_id: str | None
+    signature_valid: bool
+    signature_error: str | None
+    answered: int | None
+    body: Any
+
+
+class HistoryAnswer(BaseModel):
+    """The last callbacks, newest first."""
+
+    count: int
+    callbacks: list[ReceivedCallback]
+
+
+class HistoryDeletedAnswer(BaseModel):
+    """What was remembered is forgotten."""
+
+    deleted: bool
+    count: int
+
+
+@router.post(
+    "/receive",
+    response_model=ReceiveAnswer,
+    responses={**responses(401, 413, 500), "default": {"description": "Whatever status the simulation was told."}},
+)
+async def receive_callback(request: Request, parts: PartsDependency) -> Response | ReceiveAnswer:
+    """Verify a callback's signature, remember it, and answer as the simulation says."""
+    body = await request.body()
+    received = parts.demo_receiver.receive(request.headers, body)
+    if received.signature_error:
+        return problem(401, "signature-refused", received.signature_error, request.url.path)
+    if received.answered is None:
+        await _hang(request)
+        return problem(503, "simulated-failure", "The receiver was told to hang.", request.url.path)
+    if received.answered != 200:
+        return Response(b'{"received":false}', received.answered, media_type="application/json")
+    return ReceiveAnswer(received=True)
+
+
+@router.get("/history", response_model=HistoryAnswer)
+async def get_callback_history(parts: PartsDependency) -> HistoryAnswer:
+    """Read the last callbacks the demo receiver got, newest first."""
+    received = parts.demo_receiver.received
+    return HistoryAnswer(count=len(received), callbacks=[ReceivedCallback.model_validate(one) for one in received])
+
+
+@router.delete("/history", response_model=HistoryDeletedAnswer)
+async def delete_callback_history(parts: PartsDependency) -> HistoryDeletedAnswer:
+    """Forget what the demo receiver got."""
+    return HistoryDeletedAnswer(deleted=True, count=parts.demo_receiver.forget())
+
+
+@router.get("/simulate-failures", response_model=SimulationAnswer)
+async def get_simulation(parts: PartsDependency) -> SimulationAnswer:
+    """Read how the demo receiver misbehaves."""
+    return SimulationAnswer.model_validate(parts.demo_receiver.simulation)
+
+
+@router.post("/simulate-failures", response_model=SimulationAnswer, responses=responses(422))
+async def set_simulation(
+    parts: PartsDependency,
+    enabled: Annotated[bool, Query(description="Whether any of it applies.")] = True,
+    failure_rate: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="Share that fails.")] = 0,
+    status_code: Annotated[int, Query(ge=200, le=599, description="What failing means.")] = 500,
+    fail_next: Annotated[int, Query(ge=0, le=1000, description="So many of the next callbacks fail.")] = 0,
+    hang: Annotated[bool, Query(description="Do not answer at all.")] = False,
+) -> SimulationAnswer:
+    """Tell the demo receiver how to misbehave: a share, the next few, with which status, or by hanging."""
+    parts.demo_receiver.simulation = Simulation(
+        enabled=enabled, hang=hang, fail_next=fail_next, failure_rate=failure_rate, status_code=status_code
+    )
+    return SimulationAnswer.model_validate(parts.demo_receiver.simulation)
+
+
+async def _hang(request: Request) -> None:
+    """Answer nothing until the sender gives up."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HANG_MAX_S):
+            while (await request.receive())["type"] != "http.disconnect":
+                pass

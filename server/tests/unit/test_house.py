@@ -1,0 +1,101 @@
+"""What is written down is true: settings, layers, routes, versions."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from src import __version__
+from src.app import create_app
+from src.config import SERVER_FOLDER, Settings
+
+ROOT = SERVER_FOLDER.parent
+
+
+def test_the_example_of_settings_names_every_setting_with_its_default() -> None:
+    example = dotenv_values(ROOT / ".env.example")
+    read = Settings.model_validate({name.lower(): value for name, value in example.items() if value})
+
+    assert list(example) == [name.upper() for name in Settings.model_fields]
+    assert read == Settings(_env_file=None).model_copy(update={"data_dir": Path("data")})
+
+
+def test_the_specification_names_every_setting_and_every_route() -> None:
+    specification = (ROOT / "claude.md").read_text()
+    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    named = set(re.findall(r"`([A-Z]+ /[^` ]+)`", specification))
+    routes = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in specification] == []
+    assert routes - named == set()
+
+
+def test_demo_tools_can_be_switched_off_together() -> None:
+    paths = create_app(Settings(_env_file=None, demo_tools=False)).openapi()["paths"]
+
+    assert not any(path.startswith("/api/callbacks/") for path in paths)
+    assert "delete" not in paths["/api/requests"]
+
+
+def test_every_operation_is_described_and_answers_errors_as_problems() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], f"{method} {path}"
+            for status, answer in operation["responses"].items():
+                if status.isdigit() and int(status) >= 400 and "health" not in path:
+                    assert list(answer["content"]) == ["application/problem+json"], f"{method} {path} {status}"
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    assert "report-callback" in document["webhooks"]
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((SERVER_FOLDER / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == __version__
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_imports_only_go_down() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    checked = subprocess.run([program, "--no-cache"], cwd=SERVER_FOLDER, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "0"),
+        ("database_url", "mysql://x"),
+        ("rate_limit_sync", "many"),
+        ("callback_retry_delays", "2,soon"),
+        ("callback_retry_delays", "-1"),
+        ("trusted_proxies", "somewhere"),
+        ("simulated_max_seconds", "-1"),
+        ("max_pending_requests", "0"),
+        ("public_base_url", "http://user@host"),
+    ],
+)
+def test_a_wrong_setting_is_refused_at_the_start(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: value})
+
+
+def test_an_empty_setting_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.setenv("CALLBACK_RETRY_DELAYS", "")
+
+    assert Settings(_env_file=None).callback_retry_delays == (2, 4, 8)
+    assert Settings(_env_file=None).public_base_url == "http://localhost:8000"
+
+
+def test_the_base_url_follows_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+
+    assert Settings(_env_file=None).demo_receiver_url == "http://localhost:9000/api/callbacks/receive"
