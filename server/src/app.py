@@ -7,12 +7,24 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from src.assembly import callback_policy, running_parts
-from src.config import Settings
+from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
-from src.routes import api_routes, health, openapi, problems, webhook_test
+from src.routes import (
+    api_routes,
+    docs_pages,
+    events,
+    health,
+    openapi,
+    page,
+    problems,
+    queue_routes,
+    views,
+    webhook_test,
+)
 from src.routes.body_limit import BodyLimitMiddleware
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
+from src.routes.security_headers import SecurityHeadersMiddleware
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -23,26 +35,34 @@ def create_app(settings: Settings) -> FastAPI:
     """
     callback_policy(settings)  # now rather than when the first callback is due
 
+    public_settings = queue_routes.PublicSettings.of(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_parts(settings) as parts:
+        async with running_parts(settings, show_request=views.item_event, show_attempt=views.attempt_event) as parts:
             app.state.parts = parts
+            app.state.public_settings = public_settings
             yield
 
     limits = RateLimits({SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async})
     app = FastAPI(
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
+        redoc_url=None,
         middleware=[
+            Middleware(SecurityHeadersMiddleware),
             Middleware(RateLimitMiddleware, limits=limits, trusted_proxies=settings.trusted_proxies),
             Middleware(BodyLimitMiddleware),
         ],
     )
     problems.install(app)
     openapi.install(app)
-    routers = [api_routes.submitting, api_routes.managing, health.router]
+    routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         app.include_router(router)
+    docs_pages.install(app)
+    page.install(app, SERVER_FOLDER.parent / "client" / "dist")
     return app
 
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import lru_cache, partial
 
 from src.config import Settings
-from src.database import create_engine, create_pool, migrate
+from src.database import connect, create_engine, create_pool, migrate
 from src.embedded_postgres import EmbeddedPostgres
 from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
@@ -19,10 +19,13 @@ from src.services.callback_client import ReceiverClient, tls_context
 from src.services.callback_guard import CallbackGuard, ThreadResolver
 from src.services.callback_sender import CallbackSender, DeliveryRules
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.change_feed import ChangeListener, ChangeNotifier, announce
 from src.services.clock import SteadyClock
 from src.services.demo_receiver import DemoReceiver
+from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
 from src.services.janitor import clean_up
+from src.services.live_updates import LiveUpdates, Show
 from src.services.parts import Parts
 from src.services.queue_feed import QueueFeed
 from src.services.records import Job
@@ -46,8 +49,13 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
+async def running_parts(settings: Settings, *, show_request: Show, show_attempt: Show) -> AsyncIterator[Parts]:
     """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
+
+    Args:
+        settings: how.
+        show_request: a row of requests, as events show it.
+        show_attempt: a row of the callback log, as events show it.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
@@ -64,19 +72,23 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.callback(pool.terminate)
 
         now = SteadyClock()
-        store = RequestStore(pool)
+        reader = RequestReader(engine)
+        changes = ChangeNotifier(partial(announce, pool))
+        store = RequestStore(pool, changes)
         await store.recover(now())
         threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
         stack.callback(threads.shutdown)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         # Callers name the same few URLs again and again; reading one carefully takes as long as a small report.
         check_url = lru_cache(CHECKED_URLS_MAX)(callback_policy(settings).check)
-        signer = _signer(settings)
+        secrets = _signing_secrets(settings)
+        signer = Signer(secrets)
         jobs: queue.Queue[Job] = queue.Queue(QUEUE_JOBS_MAX)
         worker = BackgroundWorker(
             jobs,
             storage=storage,
             simulated_work=simulated_work,
+            changes=changes,
             create_pool=partial(create_pool, url, connections_max=WORKER_CONNECTIONS_MAX),
             create_sender=_sender_factory(settings, check_url, signer, now),
             now=now,
@@ -84,8 +96,23 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         feed = QueueFeed(store, jobs, on_put=worker.wake)
         worker.start(on_room=feed.wake_from_worker)
         stack.push_async_callback(_stop_worker, worker)
-        for background in (keep_running(feed.run, "feed"), keep_running(partial(clean_up, store, now), "janitor")):
-            stack.push_async_callback(_cancel, asyncio.create_task(background))
+        events = EventBus()
+        live = LiveUpdates(
+            reader,
+            events,
+            busy_with=lambda: worker.state().busy_with,
+            show_request=show_request,
+            show_attempt=show_attempt,
+        )
+        listener = ChangeListener(partial(connect, url), on_changes=live.tell, on_gap=live.tell_of_a_gap)
+        for name, work in (
+            ("feed", feed.run),
+            ("janitor", partial(clean_up, store, now)),
+            ("change notifier", changes.run),
+            ("change listener", listener.run),
+            ("queue events", live.tell_of_the_queue),
+        ):
+            stack.push_async_callback(_cancel, asyncio.create_task(keep_running(work, name)))
 
         stopping = asyncio.Event()
         batcher = AcceptBatcher(store, pending_max=settings.max_pending_requests, on_accepted=feed.wake, now=now)
@@ -93,11 +120,13 @@ async def running_parts(settings: Settings) -> AsyncIterator[Parts]:
         stack.callback(stopping.set)
         yield Parts(
             store=store,
-            reader=RequestReader(engine),
+            reader=reader,
             batcher=batcher,
             finisher=GroupCommit(store.finish, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
             storage=storage,
             worker=worker,
+            events=events,
+            signing_secret=secrets[0],
             demo_receiver=DemoReceiver(signer, now=now, wall_s=time.time),
             threads=threads,
             check_callback_url=check_url,
@@ -120,9 +149,9 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
     return CallbackPolicy(origins, settings.demo_receiver_url if settings.demo_tools else None)
 
 
-def _signer(settings: Settings) -> Signer:
-    secrets = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
-    return Signer(secrets or [kept_secret(settings.data_dir)])
+def _signing_secrets(settings: Settings) -> list[str]:
+    given = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
+    return given or [kept_secret(settings.data_dir)]
 
 
 def _sender_factory(

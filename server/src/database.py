@@ -59,6 +59,16 @@ def _connect_args(url: str) -> dict[str, Any]:
     return {**arguments, "timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S}
 
 
+async def connect(url: str) -> asyncpg.Connection:
+    """Open one connection of its own, on the running loop.
+
+    Raises:
+        DatabaseAway: PostgreSQL does not answer.
+    """
+    async with database_errors():
+        return await asyncpg.connect(**_connect_args(url))
+
+
 async def create_pool(url: str, *, connections_max: int) -> asyncpg.Pool:
     """Make a pool for the hot statements, on the running loop. It connects when it is first used.
 

@@ -121,13 +121,16 @@ async def list_requests(
     mode: Annotated[Mode | None, Query(description="Only this mode.")] = None,
     status: Annotated[Status | None, Query(description="Only this status of the report.")] = None,
     callback_status: Annotated[CallbackStatus | None, Query(description="Only this status of the callback.")] = None,
+    q: Annotated[
+        str | None, Query(min_length=1, max_length=100, description="Only names that contain this, in any case.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Requests on a page.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=CURSOR_LENGTH_MAX, description="`next_cursor` of the page before.")
     ] = None,
 ) -> RequestList:
     """List requests, newest first. A deep page is as fast as the first one."""
-    filters = Filters(mode, status, callback_status)
+    filters = Filters(mode, status, callback_status, q)
     page = await requests_controller.list_requests(parts, filters, limit, cursor)
     if page.next_cursor:
         next_url = request.url.include_query_params(cursor=page.next_cursor)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from src import __version__
 from src.controllers import health_controller
 from src.routes.dependencies import PartsDependency
+from src.services.background_worker import WorkerState
 
 router = APIRouter(prefix="/api/health", tags=["Health"])
 
@@ -113,6 +114,16 @@ async def get_readiness(response: Response, parts: PartsDependency) -> Ready:
     return Ready(status="not ready" if reason else "ready", reason=reason)
 
 
+def worker_health(worker: WorkerState) -> WorkerHealth:
+    """Show what the worker says of itself."""
+    return WorkerHealth(
+        alive=worker.alive,
+        busy_with=worker.busy_with,
+        heartbeat_age_ms=None if worker.heartbeat_age_s is None else round(worker.heartbeat_age_s * 1000),
+        trouble=worker.trouble,
+    )
+
+
 def _measured(health: health_controller.Health) -> dict[str, Any]:
     depth, worker = health.depth, health.worker
     oldest_age_ms = None if health.oldest_waiting_age_s is None else round(health.oldest_waiting_age_s * 1000)
@@ -122,12 +133,7 @@ def _measured(health: health_controller.Health) -> dict[str, Any]:
             round_trip_ms=health.database_round_trip_ms,
             error=health.database_error,
         ),
-        "worker": WorkerHealth(
-            alive=worker.alive,
-            busy_with=worker.busy_with,
-            heartbeat_age_ms=None if worker.heartbeat_age_s is None else round(worker.heartbeat_age_s * 1000),
-            trouble=worker.trouble,
-        ),
+        "worker": worker_health(worker),
         "queue": QueueHealth(waiting=depth and depth.waiting, oldest_age_ms=oldest_age_ms),
         "callbacks": CallbackHealth(
             due=depth and depth.callbacks_due,

@@ -40,6 +40,16 @@ def log(row: Row[Any]) -> CallbackLog:
     return CallbackLog.model_validate(row)
 
 
+def item_event(row: Row[Any]) -> Any:
+    """Show a request in an event."""
+    return item(row).model_dump(mode="json")
+
+
+def attempt_event(row: Row[Any]) -> Any:
+    """Show an attempt in an event."""
+    return {"request_id": str(row.request_id), **log(row).model_dump(mode="json")}
+
+
 def _common(row: Row[Any]) -> dict[str, Any]:
     return {
         "id": row.id,

@@ -33,6 +33,12 @@ class SimulationAnswer(BaseModel):
     status_code: int
 
 
+class SecretAnswer(BaseModel):
+    """A Standard Webhooks secret."""
+
+    secret: str
+
+
 class ReceivedCallback(BaseModel):
     """One callback as the receiver saw it."""
 
@@ -43,6 +49,8 @@ class ReceivedCallback(BaseModel):
     signature_valid: bool
     signature_error: str | None
     answered: int | None
+    headers: dict[str, str]
+    raw_body: str
     body: Any
 
 
@@ -90,6 +98,12 @@ async def get_callback_history(parts: PartsDependency) -> HistoryAnswer:
 async def delete_callback_history(parts: PartsDependency) -> HistoryDeletedAnswer:
     """Forget what the demo receiver got."""
     return HistoryDeletedAnswer(deleted=True, count=parts.demo_receiver.forget())
+
+
+@router.get("/signing-secret", response_model=SecretAnswer)
+async def get_signing_secret(parts: PartsDependency) -> SecretAnswer:
+    """Read the secret that signs callbacks, to check a signature by hand. Only with the demo tools."""
+    return SecretAnswer(secret=parts.signing_secret)
 
 
 @router.get("/simulate-failures", response_model=SimulationAnswer)

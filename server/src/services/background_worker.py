@@ -24,7 +24,8 @@ import uvloop
 from src.errors import DatabaseAway
 from src.models import Mode
 from src.services.backoff import Backoff, keep_running
-from src.services.callback_sender import CallbackSender
+from src.services.callback_sender import CallbackSender, LaneState
+from src.services.change_feed import ChangeNotifier
 from src.services.records import Finished, Job, OwedCallback
 from src.services.report_production import ProducedReport, SimulatedWork, describe, produce
 from src.services.report_storage import ReportStorage
@@ -68,6 +69,7 @@ class BackgroundWorker:
         jobs: the queue; another part fills it in `queue_position` order.
         storage: where reports go.
         simulated_work: the wait that stands for real work.
+        changes: told of every change after its COMMIT.
         create_pool: connects to PostgreSQL, on the loop it is called on.
         create_sender: makes the part that delivers, on the loop it is called on.
         now: the time, aware UTC, never going back.
@@ -79,6 +81,7 @@ class BackgroundWorker:
         *,
         storage: ReportStorage,
         simulated_work: SimulatedWork,
+        changes: ChangeNotifier,
         create_pool: Callable[[], Awaitable[asyncpg.Pool]],
         create_sender: Callable[[RequestStore], CallbackSender],
         now: Callable[[], datetime],
@@ -86,6 +89,7 @@ class BackgroundWorker:
         self._jobs = jobs
         self._storage = storage
         self._simulated_work = simulated_work
+        self._changes = changes
         self._create_pool = create_pool
         self._create_sender = create_sender
         self._now = now
@@ -132,6 +136,12 @@ class BackgroundWorker:
             trouble=self._trouble,
         )
 
+    async def lanes(self) -> list[LaneState]:
+        """Look at what is being delivered; may be awaited on any loop."""
+        assert self._loop is not None  # noqa: S101  started before anybody can ask
+        looking = asyncio.run_coroutine_threadsafe(self._sender.lanes(), self._loop)
+        return await asyncio.wrap_future(looking)
+
     def _call(self, action: Callable[[], None]) -> None:
         # The loop is closed when the thread has ended; then there is nobody to tell.
         with suppress(RuntimeError):
@@ -156,7 +166,7 @@ class BackgroundWorker:
         self._stopping = asyncio.Event()
         self._large_reports = ThreadPoolExecutor(1, thread_name_prefix="large-report")
         pool = await self._create_pool()
-        self._store = RequestStore(pool)
+        self._store = RequestStore(pool, self._changes)
         self._sender = self._create_sender(self._store)
         self._loop = asyncio.get_running_loop()
         self._loop_ready.set()

@@ -66,6 +66,16 @@ class DeliveryRules:
     timeout_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """What one receiver's lane does now."""
+
+    receiver: str
+    in_flight: bool
+    #: The callback at the head of the lane; null when nothing is under way.
+    current: OwedCallback | None
+
+
 @dataclass(slots=True)
 class _Receiver:
     """What is kept for one receiver while it has something to get."""
@@ -123,6 +133,14 @@ class CallbackSender:
         """Send what the table holds for a receiver: a callback is to be redelivered."""
         if known := self._receiver(receiver):
             known.lane.look_again()
+
+    async def lanes(self) -> list[LaneState]:
+        """Look at every receiver that has something to get."""
+        return [
+            LaneState(receiver=name, in_flight=receiver.in_flight, current=receiver.lane.current)
+            for name, receiver in self._receivers.items()
+            if receiver.lane.busy
+        ]
 
     async def run(self) -> None:
         """Find what nobody offered, owed from before or from elsewhere: now and every few seconds."""
@@ -186,6 +204,7 @@ class CallbackSender:
             attempt = await self._attempt(callback, body)
             await self._record(attempt)
             next_callback = _after(callback, attempt)
+            self._receivers[callback.receiver].lane.current = next_callback
 
     async def _wait_until_due(self, callback: OwedCallback) -> None:
         if callback.next_attempt_at is not None:

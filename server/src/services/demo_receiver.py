@@ -13,6 +13,8 @@ from src.services.webhook_signing import SignatureRefused, Signer
 
 RECEIVED_MAX = 100
 HANG_MAX_S = 60.0
+HEADER_LENGTH_MAX = 500
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,10 @@ class Received:
     signature_error: str | None
     #: What the receiver answered; null while it hangs.
     answered: int | None
+    #: The three headers of the signature, as they came.
+    headers: dict[str, str]
+    #: The bytes as text, exactly what was signed; empty when the signature is not valid.
+    raw_body: str = field(repr=False)
     body: Any = field(repr=False)
 
 
@@ -84,6 +90,8 @@ class DemoReceiver:
             signature_valid=error is None,
             signature_error=error,
             answered=401 if error else self._answer(),
+            headers={name: headers[name][:HEADER_LENGTH_MAX] for name in SIGNATURE_HEADERS if name in headers},
+            raw_body=body.decode() if error is None else "",
             body=_parsed(body) if error is None else None,
         )
         self._received.append(received)

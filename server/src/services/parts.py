@@ -10,6 +10,7 @@ from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
 from src.services.callback_url import CallbackUrl
 from src.services.demo_receiver import DemoReceiver
+from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
 from src.services.records import Finished
 from src.services.report_production import SimulatedWork
@@ -29,7 +30,10 @@ class Parts:
     finisher: GroupCommit[Finished, None]
     storage: ReportStorage
     worker: BackgroundWorker
+    events: EventBus
     demo_receiver: DemoReceiver
+    #: The secret that signs, for the demo's signature check.
+    signing_secret: str
     #: Threads for what blocks: generating sync reports, hashing and deleting files.
     threads: Executor
     #: The rules for callback URLs, without a lookup.

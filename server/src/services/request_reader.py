@@ -9,21 +9,26 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Executable, Row, Select, and_, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.database import database_errors
 from src.errors import Invalid
 from src.models import CallbackLogModel, CallbackStatus, Mode, RequestModel, Status
 from src.models.request_model import ENDED
+from src.services.fifo_proof import Milestones
 
 #: Counts stop here: what waits is bounded, and a health check should cost little.
 COUNT_MAX = 100_000
 LOGS_MAX = 1_000
+OWED_COUNTED_MAX = 1_000
+#: Requests that one search looks at; the cursor goes on behind them.
+SEARCHED_MAX = 10_000
 
 R = RequestModel
 #: The columns of a list: everything but the result.
 _LISTED = [column for column in R.__table__.columns if column.name != "result_payload"]
+_WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
 _OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
 
 
@@ -34,6 +39,8 @@ class Filters:
     mode: Mode | None = None
     status: Status | None = None
     callback_status: CallbackStatus | None = None
+    #: Part of the report's name, in any case.
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class RequestReader:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         async with database_errors(), self._engine.connect() as connection:
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
@@ -83,6 +90,20 @@ class RequestReader:
         )
         return await self._count(ahead)
 
+    async def by_ids(self, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+        """Read some requests as a list shows them, in the order in which they were accepted."""
+        if not request_ids:
+            return []
+        return await self._all(select(*_LISTED).where(R.id.in_(request_ids)).order_by(R.created_at, R.id))
+
+    async def attempts(self, numbers: Sequence[tuple[UUID, int]]) -> Sequence[Row[Any]]:
+        """Read some attempts, by request id and attempt number, in the order in which they were made."""
+        if not numbers:
+            return []
+        log = CallbackLogModel
+        wanted = tuple_(log.request_id, log.attempt_number).in_(numbers)
+        return await self._all(select(*log.__table__.columns).where(wanted).order_by(log.attempted_at))
+
     async def logs(self, request_id: UUID) -> Sequence[Row[Any]]:
         """Read the attempts to deliver a request's callback, first one first."""
         log = CallbackLogModel
@@ -103,25 +124,63 @@ class RequestReader:
         if not list(_states(filters)):
             return Page([], None)  # such as sync requests with a callback
         rows = await self._all(_page_query(filters, limit + 1, after))
-        more = len(rows) > limit
-        return Page(rows[:limit], _write_cursor(rows[limit - 1]) if more else None)
+        if len(rows) > limit:
+            return Page(rows[:limit], _write_cursor(rows[limit - 1]))
+        return Page(rows, await self._cursor_of_further_search(filters, after) if filters.text else None)
+
+    async def _cursor_of_further_search(self, filters: Filters, after: tuple[datetime, UUID] | None) -> str | None:
+        """Point behind the last request that was looked at, if a search stopped before it had seen all."""
+        last = await self._all(_newest(filters, SEARCHED_MAX, after).offset(SEARCHED_MAX - 1))
+        return _write_cursor(last[0]) if last else None
 
     async def depth(self, now: datetime) -> QueueDepth:
         """Count what waits for generation and for delivery."""
-        waiting = select(R.id).where(R.mode == Mode.ASYNC, R.status == Status.PENDING)
-        oldest = await self._all(
-            select(R.created_at)
-            .where(R.mode == Mode.ASYNC, R.status == Status.PENDING)
-            .order_by(R.queue_position)
-            .limit(1)
-        )
+        oldest = await self._all(select(R.created_at).where(_WAITING).order_by(R.queue_position).limit(1))
         retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now))
         return QueueDepth(
-            waiting=await self._count(waiting),
+            waiting=await self.count_waiting(),
             oldest_waiting_at=oldest[0].created_at if oldest else None,
             callbacks_due=await self._count(select(R.id).where(_OWED)) - retrying,
             callbacks_retrying=retrying,
         )
+
+    async def count_waiting(self) -> int:
+        """Count the requests that wait for their report."""
+        return await self._count(select(R.id).where(_WAITING))
+
+    async def next_waiting(self, limit: int) -> Sequence[Row[Any]]:
+        """Read the head of the queue, in order."""
+        return await self._all(select(*_LISTED).where(_WAITING).order_by(R.queue_position).limit(limit))
+
+    async def processing(self) -> Row[Any] | None:
+        """Read the async request whose report is being generated, if any."""
+        being_processed = select(*_LISTED).where(R.mode == Mode.ASYNC, R.status == Status.PROCESSING)
+        rows = await self._all(being_processed.order_by(R.queue_position).limit(1))
+        return rows[0] if rows else None
+
+    async def milestones(self, limit: int) -> Sequence[Milestones]:
+        """Read when the newest async requests passed which point; redelivered ones are left out."""
+        newest = select(*_LISTED).where(R.queue_position.is_not(None), R.callback_series_start == 0)
+        return [
+            Milestones(
+                request_id=row.id,
+                queue_position=row.queue_position,
+                receiver=row.receiver,
+                generated_at=row.completed_at,
+                delivered_at=row.callback_finished_at,
+            )
+            for row in await self._all(newest.order_by(R.queue_position.desc()).limit(limit))
+        ]
+
+    async def owed_by_receiver(self, receivers: Sequence[str]) -> dict[str, int]:
+        """Count the callbacks owed to some receivers, up to 1,000 each."""
+        counts = [
+            select(literal(receiver).label("receiver"), func.count().label("owed")).select_from(
+                select(R.id).where(_OWED, R.receiver == receiver).limit(OWED_COUNTED_MAX).subquery()
+            )
+            for receiver in receivers
+        ]
+        return {row.receiver: row.owed for row in await self._all(union_all(*counts))} if counts else {}
 
     async def _count(self, query: Select[Any]) -> int:
         [row] = await self._all(select(func.count()).select_from(query.limit(COUNT_MAX).subquery()))
@@ -130,6 +189,16 @@ class RequestReader:
 
 
 def _page_query(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -> Select[Any]:
+    """Read a page; one that looks for a text looks at no more than `SEARCHED_MAX` requests."""
+    page = _newest(filters, SEARCHED_MAX if filters.text else limit, after).subquery()
+    query = select(*_LISTED).join(page, R.id == page.c.id).order_by(R.created_at.desc(), R.id.desc())
+    if filters.text:
+        name = R.input_payload["report_name"].as_string()
+        query = query.where(name.icontains(filters.text, autoescape=True)).limit(limit)
+    return query
+
+
+def _newest(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -> Select[UUID, datetime]:
     """Merge one range of the index for each state the filters leave open.
 
     Whatever is asked for and however rare it is, no more than `limit` entries of each range are read.
@@ -140,20 +209,19 @@ def _page_query(filters: Filters, limit: int, after: tuple[datetime, UUID] | Non
         found = select(R.id, R.created_at).where(*conditions, *behind)
         return found.order_by(R.created_at.desc(), R.id.desc()).limit(limit)
 
-    if filters == Filters():
-        page = newest().subquery()
-    else:
-        merged = union_all(*(select(newest(*state).subquery()) for state in _states(filters))).subquery()
-        page = select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit).subquery()
-    return select(*_LISTED).join(page, R.id == page.c.id).order_by(R.created_at.desc(), R.id.desc())
+    if (filters.mode, filters.status, filters.callback_status) == (None, None, None):
+        return newest()
+    merged = union_all(*(select(newest(*state).subquery()) for state in _states(filters))).subquery()
+    return (
+        select(merged.c.id, merged.c.created_at).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit)
+    )
 
 
 def _states(filters: Filters) -> Iterator[tuple[ColumnElement[bool], ...]]:
     for mode, status in product(Mode, Status):
         open_callbacks = CallbackStatus if status in ENDED else [CallbackStatus.PENDING]
         for callback_status in open_callbacks if mode is Mode.ASYNC else [None]:
-            state = Filters(mode, status, callback_status)
-            if _matches(state, filters):
+            if _matches(Filters(mode, status, callback_status), filters):
                 yield (R.mode == mode, R.status == status, R.callback_status == callback_status)
 
 

@@ -18,6 +18,7 @@ import orjson
 
 from src.database import database_errors
 from src.models import Mode, Status
+from src.services.change_feed import ChangeNotifier
 from src.services.records import (
     Accepted,
     Attempt,
@@ -92,21 +93,25 @@ UPDATE requests SET status = f.status, result_payload = f.result::json, failure_
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
      AS f (id, status, result, reason, completed_at)
 WHERE requests.id = f.id AND requests.status = 'PROCESSING'
+RETURNING requests.id
 """
 
 _RELEASE = """
 UPDATE requests SET status = 'PENDING', started_at = NULL, generation_attempts = generation_attempts - 1
 WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status = 'PROCESSING'
+RETURNING id
 """
 
 _FAIL_POISON = """
 UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
 WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
+RETURNING id
 """
 
 _RECOVER = """
 UPDATE requests SET status = 'PENDING', started_at = NULL
 WHERE mode = 'async' AND status = 'PROCESSING'
+RETURNING id
 """
 
 # The caller never got an answer, so its key is freed: trying again with it does the work.
@@ -114,16 +119,20 @@ _FAIL_SYNC = """
 WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
     WHERE id = $1 AND mode = 'sync' AND status = 'PROCESSING' RETURNING id
+), freed AS (
+    DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )
-DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
+SELECT id FROM failed
 """
 
 _FAIL_ABANDONED_SYNC = """
 WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
     WHERE mode = 'sync' AND status = 'PROCESSING' AND created_at < $1 RETURNING id
+), freed AS (
+    DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )
-DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
+SELECT id FROM failed
 """
 
 _EXPIRE_KEYS = """
@@ -196,19 +205,26 @@ RETURNING id
 
 
 class RequestStore:
-    """The statements, on one asyncpg pool and therefore on one event loop.
+    """The statements, on one asyncpg pool and therefore on one event loop; says what changed after each COMMIT.
 
     Every method raises `DatabaseAway` when PostgreSQL does not answer; the change may then have happened or not,
     and asking for it again is safe.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, changes: ChangeNotifier) -> None:
         self._pool = pool
+        self._changes = changes
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         async with database_errors():
             records: list[asyncpg.Record] = await self._pool.fetch(statement, *arguments)
             return records
+
+    async def _change(self, statement: str, *arguments: Any) -> list[UUID]:
+        """Run a statement that returns the ids of the requests it changed, and say so."""
+        changed = [record["id"] for record in await self._fetch(statement, *arguments)]
+        self._changes.updated(changed)
+        return changed
 
     # --- accepting -------------------------------------------------------------------------------------------
 
@@ -232,6 +248,7 @@ class RequestStore:
             [key and key.key for key in keys],
             [key and key.fingerprint for key in keys],
         )
+        self._changes.updated([record["id"] for record in records])
         return {
             record["id"]: Accepted(request_id=record["id"], queue_position=record["queue_position"])
             for record in records
@@ -273,11 +290,11 @@ class RequestStore:
 
     async def start(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
         """Begin reports; returns those that are still wanted (the others were deleted)."""
-        return {record["id"] for record in await self._fetch(_START, list(ids), now)}
+        return set(await self._change(_START, list(ids), now))
 
     async def finish(self, finished: Sequence[Finished]) -> list[None]:
         """Record how reports ended; one entry for each, in the same order."""
-        await self._fetch(
+        await self._change(
             _FINISH,
             [f.request_id for f in finished],
             [f.status for f in finished],
@@ -289,22 +306,22 @@ class RequestStore:
 
     async def release(self, ids: Collection[UUID]) -> None:
         """Put reports that were begun and are not going to end back where they were in the queue."""
-        await self._fetch(_RELEASE, list(ids))
+        await self._change(_RELEASE, list(ids))
 
     async def recover(self, now: datetime) -> None:
         """Put back what a process that died left behind, except for what has killed it too often."""
         reason = f"Generation was begun {GENERATION_ATTEMPTS_MAX} times and the process died each time."
-        await self._fetch(_FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now)
-        await self._fetch(_RECOVER)
+        await self._change(_FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now)
+        await self._change(_RECOVER)
 
     async def fail_sync(self, request_id: UUID, reason: str, now: datetime) -> None:
         """End a sync request that has no report and will have none."""
-        await self._fetch(_FAIL_SYNC, request_id, reason, now)
+        await self._change(_FAIL_SYNC, request_id, reason, now)
 
     async def fail_abandoned_sync(self, now: datetime) -> None:
         """End the sync requests of processes that died."""
         reason = "The server stopped before the report was finished."
-        await self._fetch(_FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
+        await self._change(_FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
 
     # --- delivering ------------------------------------------------------------------------------------------
 
@@ -335,6 +352,7 @@ class RequestStore:
             [a.attempted_at for a in attempts],
             [a.next_attempt_at for a in attempts],
         )
+        self._changes.attempted([(a.request_id, a.attempt_number) for a in attempts])
         return [None] * len(attempts)
 
     async def redeliver(self, request_id: UUID) -> str | None:
@@ -344,17 +362,22 @@ class RequestStore:
             The receiver, or None when the request has no callback that has ended.
         """
         records = await self._fetch(_REDELIVER, request_id)
+        self._changes.updated([request_id] if records else [])
         return records[0]["receiver"] if records else None
 
     # --- deleting --------------------------------------------------------------------------------------------
 
     async def delete(self, request_id: UUID) -> bool:
         """Delete a request with its log, unless it is being processed; tells whether it did."""
-        return bool(await self._fetch(_DELETE, request_id))
+        deleted = [record["id"] for record in await self._fetch(_DELETE, request_id)]
+        self._changes.deleted(deleted)
+        return bool(deleted)
 
     async def delete_some(self) -> list[UUID]:
         """Delete a batch of requests that are not being processed; an empty list says that none is left."""
-        return [record["id"] for record in await self._fetch(_DELETE_SOME, DELETE_BATCH_ROWS)]
+        deleted = [record["id"] for record in await self._fetch(_DELETE_SOME, DELETE_BATCH_ROWS)]
+        self._changes.deleted(deleted)
+        return deleted
 
 
 def _duplicate(record: asyncpg.Record) -> Duplicate:

@@ -1,0 +1,51 @@
+"""Use cases around the queue: what waits, what is delivered, and the evidence for its order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+
+from src.services.background_worker import WorkerState
+from src.services.callback_sender import LaneState
+from src.services.fifo_proof import FifoProof, prove
+from src.services.parts import Parts
+from src.services.request_reader import QueueDepth
+
+NEXT_SHOWN_MAX = 50
+LANES_SHOWN_MAX = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """The queue at one moment."""
+
+    depth: QueueDepth
+    oldest_age_ms: int | None
+    processing: Row[Any] | None
+    next: Sequence[Row[Any]]
+    worker: WorkerState
+    lanes: Sequence[LaneState]
+    #: Callbacks owed, by receiver.
+    owed: dict[str, int]
+
+
+async def look(parts: Parts) -> Queue:
+    """Look at the queue, the worker and the lanes."""
+    depth = await parts.reader.depth(parts.now())
+    lanes = (await parts.worker.lanes())[:LANES_SHOWN_MAX]
+    oldest = depth.oldest_waiting_at
+    return Queue(
+        depth=depth,
+        oldest_age_ms=None if oldest is None else max(0, round((parts.now() - oldest).total_seconds() * 1000)),
+        processing=await parts.reader.processing(),
+        next=await parts.reader.next_waiting(NEXT_SHOWN_MAX),
+        worker=parts.worker.state(),
+        lanes=lanes,
+        owed=await parts.reader.owed_by_receiver([lane.receiver for lane in lanes]),
+    )
+
+
+async def prove_order(parts: Parts, limit: int) -> FifoProof:
+    """Compare the orders of acceptance, generation and delivery over the newest requests."""
+    return prove(await parts.reader.milestones(limit))

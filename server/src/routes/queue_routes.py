@@ -1,0 +1,167 @@
+"""Looking at the queue, and at the settings a caller should know."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from src import __version__
+from src.config import Settings
+from src.controllers import queue_controller
+from src.routes import views
+from src.routes.dependencies import PartsDependency
+from src.routes.health import WorkerHealth, worker_health
+from src.routes.problems import responses
+from src.routes.schemas import RequestItem
+from src.services.callback_sender import LaneState
+
+PROOF_LIMIT_MAX = 1_000
+
+router = APIRouter(prefix="/api", tags=["Queue"])
+
+
+class Lane(BaseModel):
+    """One receiver's callbacks, sent one at a time in order."""
+
+    receiver: str
+    state: Literal["sending", "retrying", "waiting"]
+    reason: str | None
+    owed: int
+    current_request_id: UUID | None
+    next_attempt_at: datetime | None
+
+
+class Delivering(BaseModel):
+    """A callback that is under way or waits for its next attempt."""
+
+    request_id: UUID
+    queue_position: int
+    receiver: str
+    callback_attempts: int
+    callback_next_attempt_at: datetime | None
+
+
+class QueueAnswer(BaseModel):
+    """The queue at one moment."""
+
+    waiting: int
+    oldest_age_ms: int | None
+    processing: RequestItem | None
+    next: list[RequestItem]
+    delivering: list[Delivering]
+    lanes: list[Lane]
+    worker: WorkerHealth
+
+
+class Ranks(BaseModel):
+    """The place of one request in each of the three orders, from 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    request_id: UUID
+    queue_position: int
+    receiver: str
+    accepted_rank: int
+    generated_rank: int | None
+    delivered_rank: int | None
+
+
+class FifoProofAnswer(BaseModel):
+    """Three orders side by side. Delivery is compared for each receiver by itself."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    checked: int
+    generation_inversions: int
+    delivery_inversions: int
+    entries: list[Ranks]
+
+
+class PublicSettings(BaseModel):
+    """What a caller may want to know of the settings."""
+
+    demo_receiver_url: str | None
+    rate_limit_sync: str
+    rate_limit_async: str
+    sync_max_transactions: int
+    async_max_transactions: int
+    simulated_ms_per_transaction: float
+    simulated_max_seconds: float
+    retry_delays_s: list[float]
+    callback_timeout_s: float
+    demo_tools: bool
+    version: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Choose what is public."""
+        return cls(
+            demo_receiver_url=settings.demo_receiver_url if settings.demo_tools else None,
+            rate_limit_sync=settings.rate_limit_sync,
+            rate_limit_async=settings.rate_limit_async,
+            sync_max_transactions=settings.sync_max_transactions,
+            async_max_transactions=settings.async_max_transactions,
+            simulated_ms_per_transaction=settings.simulated_ms_per_transaction,
+            simulated_max_seconds=settings.simulated_max_seconds,
+            retry_delays_s=list(settings.callback_retry_delays),
+            callback_timeout_s=settings.callback_timeout_seconds,
+            demo_tools=settings.demo_tools,
+            version=__version__,
+        )
+
+
+@router.get("/queue", response_model=QueueAnswer, responses=responses(503))
+async def get_queue(parts: PartsDependency) -> QueueAnswer:
+    """Look at what waits, what is processed and what is delivered."""
+    queue = await queue_controller.look(parts)
+    return QueueAnswer(
+        waiting=queue.depth.waiting,
+        oldest_age_ms=queue.oldest_age_ms,
+        processing=views.item(queue.processing) if queue.processing else None,
+        next=[views.item(row) for row in queue.next],
+        delivering=[_delivering(lane) for lane in queue.lanes if lane.current],
+        lanes=[_lane(lane, queue.owed.get(lane.receiver, 0)) for lane in queue.lanes],
+        worker=worker_health(queue.worker),
+    )
+
+
+@router.get("/queue/fifo-proof", response_model=FifoProofAnswer, responses=responses(422, 503))
+async def get_fifo_proof(
+    parts: PartsDependency,
+    limit: Annotated[int, Query(ge=1, le=PROOF_LIMIT_MAX, description="How many of the newest requests.")] = 50,
+) -> FifoProofAnswer:
+    """Compare the orders of acceptance, generation and delivery over the newest async requests."""
+    return FifoProofAnswer.model_validate(await queue_controller.prove_order(parts, limit))
+
+
+@router.get("/settings", response_model=PublicSettings)
+async def get_settings(request: Request) -> PublicSettings:
+    """Read the limits and waits of this server, and the URL of its demo receiver."""
+    settings: PublicSettings = request.app.state.public_settings
+    return settings
+
+
+def _delivering(lane: LaneState) -> Delivering:
+    assert lane.current is not None  # noqa: S101  chosen by the caller
+    return Delivering(
+        request_id=lane.current.request_id,
+        queue_position=lane.current.queue_position,
+        receiver=lane.receiver,
+        callback_attempts=lane.current.attempts,
+        callback_next_attempt_at=None if lane.in_flight else lane.current.next_attempt_at,
+    )
+
+
+def _lane(lane: LaneState, owed: int) -> Lane:
+    current = lane.current
+    retrying = current is not None and current.next_attempt_at is not None and not lane.in_flight
+    return Lane(
+        receiver=lane.receiver,
+        state="sending" if lane.in_flight else "retrying" if retrying else "waiting",
+        reason=f"Attempt {current.attempts} failed." if retrying and current else None,
+        owed=owed,
+        current_request_id=current.request_id if current else None,
+        next_attempt_at=current.next_attempt_at if retrying and current else None,
+    )

@@ -1,0 +1,47 @@
+"""The headers that tell a browser what it must not do with our answers."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ONLY_US = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+# Swagger UI and ReDoc write style elements, and ReDoc searches in a worker made from a blob.
+_DOCS = _ONLY_US.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'") + "; worker-src blob:"
+DOCS_PATHS = ("/docs", "/redoc")
+
+_EVERYWHERE = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "x-frame-options": "DENY",
+}
+
+
+class SecurityHeadersMiddleware:
+    """Adds the headers to every answer; what an operation has set itself stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and add headers to the answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        added = {
+            **_EVERYWHERE,
+            "content-security-policy": _DOCS if scope["path"].startswith(DOCS_PATHS) else _ONLY_US,
+        }
+        if scope["path"].startswith("/api/"):
+            added["cache-control"] = "no-store"
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in added.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,163 @@
+"""News of commits, for whoever watches: from this process and from every other one on the same database.
+
+    store ──ids──▶ ChangeNotifier ──NOTIFY──▶ PostgreSQL ──LISTEN──▶ ChangeListener ──rows──▶ EventBus ──▶ sockets
+
+What changed is announced a moment after its COMMIT, many changes together, in a transaction of its own: NOTIFY
+makes commits wait for each other, and no accept is to pay for somebody watching. News may be lost when a process
+dies; whoever watches reads again after a gap.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from src.database import database_errors
+
+CHANNEL = "financial_report_generator"
+ANNOUNCED_EVERY_S = 0.05
+#: PostgreSQL's limit for one payload is 8,000 bytes; an id takes 39 of them.
+CHANGES_IN_ONE_NOTICE_MAX = 150
+LISTENER_CHECKED_EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class Changes:
+    """What changed, by request id."""
+
+    updated: dict[UUID, None] = field(default_factory=dict)
+    deleted: dict[UUID, None] = field(default_factory=dict)
+    #: Request id and attempt number.
+    attempts: dict[tuple[UUID, int], None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether anything did."""
+        return bool(self.updated or self.deleted or self.attempts)
+
+    def notices(self) -> list[str]:
+        """Write it as payloads that fit."""
+        entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]
+        entries += [("d", request_id) for request_id in self.deleted]
+        entries += [("a", request_id, number) for request_id, number in self.attempts]
+        parts = range(0, len(entries), CHANGES_IN_ONE_NOTICE_MAX)
+        # asyncpg's ids are a kind of UUID that orjson does not know.
+        return [orjson.dumps(entries[at : at + CHANGES_IN_ONE_NOTICE_MAX], default=str).decode() for at in parts]
+
+    def add_notice(self, payload: str) -> None:
+        """Add what a payload says."""
+        for kind, request_id, *number in orjson.loads(payload):
+            if kind == "a":
+                self.attempts[UUID(request_id), number[0]] = None
+            else:
+                (self.updated if kind == "u" else self.deleted)[UUID(request_id)] = None
+
+
+async def announce(pool: asyncpg.Pool, notices: list[str]) -> None:
+    """Send notices to every process that listens on this database."""
+    async with database_errors():
+        await pool.fetch("SELECT pg_notify($1, notice) FROM unnest($2::text[]) AS notice", CHANNEL, notices)
+
+
+class ChangeNotifier:
+    """Collects changes from any thread and announces them together. Belongs to the server's loop.
+
+    Args:
+        announce: sends payloads to the channel.
+    """
+
+    def __init__(self, announce: Callable[[list[str]], Awaitable[None]]) -> None:
+        self._announce = announce
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._changes = Changes()
+        self._wake = asyncio.Event()
+
+    def updated(self, request_ids: Collection[UUID]) -> None:
+        """Say that requests were created or changed."""
+        with self._lock:
+            self._changes.updated.update(dict.fromkeys(request_ids))
+            self._wake_up()
+
+    def deleted(self, request_ids: Collection[UUID]) -> None:
+        """Say that requests were deleted."""
+        with self._lock:
+            self._changes.deleted.update(dict.fromkeys(request_ids))
+            self._wake_up()
+
+    def attempted(self, attempts: Collection[tuple[UUID, int]]) -> None:
+        """Say that attempts were recorded, and their requests changed with it."""
+        with self._lock:
+            self._changes.attempts.update(dict.fromkeys(attempts))
+            self._changes.updated.update(dict.fromkeys(request_id for request_id, _ in attempts))
+            self._wake_up()
+
+    def _wake_up(self) -> None:
+        if self._changes and not self._wake.is_set():  # a wake-up from another thread costs a system call; one a batch is enough
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def run(self) -> None:
+        """Announce, again and again."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(ANNOUNCED_EVERY_S)
+            with self._lock:
+                changes, self._changes = self._changes, Changes()
+                self._wake.clear()
+            await self._announce(changes.notices())
+
+
+class ChangeListener:
+    """Hears what any process announced. Belongs to the server's loop.
+
+    Args:
+        connect: opens a connection of its own.
+        on_changes: told what changed, in batches.
+        on_gap: told that something may have been missed.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        *,
+        on_changes: Callable[[Changes], Awaitable[None]],
+        on_gap: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self._on_changes = on_changes
+        self._on_gap = on_gap
+        self._changes = Changes()
+        self._heard = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen until the connection breaks.
+
+        Raises:
+            DatabaseAway: it broke; call again.
+        """
+        connection = await self._connect()
+        try:
+            await connection.add_listener(CHANNEL, self._hear)
+            self._on_gap()
+            while not connection.is_closed():
+                await self._pass_on()
+        finally:
+            connection.terminate()
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self._changes.add_notice(str(payload))
+        self._heard.set()
+
+    async def _pass_on(self) -> None:
+        try:
+            async with asyncio.timeout(LISTENER_CHECKED_EVERY_S):
+                await self._heard.wait()
+        except TimeoutError:
+            return
+        self._heard.clear()
+        changes, self._changes = self._changes, Changes()
+        await self._on_changes(changes)

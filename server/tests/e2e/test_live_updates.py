@@ -1,0 +1,70 @@
+"""The live stream, over a real WebSocket; also of what another process did."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from tests.support.processes import ServerProcess, server_process
+from tests.support.receivers import Receiver
+
+
+@pytest.fixture
+async def server(tmp_path: Path, receiver: Receiver) -> AsyncIterator[ServerProcess]:
+    settings = {"CALLBACK_ALLOWED_ORIGINS": receiver.origin, "SIMULATED_MS_PER_TRANSACTION": "0"}
+    with server_process(tmp_path, CALLBACK_RETRY_DELAYS="0.05", **settings) as server:
+        yield server
+
+
+def watch(server: ServerProcess, **options: Any) -> connect:
+    return connect(f"ws://127.0.0.1:{server.port}/api/ws", **options)
+
+
+async def next_event(socket: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        event: dict[str, Any] = json.loads(await socket.recv())
+    return event
+
+
+async def test_every_step_of_a_request_is_told(server: ServerProcess, receiver: Receiver) -> None:
+    receiver.answer = lambda number, _: 500 if number == 0 else 200
+    async with watch(server) as socket, httpx.AsyncClient(base_url=server.base_url) as client:
+        hello = await next_event(socket)
+        accepted = (await client.post("/api/async", json={"payload": {}, "callback_url": receiver.url})).json()
+        events = [await next_event(socket)]
+        while not (events[-1]["type"] == "request.updated" and events[-1]["data"]["callback_status"] == "SUCCESS"):
+            events.append(await next_event(socket))
+        await client.delete(f"/api/requests/{accepted['request_id']}")
+        while events[-1]["type"] != "request.deleted":
+            events.append(await next_event(socket))
+    attempts = [event["data"] for event in events if event["type"] == "callback.attempted"]
+    listed = [event["data"] for event in events if event["type"] == "request.updated"]
+
+    assert (hello["type"], hello["seq"]) == ("hello", 1)
+    assert [event["seq"] for event in events] == list(range(2, len(events) + 2))
+    assert [(one["attempt_number"], one["status_code"]) for one in attempts] == [(1, 500), (2, 200)]
+    assert {one["request_id"] for one in attempts + listed} == {accepted["request_id"]}
+    assert events[-1]["data"] == {"ids": [accepted["request_id"]]}
+    assert any(event["type"] == "queue.changed" for event in events)
+
+
+async def test_a_page_of_another_origin_may_not_watch(server: ServerProcess) -> None:
+    with pytest.raises(InvalidStatus):
+        async with watch(server, origin="http://evil.example"):
+            pass
+    async with watch(server, origin=server.base_url) as socket:
+        assert (await next_event(socket))["type"] == "hello"
+
+
+async def test_watchers_do_not_keep_the_server_from_stopping(server: ServerProcess) -> None:
+    async with watch(server) as one, watch(server) as other:
+        await next_event(one)
+        await next_event(other)
+
+        assert await asyncio.to_thread(server.stop) == 0

@@ -1,0 +1,65 @@
+"""The proof counts what overtook, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src.services.fifo_proof import Milestones, inversions, prove
+
+START = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def at(second: int | None) -> datetime | None:
+    return None if second is None else START + timedelta(seconds=second)
+
+
+def passed(position: int, generated: int | None, delivered: int | None, receiver: str = "a") -> Milestones:
+    return Milestones(
+        request_id=UUID(int=position),
+        queue_position=position,
+        receiver=receiver,
+        generated_at=at(generated),
+        delivered_at=at(delivered),
+    )
+
+
+@given(st.lists(st.integers(0, 50), max_size=60))
+def test_inversions_are_the_pairs_that_stand_the_wrong_way(seconds: list[int]) -> None:
+    expected = sum(earlier > later for earlier, later in combinations(seconds, 2))
+
+    assert inversions([START + timedelta(seconds=second) for second in seconds]) == expected
+
+
+def test_an_order_that_was_kept_has_no_inversions() -> None:
+    proof = prove([passed(3, 30, 33), passed(1, 10, 11), passed(2, 20, 22)])
+
+    assert (proof.checked, proof.generation_inversions, proof.delivery_inversions) == (3, 0, 0)
+    assert [(e.accepted_rank, e.generated_rank, e.delivered_rank) for e in proof.entries] == [
+        (1, 1, 1),
+        (2, 2, 2),
+        (3, 3, 3),
+    ]
+
+
+def test_one_that_overtook_is_counted_and_shown() -> None:
+    proof = prove([passed(1, 20, 40), passed(2, 10, 30)])
+
+    assert (proof.generation_inversions, proof.delivery_inversions) == (1, 1)
+    assert [entry.generated_rank for entry in proof.entries] == [2, 1]
+
+
+def test_receivers_do_not_wait_for_each_other_so_they_are_not_compared() -> None:
+    proof = prove([passed(1, 10, 90, "slow"), passed(2, 20, 21, "fast")])
+
+    assert proof.delivery_inversions == 0
+    assert [entry.delivered_rank for entry in proof.entries] == [2, 1]
+
+
+def test_what_has_not_happened_has_no_rank() -> None:
+    proof = prove([passed(1, None, None), passed(2, None, None)])
+
+    assert [(entry.generated_rank, entry.delivered_rank) for entry in proof.entries] == [(None, None)] * 2
+    assert prove([]).checked == 0
