@@ -3,6 +3,7 @@
 Both read the same URL. An engine and a pool belong to the event loop that made them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,9 +20,12 @@ from src.config import SERVER_FOLDER
 from src.errors import DatabaseAway
 
 CONNECT_TIMEOUT_S = 3.0
-STATEMENT_TIMEOUT_S = 10.0
+STATEMENT_TIMEOUT_S = 4.0
 POOL_WAIT_TIMEOUT_S = 3.0
+#: Whoever waits for the database has an answer after this, if only that it is away.
+ANSWER_TIMEOUT_S = 4.5
 ENGINE_CONNECTIONS_MAX = 8
+MIGRATION_TIMEOUT_S = 600.0
 #: Any number will do, as long as every process of this service uses the same.
 MIGRATION_LOCK = 7_215_001
 
@@ -84,14 +88,18 @@ async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def database_errors() -> AsyncIterator[None]:
+async def database_errors(within_s: float = ANSWER_TIMEOUT_S) -> AsyncIterator[None]:
     """Turn every sign of an absent database into `DatabaseAway`.
+
+    Args:
+        within_s: no answer for so long is a sign too.
 
     Raises:
         DatabaseAway: the statement was not answered; whether it took effect is unknown.
     """
     try:
-        yield
+        async with asyncio.timeout(within_s):
+            yield
     except AWAY_ERRORS as error:
         raise DatabaseAway("The database does not answer.") from error
     except DBAPIError as error:
@@ -112,7 +120,7 @@ async def migrate(engine: AsyncEngine) -> None:
         DatabaseAway: PostgreSQL cannot be reached.
     """
     transactional = engine.execution_options(isolation_level="READ COMMITTED")
-    async with database_errors(), transactional.begin() as connection:
+    async with database_errors(within_s=MIGRATION_TIMEOUT_S), transactional.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         await connection.run_sync(_upgrade)
 

@@ -177,6 +177,7 @@ async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
     return AllDeletedAnswer(deleted=True, count=await requests_controller.delete_all(parts))
 
 
+@managing.head("/reports/{file}", include_in_schema=False)
 @managing.get(
     "/reports/{file}",
     response_class=FileResponse,

@@ -46,6 +46,7 @@ def install(app: FastAPI, folder: Path) -> None:
     app.mount("/assets", HashedFiles(directory=folder / "assets"), name="assets")
     root = folder.resolve()
 
+    @app.head("/{path:path}", include_in_schema=False)
     @app.get("/{path:path}", include_in_schema=False)
     async def page(path: str) -> FileResponse:
         if path.startswith(SERVER_PATHS) or path == "api" or "\0" in path:

@@ -97,7 +97,9 @@ class ChangeNotifier:
             self._wake_up()
 
     def _wake_up(self) -> None:
-        if self._changes and not self._wake.is_set():  # a wake-up from another thread costs a system call; one a batch is enough
+        if (
+            self._changes and not self._wake.is_set()
+        ):  # a wake-up from another thread costs a system call; one a batch is enough
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self) -> None:

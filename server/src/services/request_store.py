@@ -18,6 +18,7 @@ import orjson
 
 from src.database import database_errors
 from src.models import Mode, Status
+from src.services import request_statements as statements
 from src.services.change_feed import ChangeNotifier
 from src.services.records import (
     Accepted,
@@ -37,171 +38,6 @@ IDEMPOTENCY_KEY_KEPT = timedelta(hours=24)
 #: Longer than any sync report may take: a row that is older was left by a process that died.
 SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
-
-# Keys first, positions last: a writer that waits for another's key must not hold the counter. The counter's
-# row stays locked from here to COMMIT, and this statement is the whole transaction.
-_INSERT = """
-WITH offered AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::text[], $9::text[], $10::bytea[]) WITH ORDINALITY
-    AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint, n)
-), claimed AS (
-    INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
-    SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
-    ORDER BY caller, route, key, n  -- one order for all writers, so that no two wait for each other
-    ON CONFLICT DO NOTHING RETURNING request_id
-), created AS (
-    SELECT *, row_number() OVER (PARTITION BY mode ORDER BY n) AS place FROM offered
-    WHERE key IS NULL OR id IN (SELECT request_id FROM claimed)
-), waiting AS (
-    SELECT count(*) AS number FROM created WHERE mode = 'async'
-), counter AS (
-    UPDATE queue_counter SET last_position = last_position + waiting.number FROM waiting WHERE waiting.number > 0
-    RETURNING last_position - waiting.number AS first
-)
-INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
-                      callback_url, receiver, callback_status, created_at, started_at)
-SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
-       CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
-       CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END
-FROM created LEFT JOIN counter ON true
-RETURNING id, queue_position
-"""
-
-_FIND_KEYS = """
-SELECT wanted.n, k.fingerprint, r.id, r.mode, r.status, r.queue_position, r.result_payload, r.completed_at
-FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS wanted (caller, route, key, n)
-JOIN idempotency_keys k USING (caller, route, key) JOIN requests r ON r.id = k.request_id
-"""
-
-_WAITING_AFTER = """
-SELECT id, queue_position, input_payload, callback_url, receiver, generation_attempts FROM requests
-WHERE mode = 'async' AND status = 'PENDING' AND queue_position > $1
-ORDER BY queue_position LIMIT $2
-"""
-
-# PROCESSING is let through for a start whose answer was lost: the worker is the only one who sets it.
-_START = """
-UPDATE requests SET status = 'PROCESSING', started_at = $2, generation_attempts = generation_attempts + 1
-WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status IN ('PENDING', 'PROCESSING')
-RETURNING id
-"""
-
-_FINISH = """
-UPDATE requests SET status = f.status, result_payload = f.result::json, failure_reason = f.reason,
-                    completed_at = f.completed_at
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-     AS f (id, status, result, reason, completed_at)
-WHERE requests.id = f.id AND requests.status = 'PROCESSING'
-RETURNING requests.id
-"""
-
-_RELEASE = """
-UPDATE requests SET status = 'PENDING', started_at = NULL, generation_attempts = generation_attempts - 1
-WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status = 'PROCESSING'
-RETURNING id
-"""
-
-_FAIL_POISON = """
-UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
-RETURNING id
-"""
-
-_RECOVER = """
-UPDATE requests SET status = 'PENDING', started_at = NULL
-WHERE mode = 'async' AND status = 'PROCESSING'
-RETURNING id
-"""
-
-# The caller never got an answer, so its key is freed: trying again with it does the work.
-_FAIL_SYNC = """
-WITH failed AS (
-    UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-    WHERE id = $1 AND mode = 'sync' AND status = 'PROCESSING' RETURNING id
-), freed AS (
-    DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
-)
-SELECT id FROM failed
-"""
-
-_FAIL_ABANDONED_SYNC = """
-WITH failed AS (
-    UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-    WHERE mode = 'sync' AND status = 'PROCESSING' AND created_at < $1 RETURNING id
-), freed AS (
-    DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
-)
-SELECT id FROM failed
-"""
-
-_EXPIRE_KEYS = """
-DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
-    SELECT k.caller, k.route, k.key FROM idempotency_keys k JOIN requests r ON r.id = k.request_id
-    WHERE k.created_at < $1 AND r.completed_at < $1 ORDER BY k.created_at LIMIT $2)
-"""
-
-_OWED = """
-SELECT id, queue_position, callback_url, receiver, status, result_payload, failure_reason, completed_at,
-       callback_attempts, callback_series_start, callback_next_attempt_at
-FROM requests
-WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND receiver = $1
-ORDER BY queue_position LIMIT $2
-"""
-
-# Jumps from receiver to receiver in the index instead of reading every callback that is owed.
-_RECEIVERS_OWED = """
-WITH RECURSIVE found AS (
-    (SELECT receiver FROM requests WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')
-     ORDER BY receiver LIMIT 1)
-    UNION ALL
-    SELECT (SELECT r.receiver FROM requests r WHERE r.callback_status = 'PENDING'
-            AND r.status IN ('COMPLETED', 'FAILED') AND r.receiver > found.receiver ORDER BY r.receiver LIMIT 1)
-    FROM found WHERE found.receiver IS NOT NULL
-)
-SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT $1
-"""
-
-_STILL_OWED = "SELECT 1 FROM requests WHERE id = $1 AND callback_status = 'PENDING'"
-
-# The update locks the request, so it cannot be deleted before its log row stands. A record that is written
-# again after a lost answer finds its row and changes nothing.
-_RECORD_ATTEMPTS = """
-WITH tried AS (
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bool[], $5::text[], $6::text[],
-                         $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[])
-    AS tried (request_id, attempt_number, status_code, success, error_code, error_message,
-              response_excerpt, response_time_ms, attempted_at, next_attempt_at)
-), updated AS (
-    UPDATE requests SET
-        callback_attempts = tried.attempt_number,
-        callback_next_attempt_at = tried.next_attempt_at,
-        callback_status = CASE WHEN tried.success THEN 'SUCCESS'
-                               WHEN tried.next_attempt_at IS NULL THEN 'FAILED' ELSE 'PENDING' END,
-        callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL
-                               THEN tried.attempted_at + tried.response_time_ms * interval '1 ms' END
-    FROM tried WHERE requests.id = tried.request_id AND requests.callback_status = 'PENDING'
-    RETURNING requests.id
-)
-INSERT INTO callback_logs (id, request_id, attempt_number, status_code, success, error_code, error_message,
-                           response_excerpt, response_time_ms, attempted_at, next_attempt_at)
-SELECT gen_random_uuid(), tried.* FROM tried JOIN updated ON updated.id = tried.request_id
-ON CONFLICT (request_id, attempt_number) DO NOTHING
-"""
-
-_REDELIVER = """
-UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
-                    callback_next_attempt_at = NULL, callback_finished_at = NULL
-WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
-RETURNING receiver
-"""
-
-_DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNING id"
-
-_DELETE_SOME = """
-DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE status <> 'PROCESSING' LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id
-"""
 
 
 class RequestStore:
@@ -236,7 +72,7 @@ class RequestStore:
         """
         keys = [request.idempotency_key for request in requests]
         records = await self._fetch(
-            _INSERT,
+            statements.INSERT,
             [request.id for request in requests],
             [request.mode for request in requests],
             [request.caller for request in requests],
@@ -261,22 +97,21 @@ class RequestStore:
             For each known key, by its index in `keys`: the stored fingerprint and the request.
         """
         records = await self._fetch(
-            _FIND_KEYS, [key.caller for key in keys], [key.route for key in keys], [key.key for key in keys]
+            statements.FIND_KEYS, [key.caller for key in keys], [key.route for key in keys], [key.key for key in keys]
         )
         expired = [r["id"] for r in records if r["completed_at"] and r["completed_at"] < now - IDEMPOTENCY_KEY_KEPT]
         if expired:
-            await self._fetch("DELETE FROM idempotency_keys WHERE request_id = ANY($1::uuid[])", expired)
+            await self._fetch(statements.FREE_KEYS, expired)
         return {r["n"] - 1: (r["fingerprint"], _duplicate(r)) for r in records if r["id"] not in expired}
 
     async def expire_keys(self, now: datetime) -> None:
         """Free a batch of keys whose requests ended 24 hours ago."""
-        await self._fetch(_EXPIRE_KEYS, now - IDEMPOTENCY_KEY_KEPT, DELETE_BATCH_ROWS)
+        await self._fetch(statements.EXPIRE_KEYS, now - IDEMPOTENCY_KEY_KEPT, DELETE_BATCH_ROWS)
 
     async def count_waiting(self, at_most: int) -> int:
         """Count the async requests that wait, up to `at_most`."""
         [record] = await self._fetch(
-            "SELECT count(*) FROM (SELECT 1 FROM requests WHERE mode = 'async'"
-            " AND status = 'PENDING' LIMIT $1) AS waiting",
+            statements.COUNT_WAITING,
             at_most,
         )
         count: int = record[0]
@@ -286,16 +121,16 @@ class RequestStore:
 
     async def waiting_after(self, position: int, limit: int) -> list[Job]:
         """Read the next waiting requests behind a position, in order."""
-        return [_job(record) for record in await self._fetch(_WAITING_AFTER, position, limit)]
+        return [_job(record) for record in await self._fetch(statements.WAITING_AFTER, position, limit)]
 
     async def start(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
         """Begin reports; returns those that are still wanted (the others were deleted)."""
-        return set(await self._change(_START, list(ids), now))
+        return set(await self._change(statements.START, list(ids), now))
 
     async def finish(self, finished: Sequence[Finished]) -> list[None]:
         """Record how reports ended; one entry for each, in the same order."""
         await self._change(
-            _FINISH,
+            statements.FINISH,
             [f.request_id for f in finished],
             [f.status for f in finished],
             [f.result for f in finished],
@@ -306,41 +141,41 @@ class RequestStore:
 
     async def release(self, ids: Collection[UUID]) -> None:
         """Put reports that were begun and are not going to end back where they were in the queue."""
-        await self._change(_RELEASE, list(ids))
+        await self._change(statements.RELEASE, list(ids))
 
     async def recover(self, now: datetime) -> None:
         """Put back what a process that died left behind, except for what has killed it too often."""
         reason = f"Generation was begun {GENERATION_ATTEMPTS_MAX} times and the process died each time."
-        await self._change(_FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now)
-        await self._change(_RECOVER)
+        await self._change(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now)
+        await self._change(statements.RECOVER)
 
     async def fail_sync(self, request_id: UUID, reason: str, now: datetime) -> None:
         """End a sync request that has no report and will have none."""
-        await self._change(_FAIL_SYNC, request_id, reason, now)
+        await self._change(statements.FAIL_SYNC, request_id, reason, now)
 
     async def fail_abandoned_sync(self, now: datetime) -> None:
         """End the sync requests of processes that died."""
         reason = "The server stopped before the report was finished."
-        await self._change(_FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
+        await self._change(statements.FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
 
     # --- delivering ------------------------------------------------------------------------------------------
 
     async def receivers_owed(self, limit: int) -> list[str]:
         """Name receivers with callbacks that are owed, `limit` at most."""
-        return [record["receiver"] for record in await self._fetch(_RECEIVERS_OWED, limit)]
+        return [record["receiver"] for record in await self._fetch(statements.RECEIVERS_OWED, limit)]
 
     async def owed(self, receiver: str, limit: int) -> list[OwedCallback]:
         """Read the first callbacks owed to one receiver, in order."""
-        return [_owed(record) for record in await self._fetch(_OWED, receiver, limit)]
+        return [_owed(record) for record in await self._fetch(statements.OWED, receiver, limit)]
 
     async def still_owed(self, request_id: UUID) -> bool:
         """Tell whether a callback is still to be delivered: its request may have been deleted."""
-        return bool(await self._fetch(_STILL_OWED, request_id))
+        return bool(await self._fetch(statements.STILL_OWED, request_id))
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
         """Write attempts to the log and their consequence to the requests; one entry for each, in order."""
         await self._fetch(
-            _RECORD_ATTEMPTS,
+            statements.RECORD_ATTEMPTS,
             [a.request_id for a in attempts],
             [a.attempt_number for a in attempts],
             [a.status_code for a in attempts],
@@ -361,7 +196,7 @@ class RequestStore:
         Returns:
             The receiver, or None when the request has no callback that has ended.
         """
-        records = await self._fetch(_REDELIVER, request_id)
+        records = await self._fetch(statements.REDELIVER, request_id)
         self._changes.updated([request_id] if records else [])
         return records[0]["receiver"] if records else None
 
@@ -369,13 +204,13 @@ class RequestStore:
 
     async def delete(self, request_id: UUID) -> bool:
         """Delete a request with its log, unless it is being processed; tells whether it did."""
-        deleted = [record["id"] for record in await self._fetch(_DELETE, request_id)]
+        deleted = [record["id"] for record in await self._fetch(statements.DELETE, request_id)]
         self._changes.deleted(deleted)
         return bool(deleted)
 
     async def delete_some(self) -> list[UUID]:
         """Delete a batch of requests that are not being processed; an empty list says that none is left."""
-        deleted = [record["id"] for record in await self._fetch(_DELETE_SOME, DELETE_BATCH_ROWS)]
+        deleted = [record["id"] for record in await self._fetch(statements.DELETE_SOME, DELETE_BATCH_ROWS)]
         self._changes.deleted(deleted)
         return deleted
 

@@ -1,0 +1,176 @@
+"""The hot statements, by name: what `RequestStore` runs. Each is one transaction and takes many rows at a time.
+
+Arrays come in, one for each column; `unnest` makes rows of them. asyncpg prepares each statement once on each
+connection.
+"""
+
+# Keys first, positions last: a writer that waits for another's key must not hold the counter. The counter's
+# row stays locked from here to COMMIT, and this statement is the whole transaction.
+INSERT = """
+WITH offered AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                         $8::text[], $9::text[], $10::bytea[]) WITH ORDINALITY
+    AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint, n)
+), claimed AS (
+    INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
+    SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
+    ORDER BY caller, route, key, n  -- one order for all writers, so that no two wait for each other
+    ON CONFLICT DO NOTHING RETURNING request_id
+), created AS (
+    SELECT *, row_number() OVER (PARTITION BY mode ORDER BY n) AS place FROM offered
+    WHERE key IS NULL OR id IN (SELECT request_id FROM claimed)
+), waiting AS (
+    SELECT count(*) AS number FROM created WHERE mode = 'async'
+), counter AS (
+    UPDATE queue_counter SET last_position = last_position + waiting.number FROM waiting WHERE waiting.number > 0
+    RETURNING last_position - waiting.number AS first
+)
+INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
+                      callback_url, receiver, callback_status, created_at, started_at)
+SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
+       CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
+       CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END
+FROM created LEFT JOIN counter ON true
+RETURNING id, queue_position
+"""
+
+FIND_KEYS = """
+SELECT wanted.n, k.fingerprint, r.id, r.mode, r.status, r.queue_position, r.result_payload, r.completed_at
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS wanted (caller, route, key, n)
+JOIN idempotency_keys k USING (caller, route, key) JOIN requests r ON r.id = k.request_id
+"""
+
+FREE_KEYS = "DELETE FROM idempotency_keys WHERE request_id = ANY($1::uuid[])"
+
+COUNT_WAITING = """
+SELECT count(*) FROM (SELECT 1 FROM requests WHERE mode = 'async' AND status = 'PENDING' LIMIT $1) AS waiting
+"""
+
+WAITING_AFTER = """
+SELECT id, queue_position, input_payload, callback_url, receiver, generation_attempts FROM requests
+WHERE mode = 'async' AND status = 'PENDING' AND queue_position > $1
+ORDER BY queue_position LIMIT $2
+"""
+
+# PROCESSING is let through for a start whose answer was lost: the worker is the only one who sets it.
+START = """
+UPDATE requests SET status = 'PROCESSING', started_at = $2, generation_attempts = generation_attempts + 1
+WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status IN ('PENDING', 'PROCESSING')
+RETURNING id
+"""
+
+FINISH = """
+UPDATE requests SET status = f.status, result_payload = f.result::json, failure_reason = f.reason,
+                    completed_at = f.completed_at
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+     AS f (id, status, result, reason, completed_at)
+WHERE requests.id = f.id AND requests.status = 'PROCESSING'
+RETURNING requests.id
+"""
+
+RELEASE = """
+UPDATE requests SET status = 'PENDING', started_at = NULL, generation_attempts = generation_attempts - 1
+WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status = 'PROCESSING'
+RETURNING id
+"""
+
+FAIL_POISON = """
+UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
+WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
+RETURNING id
+"""
+
+RECOVER = """
+UPDATE requests SET status = 'PENDING', started_at = NULL
+WHERE mode = 'async' AND status = 'PROCESSING'
+RETURNING id
+"""
+
+# The caller never got an answer, so its key is freed: trying again with it does the work.
+FAIL_SYNC = """
+WITH failed AS (
+    UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
+    WHERE id = $1 AND mode = 'sync' AND status = 'PROCESSING' RETURNING id
+), freed AS (
+    DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
+)
+SELECT id FROM failed
+"""
+
+FAIL_ABANDONED_SYNC = """
+WITH failed AS (
+    UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
+    WHERE mode = 'sync' AND status = 'PROCESSING' AND created_at < $1 RETURNING id
+), freed AS (
+    DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
+)
+SELECT id FROM failed
+"""
+
+EXPIRE_KEYS = """
+DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
+    SELECT k.caller, k.route, k.key FROM idempotency_keys k JOIN requests r ON r.id = k.request_id
+    WHERE k.created_at < $1 AND r.completed_at < $1 ORDER BY k.created_at LIMIT $2)
+"""
+
+OWED = """
+SELECT id, queue_position, callback_url, receiver, status, result_payload, failure_reason, completed_at,
+       callback_attempts, callback_series_start, callback_next_attempt_at
+FROM requests
+WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND receiver = $1
+ORDER BY queue_position LIMIT $2
+"""
+
+# Jumps from receiver to receiver in the index instead of reading every callback that is owed.
+RECEIVERS_OWED = """
+WITH RECURSIVE found AS (
+    (SELECT receiver FROM requests WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')
+     ORDER BY receiver LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.receiver FROM requests r WHERE r.callback_status = 'PENDING'
+            AND r.status IN ('COMPLETED', 'FAILED') AND r.receiver > found.receiver ORDER BY r.receiver LIMIT 1)
+    FROM found WHERE found.receiver IS NOT NULL
+)
+SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT $1
+"""
+
+STILL_OWED = "SELECT 1 FROM requests WHERE id = $1 AND callback_status = 'PENDING'"
+
+# The update locks the request, so it cannot be deleted before its log row stands. A record that is written
+# again after a lost answer finds its row and changes nothing.
+RECORD_ATTEMPTS = """
+WITH tried AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bool[], $5::text[], $6::text[],
+                         $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[])
+    AS tried (request_id, attempt_number, status_code, success, error_code, error_message,
+              response_excerpt, response_time_ms, attempted_at, next_attempt_at)
+), updated AS (
+    UPDATE requests SET
+        callback_attempts = tried.attempt_number,
+        callback_next_attempt_at = tried.next_attempt_at,
+        callback_status = CASE WHEN tried.success THEN 'SUCCESS'
+                               WHEN tried.next_attempt_at IS NULL THEN 'FAILED' ELSE 'PENDING' END,
+        callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL
+                               THEN tried.attempted_at + tried.response_time_ms * interval '1 ms' END
+    FROM tried WHERE requests.id = tried.request_id AND requests.callback_status = 'PENDING'
+    RETURNING requests.id
+)
+INSERT INTO callback_logs (id, request_id, attempt_number, status_code, success, error_code, error_message,
+                           response_excerpt, response_time_ms, attempted_at, next_attempt_at)
+SELECT gen_random_uuid(), tried.* FROM tried JOIN updated ON updated.id = tried.request_id
+ON CONFLICT (request_id, attempt_number) DO NOTHING
+"""
+
+REDELIVER = """
+UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
+                    callback_next_attempt_at = NULL, callback_finished_at = NULL
+WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
+RETURNING receiver
+"""
+
+DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNING id"
+
+DELETE_SOME = """
+DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE status <> 'PROCESSING' LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
