@@ -75,7 +75,6 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
         reader = RequestReader(engine)
         changes = ChangeNotifier(partial(announce, pool))
         store = RequestStore(pool, changes)
-        await store.recover(now())
         threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
         stack.callback(threads.shutdown)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
@@ -90,11 +89,12 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
             simulated_work=simulated_work,
             changes=changes,
             create_pool=partial(create_pool, url, connections_max=WORKER_CONNECTIONS_MAX),
+            connect=partial(connect, url),
             create_sender=_sender_factory(settings, check_url, signer, now),
             now=now,
         )
         feed = QueueFeed(store, jobs, on_put=worker.wake)
-        worker.start(on_room=feed.wake_from_worker)
+        worker.start(feed)
         stack.push_async_callback(_stop_worker, worker)
         events = EventBus()
         live = LiveUpdates(

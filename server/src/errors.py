@@ -7,6 +7,7 @@
     ├── NotFound                    no such request or report
     ├── Conflict                    true, but not now: the state of the request forbids it
     │   └── StillProcessing         the first request with this key is still being worked on
+    ├── LeadershipLost              another process works now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
         ├── QueueFull               more requests wait than `MAX_PENDING_REQUESTS`
         └── DatabaseAway            PostgreSQL does not answer
@@ -76,6 +77,10 @@ class StillProcessing(Conflict):
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class LeadershipLost(ServiceError):
+    """Another process works now; nothing was changed."""
 
 
 class Unavailable(ServiceError):

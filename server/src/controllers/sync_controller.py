@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import orjson
 
+from src import crash_points
 from src.controllers.submission import Submission, check_size
 from src.errors import StillProcessing, Unavailable
 from src.models import Mode, Status
@@ -39,6 +40,7 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
     accepted = await parts.batcher.accept(request)
     if isinstance(accepted, Duplicate):
         return _ended(accepted)
+    crash_points.reached("after_sync_accept")
     try:
         result = await _generate(parts, request)
     except BaseException:
@@ -46,6 +48,7 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
         reason = "The report could not be generated."
         await asyncio.shield(parts.store.fail_sync(request.id, reason, parts.now()))
         raise
+    crash_points.reached("after_sync_file")
     await parts.finisher.submit(
         Finished(request_id=request.id, completed_at=parts.now(), result=orjson.dumps(result).decode())
     )

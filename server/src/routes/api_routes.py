@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from src import crash_points
 from src.controllers import async_controller, requests_controller, sync_controller
 from src.controllers.submission import Submission, fill_in, fingerprint
 from src.errors import NotFound
@@ -110,6 +111,7 @@ async def generate_report_asynchronously(
         "message": "Accepted. The result will be sent to the callback URL.",
         "status_url": status_url,
     }
+    crash_points.reached("before_202")
     return _json(answer, 202, {"location": status_url})
 
 

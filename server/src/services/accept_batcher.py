@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
+from src import crash_points
 from src.errors import DatabaseAway, IdempotencyKeyReused, QueueFull
 from src.models import Mode
 from src.services.group_commit import GroupCommit
@@ -69,6 +70,7 @@ class AcceptBatcher:
 
     async def _write(self, requests: Sequence[NewRequest]) -> list[Accepted | None]:
         created = await self._store.insert(requests)
+        crash_points.reached("after_accept_commit")
         self._on_accepted()
         return [created.get(request.id) for request in requests]
 

@@ -1,7 +1,7 @@
-"""The one worker thread: takes jobs from the `queue.Queue` in order, generates, records, and delivers.
+"""The one worker thread: its event loop, its terms of leadership, and what others may ask of it.
 
-It is the queue's only consumer and generates one report at a time. It runs an event loop of its own, so that
-deliveries, their retries and heartbeats go on while a report is being generated.
+In a term it works off the `queue.Queue` in order and delivers callbacks; between terms it stands by. On its own
+loop, deliveries, their retries and heartbeats go on while a report is being generated.
 """
 
 import asyncio
@@ -9,33 +9,30 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 import asyncpg
-import orjson
 import uvloop
 
-from src.errors import DatabaseAway
-from src.models import Mode
-from src.services.backoff import Backoff, keep_running
+from src import crash_points
+from src.errors import LeadershipLost
+from src.services.backoff import keep_running
 from src.services.callback_sender import CallbackSender, LaneState
 from src.services.change_feed import ChangeNotifier
-from src.services.records import Finished, Job, OwedCallback
-from src.services.report_production import ProducedReport, SimulatedWork, describe, produce
+from src.services.job_runner import JobRunner
+from src.services.leadership import Leadership
+from src.services.records import Job
+from src.services.report_production import SimulatedWork
 from src.services.report_storage import ReportStorage
 from src.services.request_store import RequestStore
 
-#: Short reports are begun together, so that they share a transaction; each is still generated alone, in order.
-TURN_JOBS_MAX = 16
-TURN_ROWS_MAX = 2_000
-#: A report of more rows is generated off the loop, so that deliveries go on.
-ROWS_ON_LOOP_MAX = 4_000
 HEARTBEAT_EVERY_S = 1.0
 HEARTBEAT_LATE_AFTER_S = 5.0
 DELIVERIES_END_WITHIN_S = 4.0
@@ -43,7 +40,6 @@ THREAD_STARTS_WITHIN_S = 10.0
 THREAD_ENDS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +47,8 @@ class WorkerState:
     """What the worker is doing, as it says itself."""
 
     alive: bool
+    #: Whether it is this process that works; another one may.
+    leading: bool
     busy_with: UUID | None
     heartbeat_age_s: float | None
     callbacks_in_flight: int
@@ -58,8 +56,33 @@ class WorkerState:
     trouble: str | None
 
 
-class Stopping(Exception):
-    """The worker is to stop: the report under way is given back to the queue."""
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """What exists while this process leads."""
+
+    runner: JobRunner
+    sender: CallbackSender
+    #: Set when the term is to end, and when it has ended.
+    over: asyncio.Event
+    ended: asyncio.Event
+
+    def end(self) -> None:
+        """Ask for the end."""
+        self.over.set()
+        self.runner.wake()
+
+
+class Feed(Protocol):
+    """The part that fills the queue, as the worker's thread sees it."""
+
+    def begin(self) -> None:
+        """Fill the queue, from the front."""
+
+    def rest(self) -> None:
+        """Put nothing more on the queue, and take away what is there."""
+
+    def tell_of_room(self) -> None:
+        """The queue is half empty or less."""
 
 
 class BackgroundWorker:
@@ -71,6 +94,7 @@ class BackgroundWorker:
         simulated_work: the wait that stands for real work.
         changes: told of every change after its COMMIT.
         create_pool: connects to PostgreSQL, on the loop it is called on.
+        connect: opens one connection of its own.
         create_sender: makes the part that delivers, on the loop it is called on.
         now: the time, aware UTC, never going back.
     """
@@ -83,6 +107,7 @@ class BackgroundWorker:
         simulated_work: SimulatedWork,
         changes: ChangeNotifier,
         create_pool: Callable[[], Awaitable[asyncpg.Pool]],
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
         create_sender: Callable[[RequestStore], CallbackSender],
         now: Callable[[], datetime],
     ) -> None:
@@ -91,69 +116,65 @@ class BackgroundWorker:
         self._simulated_work = simulated_work
         self._changes = changes
         self._create_pool = create_pool
+        self._connect = connect
         self._create_sender = create_sender
         self._now = now
-        self._on_room: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="worker")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_ready = threading.Event()
         self._heartbeat_s: float | None = None
-        self._busy_with: UUID | None = None
-        self._trouble: str | None = None
+        self._term: _Term | None = None
 
-    def start(self, on_room: Callable[[], None]) -> None:
+    def start(self, feed: Feed) -> None:
         """Start the thread.
 
         Args:
-            on_room: called when the queue is half empty or less; the one who fills it may be waiting for that.
+            feed: begins when this process leads and rests when it does not.
         """
-        self._on_room = on_room
+        self._feed = feed
         self._thread.start()
         self._loop_ready.wait(THREAD_STARTS_WITHIN_S)
 
     def stop(self) -> None:
         """Stop and wait: the report under way goes back to the queue, attempts under way get a deadline."""
-        self._call(self._stopping_set)
+        self._call(self._stopping.set)
         self._thread.join(THREAD_ENDS_WITHIN_S)
 
     def wake(self) -> None:
         """Say that jobs were put on the queue."""
-        self._call(self._wake_set)
+        if term := self._term:
+            self._call(term.runner.wake)
 
     def deliver_again(self, receiver: str) -> None:
-        """Say that the table holds a callback for this receiver."""
-        self._call(lambda: self._sender.look_again(receiver))
+        """Say that the table holds a callback for this receiver; another process that leads finds it by itself."""
+        if term := self._term:
+            self._call(partial(term.sender.look_again, receiver))
 
     def state(self) -> WorkerState:
         """Look at the worker from outside."""
         age_s = None if self._heartbeat_s is None else time.monotonic() - self._heartbeat_s
-        beating = age_s is not None and age_s < HEARTBEAT_LATE_AFTER_S
+        term = self._term
         return WorkerState(
-            alive=self._thread.is_alive() and beating,
-            busy_with=self._busy_with,
+            alive=self._thread.is_alive() and age_s is not None and age_s < HEARTBEAT_LATE_AFTER_S,
+            leading=term is not None,
+            busy_with=term.runner.busy_with if term else None,
             heartbeat_age_s=age_s,
-            callbacks_in_flight=self._sender.in_flight if self._heartbeat_s is not None else 0,
-            trouble=self._trouble,
+            callbacks_in_flight=term.sender.in_flight if term else 0,
+            trouble=term.runner.trouble if term else None,
         )
 
     async def lanes(self) -> list[LaneState]:
         """Look at what is being delivered; may be awaited on any loop."""
-        assert self._loop is not None  # noqa: S101  started before anybody can ask
-        looking = asyncio.run_coroutine_threadsafe(self._sender.lanes(), self._loop)
-        return await asyncio.wrap_future(looking)
+        term = self._term
+        if term is None or self._loop is None:
+            return []
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(term.sender.lanes(), self._loop))
 
-    def _call(self, action: Callable[[], None]) -> None:
+    def _call(self, action: Callable[[], object]) -> None:
         # The loop is closed when the thread has ended; then there is nobody to tell.
         with suppress(RuntimeError):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(action)
-
-    def _wake_set(self) -> None:
-        self._wake.set()
-
-    def _stopping_set(self) -> None:
-        self._stopping.set()
-        self._wake.set()
 
     # --- on the worker's thread ------------------------------------------------------------------------------
 
@@ -162,162 +183,74 @@ class BackgroundWorker:
             runner.run(self._main())
 
     async def _main(self) -> None:
-        self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._large_reports = ThreadPoolExecutor(1, thread_name_prefix="large-report")
-        pool = await self._create_pool()
-        self._store = RequestStore(pool, self._changes)
-        self._sender = self._create_sender(self._store)
         self._loop = asyncio.get_running_loop()
         self._loop_ready.set()
-        background = [
-            asyncio.create_task(self._beat()),
-            asyncio.create_task(keep_running(self._sender.run, "delivery")),
-        ]
-        try:
-            await self._work_until_stopped()
-        finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            await self._sender.aclose(DELIVERIES_END_WITHIN_S)
-            self._large_reports.shutdown()
-            pool.terminate()
+        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(keep_running(self._lead, "worker"))]
+        await self._stopping.wait()
+        if term := self._term:
+            term.end()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(THREAD_ENDS_WITHIN_S):
+                    await term.ended.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _beat(self) -> None:
         while True:
             self._heartbeat_s = time.monotonic()
             await asyncio.sleep(HEARTBEAT_EVERY_S)
 
-    async def _work_until_stopped(self) -> None:
-        backoff = Backoff(self._pause)
-        while not self._stopping.is_set():
-            self._wake.clear()
-            turn = self._take_turn()
-            if not turn:
-                await self._wake.wait()
-                continue
-            try:
-                await self._work_on(turn)
-                backoff.reset()
-            except Stopping:
-                return
-            except Exception:
-                log.exception("A turn of the worker failed; its requests go back to the queue.")
-                await self._give_back(turn)
-                await backoff.wait()
-
-    async def _give_back(self, turn: Sequence[Job]) -> None:
-        await self._persistently(lambda: self._store.release([job.request_id for job in turn]))
-
-    def _take_turn(self) -> list[Job]:
-        """Take the next job, and those behind it that are short enough to be begun with it."""
-        turn: list[Job] = []
-        rows = 0
-        while len(turn) < TURN_JOBS_MAX and self._jobs.queue:
-            job = self._jobs.queue[0]  # a look without taking: nobody else takes anything
-            rows += job.parameters.num_transactions
-            if turn and (rows > TURN_ROWS_MAX or not self._is_short(job) or not self._is_short(turn[0])):
-                break
-            turn.append(self._jobs.get_nowait())
-        if self._jobs.qsize() <= self._jobs.maxsize // 2:
-            self._on_room()
-        return turn
-
-    def _is_short(self, job: Job) -> bool:
-        """Whether a job may share a turn; one that may have killed a process works alone, so that it is known."""
-        return not job.generation_attempts and not self._simulated_work.seconds(job.parameters.num_transactions)
-
-    async def _work_on(self, turn: Sequence[Job]) -> None:
-        """Begin, generate one after the other, record, hand over for delivery."""
-        ids = [job.request_id for job in turn]
-        wanted = await self._persistently(lambda: self._store.start(ids, self._now()))
-        finished: list[Finished] = []
+    async def _lead(self) -> None:
+        """Win leadership, work for one term, and let go."""
+        leadership = Leadership(self._connect)
         try:
-            for job in turn:
-                if job.request_id in wanted:
-                    finished.append(await self._generate(job))  # noqa: PERF401  what is done so far must survive
+            await self._serve(await leadership.win(), leadership)
+        except LeadershipLost:
+            log.warning("Another process leads; this one stands by.")
         finally:
-            # Also when it is time to stop: what is done is done, the rest goes back to its place.
-            self._busy_with = None
-            left = wanted - {f.request_id for f in finished}
-            await self._record(turn, finished, left)
+            leadership.resign()
 
-    async def _record(self, turn: Sequence[Job], finished: list[Finished], left: set[UUID]) -> None:
-        if finished:
-            await self._persistently(lambda: self._store.finish(finished))
-            jobs = {job.request_id: job for job in turn}
-            self._sender.offer([_owed(jobs[f.request_id], f) for f in finished])
-        if left:
-            await self._store.release(left)
-
-    async def _generate(self, job: Job) -> Finished:
-        self._busy_with = job.request_id
-        started_s = time.perf_counter()
-        await self._pause(self._simulated_work.seconds(job.parameters.num_transactions))
+    async def _serve(self, epoch: int, leadership: Leadership) -> None:
+        pool = await self._create_pool()
+        large_reports = ThreadPoolExecutor(1, thread_name_prefix="large-report")
         try:
-            report = await self._produce(job)
-        except Stopping:
-            raise
-        except Exception:
-            log.exception("The report of %s could not be generated.", job.request_id)
-            reason = "The report could not be generated because of a fault in the service."
-            return Finished(request_id=job.request_id, completed_at=self._now(), result=None, failure_reason=reason)
-        result = describe(job.request_id, Mode.ASYNC, job.parameters, report, started_s)
-        return Finished(request_id=job.request_id, completed_at=self._now(), result=orjson.dumps(result).decode())
+            crash_points.reached("after_election")
+            store = RequestStore(pool, self._changes, epoch)
+            await store.recover(self._now())
+            await self._work(store, large_reports, leadership)
+        finally:
+            large_reports.shutdown(wait=False)
+            pool.terminate()
 
-    async def _produce(self, job: Job) -> ProducedReport:
-        """Generate and store; a disk that refuses is waited for, and the queue with it."""
-        backoff = Backoff(self._pause)
-        while True:
-            try:
-                if job.parameters.num_transactions <= ROWS_ON_LOOP_MAX:
-                    report = produce(job.request_id, job.parameters, self._storage)
-                else:
-                    report = await asyncio.get_running_loop().run_in_executor(
-                        self._large_reports, produce, job.request_id, job.parameters, self._storage
-                    )
-            except OSError as error:
-                self._trouble = f"Reports cannot be stored: {error.strerror}."
-                log.warning("%s Trying again.", self._trouble)
-                await backoff.wait()
-            else:
-                self._trouble = None
-                return report
-
-    async def _persistently(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change that is safe to repeat, as often as it takes until the database answers."""
-        backoff = Backoff(self._pause)
-        while True:
-            try:
-                outcome = await change()
-            except DatabaseAway as error:
-                self._trouble = error.detail
-                await backoff.wait()
-            else:
-                self._trouble = None
-                return outcome
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, unless it is time to stop.
-
-        Raises:
-            Stopping: it is.
-        """
-        if seconds <= 0:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        if self._stopping.is_set():
-            raise Stopping
-
-
-def _owed(job: Job, finished: Finished) -> OwedCallback:
-    return OwedCallback(
-        request_id=job.request_id,
-        queue_position=job.queue_position,
-        callback_url=job.callback_url,
-        receiver=job.receiver,
-        finished=finished,
-    )
+    async def _work(self, store: RequestStore, large_reports: Executor, leadership: Leadership) -> None:
+        over = asyncio.Event()
+        sender = self._create_sender(store)
+        runner = JobRunner(
+            self._jobs,
+            store=store,
+            sender=sender,
+            storage=self._storage,
+            simulated_work=self._simulated_work,
+            large_reports=large_reports,
+            now=self._now,
+            on_room=self._feed.tell_of_room,
+            over=over,
+        )
+        term = self._term = _Term(runner, sender, over, asyncio.Event())
+        self._feed.begin()
+        working = asyncio.create_task(runner.run())
+        others = [asyncio.create_task(keep_running(sender.run, "delivery")), asyncio.create_task(leadership.keep())]
+        try:
+            await asyncio.wait([working, others[1]], return_when=asyncio.FIRST_COMPLETED)
+            term.end()  # leadership may be lost; what is under way is refused, and ends
+            await working
+        finally:
+            self._term = None
+            self._feed.rest()
+            for task in (working, *others):
+                task.cancel()
+            await asyncio.gather(working, *others, return_exceptions=True)
+            await sender.aclose(DELIVERIES_END_WITHIN_S if self._stopping.is_set() else 0)
+            term.ended.set()

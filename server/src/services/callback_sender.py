@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from src import crash_points
 from src.errors import DatabaseAway, ForbiddenCallbackUrl
 from src.services.backoff import Backoff
 from src.services.callback_client import Failure, Reply
@@ -202,7 +203,9 @@ class CallbackSender:
             if self._now() - offered_at > LOOKED_UP_AGAIN_AFTER and not await self._is_still_owed(callback):
                 return
             attempt = await self._attempt(callback, body)
+            crash_points.reached("after_answer_before_record")
             await self._record(attempt)
+            crash_points.reached("after_record_commit")
             next_callback = _after(callback, attempt)
             self._receivers[callback.receiver].lane.current = next_callback
 
@@ -218,6 +221,7 @@ class CallbackSender:
             receiver.in_flight = True
             self.in_flight += 1
             receiver.last_used_at = attempted_at = self._now()
+            crash_points.reached("mid_attempt")
             try:
                 outcome = await self._post(receiver.connection, callback, body)
             finally:

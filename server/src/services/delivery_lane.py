@@ -3,7 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from src.errors import LeadershipLost
 from src.services.records import OwedCallback
 
 #: Callbacks of one lane kept in memory; the others stay in the table until these are through.
@@ -76,10 +78,11 @@ class DeliveryLane:
     async def _run(self) -> None:
         # No await may stand between the last look and `_task = None`: see GroupCommit.
         try:
-            while callback := await self._next():
-                self.current = callback
-                await self._deliver(callback)
-                self.current = None
+            with suppress(LeadershipLost):  # then another process sends what is owed
+                while callback := await self._next():
+                    self.current = callback
+                    await self._deliver(callback)
+                    self.current = None
         finally:
             self.current = None
             self._task = None

@@ -8,7 +8,9 @@ position read comes next.
 import asyncio
 import queue
 from collections.abc import Callable
+from contextlib import suppress
 
+from src import crash_points
 from src.services.records import Job
 from src.services.request_store import RequestStore
 
@@ -32,6 +34,8 @@ class QueueFeed:
         self._last_position = 0
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        # Whether the worker of this process is the one that works.
+        self._active = False
         # Read by the worker's thread: the queue was full and there may be more.
         self._waits_for_room = False
 
@@ -39,11 +43,30 @@ class QueueFeed:
         """Say that something was accepted."""
         self._wake.set()
 
-    def wake_from_worker(self) -> None:
-        """Say, from the worker's thread, that the queue has room; costs nothing while nobody waits for it."""
+    def begin(self) -> None:
+        """Fill the queue, from the front. From any thread."""
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def rest(self) -> None:
+        """Put nothing more on the queue, and take away what is there. From any thread."""
+        self._loop.call_soon_threadsafe(self._rest)
+
+    def tell_of_room(self) -> None:
+        """Say that the queue has room; costs nothing while nobody waits for it. From any thread."""
         if self._waits_for_room:
             self._waits_for_room = False
             self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _begin(self) -> None:
+        self._last_position = 0
+        self._active = True
+        self._wake.set()
+
+    def _rest(self) -> None:
+        self._active = False
+        with suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait()
 
     async def run(self) -> None:
         """Feed, and wait for more to come, again and again."""
@@ -55,13 +78,14 @@ class QueueFeed:
         """Read on until nothing is left or the queue is full."""
         while True:
             self._wake.clear()
-            room = self._jobs.maxsize - self._jobs.qsize()
-            self._waits_for_room = room == 0
+            room = self._jobs.maxsize - self._jobs.qsize() if self._active else 0
+            self._waits_for_room = self._active and room == 0
             jobs = await self._store.waiting_after(self._last_position, room) if room else []
             for job in jobs:
                 self._jobs.put_nowait(job)
                 self._last_position = job.queue_position
             if jobs:
+                crash_points.reached("after_put")
                 self._on_put()
             if len(jobs) < room or not room:
                 return

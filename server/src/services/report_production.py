@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from src import crash_points
 from src.models import Mode
 from src.services.report_generator import ReportParameters, Totals, generate
 from src.services.report_storage import ReportStorage, StoredFile, file_name
@@ -51,6 +52,7 @@ def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStora
         for chunk, of_chunk in generate(parameters):
             totals += of_chunk
             yield chunk
+            crash_points.reached("mid_generate")
 
     file = storage.write(request_id, rows())
     return ProducedReport(file, totals)

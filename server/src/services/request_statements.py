@@ -1,5 +1,8 @@
 """The hot statements, by name: what `RequestStore` runs. Each is one transaction and takes many rows at a time.
 
+The worker's statements name its epoch: `require_epoch` refuses them when another process leads by now. (Null lets
+through what is not the worker's, such as the end of a sync report.)
+
 Arrays come in, one for each column; `unnest` makes rows of them. asyncpg prepares each statement once on each
 connection.
 """
@@ -54,35 +57,40 @@ ORDER BY queue_position LIMIT $2
 
 # PROCESSING is let through for a start whose answer was lost: the worker is the only one who sets it.
 START = """
+WITH term AS MATERIALIZED (SELECT require_epoch($3))
 UPDATE requests SET status = 'PROCESSING', started_at = $2, generation_attempts = generation_attempts + 1
-WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status IN ('PENDING', 'PROCESSING')
+FROM term WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status IN ('PENDING', 'PROCESSING')
 RETURNING id
 """
 
 FINISH = """
+WITH term AS MATERIALIZED (SELECT require_epoch($6))
 UPDATE requests SET status = f.status, result_payload = f.result::json, failure_reason = f.reason,
                     completed_at = f.completed_at
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-     AS f (id, status, result, reason, completed_at)
+     AS f (id, status, result, reason, completed_at), term
 WHERE requests.id = f.id AND requests.status = 'PROCESSING'
 RETURNING requests.id
 """
 
 RELEASE = """
+WITH term AS MATERIALIZED (SELECT require_epoch($2))
 UPDATE requests SET status = 'PENDING', started_at = NULL, generation_attempts = generation_attempts - 1
-WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status = 'PROCESSING'
+FROM term WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status = 'PROCESSING'
 RETURNING id
 """
 
 FAIL_POISON = """
+WITH term AS MATERIALIZED (SELECT require_epoch($4))
 UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
+FROM term WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
 RETURNING id
 """
 
 RECOVER = """
+WITH term AS MATERIALIZED (SELECT require_epoch($1))
 UPDATE requests SET status = 'PENDING', started_at = NULL
-WHERE mode = 'async' AND status = 'PROCESSING'
+FROM term WHERE mode = 'async' AND status = 'PROCESSING'
 RETURNING id
 """
 
@@ -139,7 +147,9 @@ STILL_OWED = "SELECT 1 FROM requests WHERE id = $1 AND callback_status = 'PENDIN
 # The update locks the request, so it cannot be deleted before its log row stands. A record that is written
 # again after a lost answer finds its row and changes nothing.
 RECORD_ATTEMPTS = """
-WITH tried AS (
+WITH term AS MATERIALIZED (
+    SELECT require_epoch($11)
+), tried AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bool[], $5::text[], $6::text[],
                          $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[])
     AS tried (request_id, attempt_number, status_code, success, error_code, error_message,
@@ -152,7 +162,7 @@ WITH tried AS (
                                WHEN tried.next_attempt_at IS NULL THEN 'FAILED' ELSE 'PENDING' END,
         callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL
                                THEN tried.attempted_at + tried.response_time_ms * interval '1 ms' END
-    FROM tried WHERE requests.id = tried.request_id AND requests.callback_status = 'PENDING'
+    FROM tried, term WHERE requests.id = tried.request_id AND requests.callback_status = 'PENDING'
     RETURNING requests.id
 )
 INSERT INTO callback_logs (id, request_id, attempt_number, status_code, success, error_code, error_message,

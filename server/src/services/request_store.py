@@ -16,7 +16,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from src import crash_points
 from src.database import database_errors
+from src.errors import LeadershipLost
 from src.models import Mode, Status
 from src.services import request_statements as statements
 from src.services.change_feed import ChangeNotifier
@@ -38,22 +40,35 @@ IDEMPOTENCY_KEY_KEPT = timedelta(hours=24)
 #: Longer than any sync report may take: a row that is older was left by a process that died.
 SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
+#: The SQLSTATE of `require_epoch`.
+STALE_EPOCH = "FRG01"
 
 
 class RequestStore:
     """The statements, on one asyncpg pool and therefore on one event loop; says what changed after each COMMIT.
 
     Every method raises `DatabaseAway` when PostgreSQL does not answer; the change may then have happened or not,
-    and asking for it again is safe.
+    and asking for it again is safe. What the worker does raises `LeadershipLost` when another process leads.
+
+    Args:
+        pool: connections, on one event loop.
+        changes: told what changed.
+        epoch: the worker's term; None for what is not the worker's.
     """
 
-    def __init__(self, pool: asyncpg.Pool, changes: ChangeNotifier) -> None:
+    def __init__(self, pool: asyncpg.Pool, changes: ChangeNotifier, epoch: int | None = None) -> None:
         self._pool = pool
+        self._epoch = epoch
         self._changes = changes
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         async with database_errors():
-            records: list[asyncpg.Record] = await self._pool.fetch(statement, *arguments)
+            try:
+                records: list[asyncpg.Record] = await self._pool.fetch(statement, *arguments)
+            except asyncpg.PostgresError as error:
+                if error.sqlstate == STALE_EPOCH:
+                    raise LeadershipLost("Another process leads.") from None
+                raise
             return records
 
     async def _change(self, statement: str, *arguments: Any) -> list[UUID]:
@@ -125,7 +140,7 @@ class RequestStore:
 
     async def start(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
         """Begin reports; returns those that are still wanted (the others were deleted)."""
-        return set(await self._change(statements.START, list(ids), now))
+        return set(await self._change(statements.START, list(ids), now, self._epoch))
 
     async def finish(self, finished: Sequence[Finished]) -> list[None]:
         """Record how reports ended; one entry for each, in the same order."""
@@ -136,18 +151,20 @@ class RequestStore:
             [f.result for f in finished],
             [f.failure_reason for f in finished],
             [f.completed_at for f in finished],
+            self._epoch,
         )
         return [None] * len(finished)
 
     async def release(self, ids: Collection[UUID]) -> None:
         """Put reports that were begun and are not going to end back where they were in the queue."""
-        await self._change(statements.RELEASE, list(ids))
+        await self._change(statements.RELEASE, list(ids), self._epoch)
 
     async def recover(self, now: datetime) -> None:
         """Put back what a process that died left behind, except for what has killed it too often."""
         reason = f"Generation was begun {GENERATION_ATTEMPTS_MAX} times and the process died each time."
-        await self._change(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now)
-        await self._change(statements.RECOVER)
+        await self._change(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now, self._epoch)
+        crash_points.reached("mid_recovery")
+        await self._change(statements.RECOVER, self._epoch)
 
     async def fail_sync(self, request_id: UUID, reason: str, now: datetime) -> None:
         """End a sync request that has no report and will have none."""
@@ -186,6 +203,7 @@ class RequestStore:
             [a.response_time_ms for a in attempts],
             [a.attempted_at for a in attempts],
             [a.next_attempt_at for a in attempts],
+            self._epoch,
         )
         self._changes.attempted([(a.request_id, a.attempt_number) for a in attempts])
         return [None] * len(attempts)

@@ -1,0 +1,29 @@
+"""Named places where a test may let the process die at once, as `kill -9` does there.
+
+Here `reached` does nothing, and no setting can change that. The tests' own way to start the server puts another
+module in this one's place before anything is imported; what it costs in production is an empty call.
+"""
+
+from typing import Literal
+
+CrashPoint = Literal[
+    "after_accept_commit",  # the request is durable, and nobody knows yet
+    "before_202",  # the answer is written, but not sent
+    "after_put",  # jobs are on the queue
+    "after_take",  # jobs are off the queue, and nothing is begun
+    "after_start_commit",  # PROCESSING, and nothing generated
+    "mid_generate",  # a part of the file is written
+    "after_file",  # the file has its name, and the result is nowhere
+    "after_complete_commit",  # COMPLETED, and no callback sent
+    "mid_attempt",  # the attempt has begun
+    "after_answer_before_record",  # the receiver has answered, and nothing is recorded
+    "after_record_commit",  # the attempt is recorded, and the lane has not gone on
+    "after_election",  # this process leads, and has recovered nothing
+    "mid_recovery",  # what had killed a process too often has failed, and the rest is not put back
+    "after_sync_accept",  # a sync request is stored, and its report not begun
+    "after_sync_file",  # its file is there, and its result is not recorded
+]
+
+
+def reached(_name: CrashPoint) -> None:
+    """Pass a place where a test may let the process die."""

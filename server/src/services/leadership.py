@@ -1,0 +1,75 @@
+"""One process of all that share a database works; the others accept, serve and stand by.
+
+The leader holds a session advisory lock on a connection of its own: when it dies, PostgreSQL frees the lock at
+once. Because a process may learn late that it lost the lock, each election raises an epoch, and every change the
+worker makes is refused when its epoch is not the current one.
+"""
+
+import asyncio
+import logging
+import os
+import platform
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from src.database import database_errors
+
+#: Any number will do, as long as every process of this service uses the same.
+LEADER_LOCK = 7_215_002
+TRIED_EVERY_S = 1.0
+CHECKED_EVERY_S = 1.0
+CHECK_TIMEOUT_S = 2.0
+
+_ELECT = """
+UPDATE leader SET epoch = epoch + 1, held_by = $1, elected_at = clock_timestamp() RETURNING epoch
+"""
+
+log = logging.getLogger(__name__)
+
+
+class Leadership:
+    """This process's try for leadership. Belongs to the worker's loop.
+
+    Args:
+        connect: opens a connection of its own. PgBouncer in transaction mode would break the lock.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
+        self._connect = connect
+        self._connection: asyncpg.Connection | None = None
+
+    async def win(self) -> int:
+        """Wait until this process leads; returns its epoch.
+
+        Raises:
+            DatabaseAway: PostgreSQL does not answer.
+        """
+        self._connection = await self._connect()
+        while not await self._ask("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+            await asyncio.sleep(TRIED_EVERY_S)
+        epoch: int = await self._ask(_ELECT, f"{platform.node()}:{os.getpid()}")
+        log.info("This process leads (epoch %d).", epoch)
+        return epoch
+
+    async def keep(self) -> None:
+        """Return when leadership is lost, or may be: the lock's connection does not answer."""
+        assert self._connection is not None  # noqa: S101  won before
+        try:
+            while True:
+                await asyncio.sleep(CHECKED_EVERY_S)
+                await self._connection.fetchval("SELECT 1", timeout=CHECK_TIMEOUT_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("This process may not lead any more; it stops working and tries again.")
+
+    def resign(self) -> None:
+        """Let go of the lock."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _ask(self, statement: str, argument: Any) -> Any:
+        assert self._connection is not None  # noqa: S101  connected before
+        async with database_errors():
+            return await self._connection.fetchval(statement, argument)
