@@ -1,0 +1,131 @@
+# Everything starts here; plain `make` lists the targets.
+#
+# Stamp files remember what has been installed and built, so that a second `make run` only starts. HOST, PORT,
+# DATA_DIR and DATABASE_URL, given to make or found in the environment, reach the server; .env it reads itself.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run setup page test dev lint openapi lock clean clean-data
+
+# The Python for server/.venv; when not given, the first of these that runs and is new enough.
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+# Options for pytest: make test ARGS="-k callback"
+ARGS ?=
+
+VENV := server/.venv
+VENV_PYTHON := $(VENV)/bin/python
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+# As seen from server/, where the server, its tests and its checks run.
+PY := .venv/bin/python
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+# The page is built when it is there and a Node new enough for it; without it the server still serves the API.
+HAS_CLIENT := $(wildcard client/package.json)
+HAS_NODE := $(if $(HAS_CLIENT),$(shell command -v npm >/dev/null && node -e '\
+	const [major, minor] = process.versions.node.split(".").map(Number); \
+	if (major > 22 || (major == 22 && minor >= 12) || (major == 20 && minor >= 19)) console.log("yes")' 2>/dev/null))
+CLIENT := $(if $(HAS_NODE),client)
+NODE_STAMP := client/node_modules/.installed
+PAGE := client/dist/index.html
+PAGE_SOURCES := $(if $(CLIENT),$(shell find client/src client/public client/index.html \
+	client/*.json client/*.ts client/*.js -type f 2>/dev/null))
+OPENAPI := $(if $(HAS_CLIENT),client/src/api/openapi.json,build/openapi.json)
+
+# A relative DATA_DIR counts from here, although the server runs in server/. Without one it is server/data.
+ABSOLUTE_DATA_DIR = case "$$DATA_DIR" in /*) ;; ?*) export DATA_DIR="$$PWD/$$DATA_DIR" ;; esac
+
+help: ## list the targets
+	@echo "Usage: make <target>; to start with: make run"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: setup page ## set up what is missing, then start everything on http://localhost:8000 (PORT, HOST, DATA_DIR, DATABASE_URL)
+	@$(ABSOLUTE_DATA_DIR); cd server && exec $(PY) -m src
+
+setup: $(RUN_STAMP) ## create server/.venv with the pinned packages (PYTHON=python3.12 chooses the Python)
+	@:
+
+page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
+	@$(if $(CLIENT),:,$(if $(HAS_CLIENT),echo "Node 20.19 or newer with npm was not found: no page; the API and /docs work.",:))
+
+test: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
+	@cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest $(ARGS)
+	@$(if $(CLIENT),cd client && npm run --silent test,:)
+
+dev: setup $(if $(CLIENT),$(NODE_STAMP)) ## start with reload; the page, when there is one, from Vite
+ifeq ($(CLIENT),)
+	@$(ABSOLUTE_DATA_DIR); cd server && exec $(PY) -m src --reload
+else
+	@$(ABSOLUTE_DATA_DIR); \
+	(cd server && exec $(PY) -m src --reload) & server=$$!; \
+	(cd client && API_URL="http://localhost:$${PORT:-8000}" exec node_modules/.bin/vite) & page=$$!; \
+	trap 'kill $$server $$page 2>/dev/null' INT TERM; \
+	wait $$server; kill $$page 2>/dev/null; wait
+endif
+
+lint: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## check style, types and layers
+	cd server && $(PY) -m ruff check . && $(PY) -m ruff format --check .
+	cd server && $(PY) -m mypy
+	cd server && .venv/bin/lint-imports
+	$(if $(CLIENT),cd client && npm run --silent lint)
+
+openapi: $(RUN_STAMP) ## write the OpenAPI document
+	@mkdir -p $(dir $(OPENAPI))
+	@cd server && $(PY) -m src.openapi > ../$(OPENAPI).new
+	@mv $(OPENAPI).new $(OPENAPI)
+	@echo "Wrote $(OPENAPI)."
+
+lock: ## recompile the pinned requirements with uv (UPGRADE=1 takes newer versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	cd server && $(LOCK) requirements.in -o requirements.txt
+	cd server && $(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove what was installed and built; data stay
+	rm -rf $(VENV) build client/node_modules client/dist
+	rm -rf server/.mypy_cache server/.pytest_cache server/.ruff_cache server/.import_linter_cache server/.hypothesis
+	find server -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-data: ## remove ./data with all reports and the embedded database, after asking
+	@printf 'Remove %s with all reports and the database? [y/N] ' "$$PWD/data"; read -r answer; \
+	if [ "$$answer" = y ]; then rm -rf data; else echo "Nothing was removed."; fi
+
+$(VENV_PYTHON):
+	@for candidate in $(PYTHONS); do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			echo "Creating server/.venv with $$($$candidate --version) …"; \
+			if command -v uv >/dev/null; then exec uv venv --quiet --clear --python "$$(command -v $$candidate)" $(VENV); fi; \
+			exec $$candidate -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer was not found (tried $(PYTHONS)); name one with: make run PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+# Bytecode is compiled now: without it every start takes seconds longer where Python may not write any.
+# A folder that uv made has no pip; it gets one when uv has gone.
+INSTALL = if command -v uv >/dev/null; \
+	then uv pip install --quiet --compile-bytecode --require-hashes --python $(VENV_PYTHON) -r $<; \
+	else { $(VENV_PYTHON) -c 'import pip' 2>/dev/null || $(VENV_PYTHON) -m ensurepip >/dev/null; } && \
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+
+$(RUN_STAMP): server/requirements.txt $(VENV_PYTHON)
+	@echo "Installing the server's packages (about 5 s with uv, 25 s with pip) …"
+	@$(INSTALL)
+	@touch $@
+
+# After the others, never beside them: both install into one folder.
+$(DEV_STAMP): server/requirements-dev.txt $(RUN_STAMP)
+	@echo "Installing the packages for tests and checks (about 5 s with uv, 25 s with pip) …"
+	@$(INSTALL)
+	@touch $@
+
+$(NODE_STAMP): client/package.json client/package-lock.json
+	@echo "Installing the page's packages (about 35 s) …"
+	@cd client && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(NODE_STAMP) $(PAGE_SOURCES)
+	@echo "Building the page (about 10 s) …"
+	@cd client && npm run --silent build
+	@touch $@

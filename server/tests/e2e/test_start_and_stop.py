@@ -1,0 +1,136 @@
+"""`python -m src` as its users meet it: one line when it answers, one sentence when it cannot, and it stops whole."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped] # ships no types
+import pytest
+
+from src.config import SERVER_FOLDER
+from tests.support.processes import free_port
+
+TIMEOUT_S = 30
+
+
+class Terminal:
+    """Starts the service with settings of the test's own and shows what a user would see."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def start(self, *options: str, **settings: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "src", *options],
+            cwd=SERVER_FOLDER,
+            env={"DATA_DIR": str(self.data_dir), "PORT": str(self.port), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, *options: str, **settings: str) -> tuple[int, str]:
+        """Run to the end; exit status and what went to stderr."""
+        process = self.start(*options, **settings)
+        _, said = process.communicate(timeout=TIMEOUT_S)
+        return process.returncode, said
+
+    def ready_line(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline().strip()
+
+    def postgres_pid(self) -> int:
+        return int((self.data_dir / "postgres" / "cluster" / "postmaster.pid").read_text().split("\n")[0])
+
+
+@pytest.fixture
+def terminal(data_dir: Path) -> Iterator[Terminal]:
+    terminal = Terminal(data_dir)
+    yield terminal
+    for process in terminal.processes:
+        process.terminate()
+        process.communicate(timeout=TIMEOUT_S)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_says_when_it_answers_and_a_signal_stops_all_of_it(terminal: Terminal, how: signal.Signals) -> None:
+    process = terminal.start()
+    ready = terminal.ready_line(process)
+    answer = httpx.get(f"http://127.0.0.1:{terminal.port}/api/health/live")
+    postgres = terminal.postgres_pid()
+
+    process.send_signal(how)
+    _, said = process.communicate(timeout=TIMEOUT_S)
+
+    assert ready == f"Ready on http://localhost:{terminal.port} (docs: /docs)"
+    assert answer.status_code == 200
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert not is_alive(postgres)
+
+
+def test_impatience_does_not_leave_the_database_running(terminal: Terminal) -> None:
+    process = terminal.start()
+    terminal.ready_line(process)
+    postgres = terminal.postgres_pid()
+
+    for how in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        process.send_signal(how)
+    _, said = process.communicate(timeout=TIMEOUT_S)
+
+    assert (process.returncode, said.count("Traceback")) == (0, 0)
+    assert not is_alive(postgres)
+
+
+def test_a_taken_port_is_named_in_one_sentence(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", terminal.port)):
+        status, said = terminal.run()
+
+    assert status == 3
+    assert said == f"Port {terminal.port} is in use; choose another with `make run PORT=9000`.\n"
+
+
+def test_an_unreachable_database_is_one_sentence_without_the_password(terminal: Terminal) -> None:
+    status, said = terminal.run(DATABASE_URL="postgresql+asyncpg://user:secret@127.0.0.1:1/reports")
+
+    assert status == 3
+    assert said.count("\n") == 1
+    assert "secret" not in said
+
+
+def test_wrong_settings_are_one_sentence_each_without_their_values(terminal: Terminal) -> None:
+    status, said = terminal.run(PORT="70000", DATABASE_URL="mysql://user:secret@host/x")
+
+    assert status == 2
+    assert [line.split(" ")[0] for line in said.splitlines()] == ["DATABASE_URL", "PORT"]
+    assert "secret" not in said
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(terminal: Terminal) -> None:
+    (terminal.data_dir / "file").touch()
+
+    status, said = terminal.run(DATA_DIR=str(terminal.data_dir / "file"))
+
+    assert (status, said.count("\n"), "Traceback" in said) == (3, 1, False)
+
+
+def test_options_win_over_the_environment(terminal: Terminal) -> None:
+    port = free_port()
+    process = terminal.start("--port", str(port), PORT="1")
+
+    assert terminal.ready_line(process) == f"Ready on http://localhost:{port} (docs: /docs)"
