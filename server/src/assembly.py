@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from functools import lru_cache, partial
 
 from src.config import Settings
@@ -19,7 +20,7 @@ from src.services.callback_client import ReceiverClient, tls_context
 from src.services.callback_guard import CallbackGuard, ThreadResolver
 from src.services.callback_sender import CallbackSender, DeliveryRules
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
-from src.services.change_feed import ChangeListener, ChangeNotifier, announce
+from src.services.change_feed import ChangeListener, ChangeNotifier, Changes, announce
 from src.services.clock import SteadyClock
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
@@ -104,7 +105,13 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
             show_request=show_request,
             show_attempt=show_attempt,
         )
-        listener = ChangeListener(partial(connect, url), on_changes=live.tell, on_gap=live.tell_of_a_gap)
+
+        async def on_changes(changes: Changes) -> None:
+            feed.wake()  # another process may have accepted something
+            worker.receivers_changed(changes.receivers)
+            await live.tell(changes)
+
+        listener = ChangeListener(partial(connect, url), on_changes=on_changes, on_gap=live.tell_of_a_gap)
         for name, work in (
             ("feed", feed.run),
             ("janitor", partial(clean_up, store, now)),
@@ -163,12 +170,17 @@ def _sender_factory(
     def create(store: RequestStore) -> CallbackSender:
         guard = CallbackGuard(ThreadResolver())
         rules = DeliveryRules(
-            settings.public_base_url, settings.callback_retry_delays, settings.callback_timeout_seconds
+            base_url=settings.public_base_url,
+            retry_delays_s=settings.callback_retry_delays,
+            timeout_s=settings.callback_timeout_seconds,
+            probe_after_s=settings.callback_probe_seconds,
+            expires_after=timedelta(hours=settings.callback_expiry_hours),
         )
         return CallbackSender(
             store=store,
             connect=lambda receiver: ReceiverClient(receiver, guard, tls),
             check_url=check_url,
+            locate=guard.locate,
             signer=signer,
             rules=rules,
             now=now,

@@ -96,6 +96,16 @@ class Settings(BaseSettings):
         le=120,
         description="one attempt at most: resolving, connecting, sending and reading, seconds",
     )
+    callback_probe_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=300,
+        description="a receiver that fails on and on is paused and probed after this; each time twice as long, "
+        "up to 5 minutes, seconds",
+    )
+    callback_expiry_hours: float = Field(
+        default=24, gt=0, le=8_760, description="a callback that is owed for longer is given up, hours"
+    )
     webhook_signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode, CommaSeparated] = Field(
         default=(),
         description="whsec_… secrets; the first signs, all are announced while rotating; "

@@ -9,19 +9,27 @@ from typing import Any
 import pytest
 
 from src.embedded_postgres import EmbeddedPostgres
-from tests.support.databases import create_database, create_template
+from tests.support.databases import create_database, create_template, folder_for_postgres
 from tests.support.receivers import Receiver, serving
 from tests.support.service import Service, running_service
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Start one PostgreSQL for the whole run; its URL."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    url = server.start()
-    asyncio.run(create_template(url))
-    yield url
-    server.stop()
+    with folder_for_postgres() as folder:
+        server = EmbeddedPostgres(folder)
+        url = server.start()
+        asyncio.run(create_template(url))
+        yield url
+        server.stop()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Give a folder for a server process of the test's own, with its embedded PostgreSQL."""
+    with folder_for_postgres() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from src.errors import NotFound
 from src.services.background_worker import WorkerState
 from src.services.callback_sender import LaneState
 from src.services.fifo_proof import FifoProof, prove
@@ -44,6 +45,17 @@ async def look(parts: Parts) -> Queue:
         lanes=lanes,
         owed=await parts.reader.owed_by_receiver([lane.receiver for lane in lanes]),
     )
+
+
+async def resume(parts: Parts, receiver: str) -> None:
+    """End the pause of a receiver.
+
+    Raises:
+        NotFound: it is not paused.
+    """
+    if not await parts.store.resume(receiver):
+        raise NotFound("This receiver is not paused.")
+    parts.worker.receivers_changed([receiver])
 
 
 async def prove_order(parts: Parts, limit: int) -> FifoProof:

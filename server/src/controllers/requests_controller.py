@@ -56,7 +56,7 @@ async def redeliver(parts: Parts, request_id: UUID) -> None:
         NotFound: there is no such request.
         Conflict: it has no callback, or the callback has not ended.
     """
-    receiver = await parts.store.redeliver(request_id)
+    receiver = await parts.store.redeliver(request_id, parts.now())
     if receiver is None:
         raise Conflict(_why_not_redelivered(await _existing(parts, request_id)))
     parts.worker.deliver_again(receiver)

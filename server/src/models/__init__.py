@@ -4,6 +4,7 @@ from src.models.base import Base
 from src.models.callback_log_model import CallbackLogModel
 from src.models.idempotency_key_model import IdempotencyKeyModel
 from src.models.leader_model import LeaderModel
+from src.models.paused_receiver_model import PausedReceiverModel
 from src.models.queue_counter_model import QueueCounterModel
 from src.models.request_model import CallbackStatus, Mode, RequestModel, Status
 
@@ -14,6 +15,7 @@ __all__ = [
     "IdempotencyKeyModel",
     "LeaderModel",
     "Mode",
+    "PausedReceiverModel",
     "QueueCounterModel",
     "RequestModel",
     "Status",

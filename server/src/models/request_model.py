@@ -82,6 +82,8 @@ class RequestModel(Base):
     callback_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     #: `callback_attempts` when the current series began; a redelivery begins a new one.
     callback_series_start: Mapped[int] = mapped_column(server_default=text("0"))
+    #: When somebody asked for the callback again; it expires counted from here.
+    callback_redelivered_at: Mapped[datetime | None]
     #: When the next attempt is due; null: at once.
     callback_next_attempt_at: Mapped[datetime | None]
 

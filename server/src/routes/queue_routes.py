@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from src import __version__
@@ -19,6 +19,8 @@ from src.services.callback_sender import LaneState
 
 PROOF_LIMIT_MAX = 1_000
 
+LaneStateName = Literal["sending", "retrying", "waiting", "paused"]
+
 router = APIRouter(prefix="/api", tags=["Queue"])
 
 
@@ -26,7 +28,7 @@ class Lane(BaseModel):
     """One receiver's callbacks, sent one at a time in order."""
 
     receiver: str
-    state: Literal["sending", "retrying", "waiting"]
+    state: LaneStateName
     reason: str | None
     owed: int
     current_request_id: UUID | None
@@ -77,6 +79,13 @@ class FifoProofAnswer(BaseModel):
     generation_inversions: int
     delivery_inversions: int
     entries: list[Ranks]
+
+
+class ResumedAnswer(BaseModel):
+    """The receiver's lane goes on."""
+
+    receiver: str
+    status: Literal["resumed"]
 
 
 class PublicSettings(BaseModel):
@@ -136,6 +145,18 @@ async def get_fifo_proof(
     return FifoProofAnswer.model_validate(await queue_controller.prove_order(parts, limit))
 
 
+@router.post(
+    "/receivers/{origin:path}/resume", status_code=202, response_model=ResumedAnswer, responses=responses(404, 503)
+)
+async def resume_receiver(
+    origin: Annotated[str, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")],
+    parts: PartsDependency,
+) -> ResumedAnswer:
+    """Send callbacks to a paused receiver again, at once and in order."""
+    await queue_controller.resume(parts, origin)
+    return ResumedAnswer(receiver=origin, status="resumed")
+
+
 @router.get("/settings", response_model=PublicSettings)
 async def get_settings(request: Request) -> PublicSettings:
     """Read the limits and waits of this server, and the URL of its demo receiver."""
@@ -155,13 +176,22 @@ def _delivering(lane: LaneState) -> Delivering:
 
 
 def _lane(lane: LaneState, owed: int) -> Lane:
-    current = lane.current
-    retrying = current is not None and current.next_attempt_at is not None and not lane.in_flight
+    state, reason, next_attempt_at = _lane_state(lane)
     return Lane(
         receiver=lane.receiver,
-        state="sending" if lane.in_flight else "retrying" if retrying else "waiting",
-        reason=f"Attempt {current.attempts} failed." if retrying and current else None,
+        state=state,
+        reason=reason,
         owed=owed,
-        current_request_id=current.request_id if current else None,
-        next_attempt_at=current.next_attempt_at if retrying and current else None,
+        current_request_id=lane.current.request_id if lane.current else None,
+        next_attempt_at=next_attempt_at,
     )
+
+
+def _lane_state(lane: LaneState) -> tuple[LaneStateName, str | None, datetime | None]:
+    if lane.pause:
+        return "paused", f"{lane.pause.reason} Probes so far: {lane.pause.probes}.", lane.pause.next_probe_at
+    if lane.in_flight:
+        return "sending", None, None
+    if lane.current and lane.current.next_attempt_at:
+        return "retrying", f"Attempt {lane.current.attempts} failed.", lane.current.next_attempt_at
+    return "waiting", None, None

@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -124,6 +124,7 @@ class BackgroundWorker:
         self._loop_ready = threading.Event()
         self._heartbeat_s: float | None = None
         self._term: _Term | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
 
     def start(self, feed: Feed) -> None:
         """Start the thread.
@@ -149,6 +150,12 @@ class BackgroundWorker:
         """Say that the table holds a callback for this receiver; another process that leads finds it by itself."""
         if term := self._term:
             self._call(partial(term.sender.look_again, receiver))
+
+    def receivers_changed(self, receivers: Collection[str]) -> None:
+        """Say that the pauses of receivers may have ended."""
+        if term := self._term:
+            for receiver in receivers:
+                self._call(partial(self._look_at_pause, term.sender, receiver))
 
     def state(self) -> WorkerState:
         """Look at the worker from outside."""
@@ -197,6 +204,11 @@ class BackgroundWorker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _look_at_pause(self, sender: CallbackSender, receiver: str) -> None:
+        task = asyncio.create_task(sender.read_pause(receiver))
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
+
     async def _beat(self) -> None:
         while True:
             self._heartbeat_s = time.monotonic()
@@ -238,6 +250,7 @@ class BackgroundWorker:
             on_room=self._feed.tell_of_room,
             over=over,
         )
+        await sender.prepare()
         term = self._term = _Term(runner, sender, over, asyncio.Event())
         self._feed.begin()
         working = asyncio.create_task(runner.run())

@@ -9,9 +9,10 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from src import crash_points
 from src.errors import DatabaseAway, ForbiddenCallbackUrl
@@ -20,13 +21,13 @@ from src.services.callback_client import Failure, Reply
 from src.services.callback_message import message_body, message_id
 from src.services.callback_url import CallbackUrl
 from src.services.delivery_lane import DeliveryLane
+from src.services.delivery_slots import DeliverySlots
 from src.services.group_commit import GroupCommit
-from src.services.records import Attempt, OwedCallback
+from src.services.records import Attempt, OwedCallback, Pause
 from src.services.request_store import RequestStore
-from src.services.retry_schedule import Outcome, next_wait_s, succeeded
+from src.services.retry_schedule import Outcome, may_be_retried, next_wait_s, succeeded
 from src.services.webhook_signing import Signer
 
-IN_FLIGHT_MAX = 64
 #: Lanes in memory at most; the receivers beyond wait in the table until a lane is done.
 LANES_MAX = 2_000
 ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
@@ -35,9 +36,16 @@ SWEEP_EVERY_S = 5.0
 LANE_IDLE_MAX_S = 15.0
 #: A callback that waited longer is looked up again before it is sent: it may have been deleted.
 LOOKED_UP_AGAIN_AFTER = timedelta(seconds=1)
+#: After so many callbacks in a row that used up their attempts a receiver is paused.
+PAUSED_AFTER_USED_UP = 5
+PROBE_WAIT_MAX_S = 300.0
+PROBE_WAIT_DOUBLINGS_MAX = 16
+#: Who answers within this time is sure of a slot the next time.
+PROMPT_WITHIN = timedelta(seconds=2)
 USER_AGENT = "financial-report-generator"
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Connection(Protocol):
@@ -52,7 +60,7 @@ class Connection(Protocol):
         """Close what is open."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRules:
     """How callbacks are sent.
 
@@ -60,11 +68,15 @@ class DeliveryRules:
         base_url: what links in the body start with.
         retry_delays_s: waits before the second, third, … attempt.
         timeout_s: one attempt at most: resolving, connecting, sending and reading.
+        probe_after_s: how long a paused receiver is left alone first; each time twice as long.
+        expires_after: a callback that is owed for so long is given up.
     """
 
     base_url: str
     retry_delays_s: tuple[float, ...]
     timeout_s: float
+    probe_after_s: float
+    expires_after: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +87,8 @@ class LaneState:
     in_flight: bool
     #: The callback at the head of the lane; null when nothing is under way.
     current: OwedCallback | None
+    #: Why and until when it is left alone; null when it is not paused.
+    pause: Pause | None
 
 
 @dataclass(slots=True)
@@ -85,6 +99,12 @@ class _Receiver:
     connection: Connection
     last_used_at: datetime
     in_flight: bool = False
+    #: Whether it answered promptly the last time.
+    proven: bool = False
+    #: Callbacks in a row that used up their attempts.
+    used_up_in_row: int = 0
+    #: Set when somebody ended its pause.
+    resumed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class CallbackSender:
@@ -94,6 +114,7 @@ class CallbackSender:
         store: the statements, on that loop.
         connect: opens the way to a receiver, scheme, host and port; nothing is dialled before the first attempt.
         check_url: the rules for callback URLs; settings may have changed since the URL was accepted.
+        locate: the address a URL leads to, as text, for the limit on attempts to one address.
         signer: signs each attempt.
         rules: how callbacks are sent.
         now: the time, aware UTC, never going back.
@@ -106,6 +127,7 @@ class CallbackSender:
         store: RequestStore,
         connect: Callable[[str], Connection],
         check_url: Callable[[str], CallbackUrl],
+        locate: Callable[[CallbackUrl], Awaitable[str]],
         signer: Signer,
         rules: DeliveryRules,
         now: Callable[[], datetime],
@@ -114,6 +136,7 @@ class CallbackSender:
         self._store = store
         self._connect = connect
         self._check_url = check_url
+        self._locate = locate
         self._signer = signer
         self._rules = rules
         self._now = now
@@ -121,8 +144,13 @@ class CallbackSender:
         #: How many attempts are under way; may be read from any thread.
         self.in_flight = 0
         self._receivers: dict[str, _Receiver] = {}
-        self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._pauses: dict[str, Pause] = {}
+        self._slots = DeliverySlots()
         self._records = GroupCommit(store.record_attempts, items_max=ATTEMPTS_IN_ONE_TRANSACTION_MAX)
+
+    async def prepare(self) -> None:
+        """Read which receivers are paused; before anything is offered."""
+        self._pauses = {pause.receiver: pause for pause in await self._store.pauses()}
 
     def offer(self, callbacks: Iterable[OwedCallback]) -> None:
         """Send callbacks whose results were committed just now, in order."""
@@ -135,10 +163,21 @@ class CallbackSender:
         if known := self._receiver(receiver):
             known.lane.look_again()
 
+    async def read_pause(self, receiver: str) -> None:
+        """Find out whether somebody ended the pause of a receiver."""
+        still_paused = {pause.receiver for pause in await self._store.pauses()}
+        if receiver in self._pauses and receiver not in still_paused:
+            self._go_on(receiver)
+
     async def lanes(self) -> list[LaneState]:
         """Look at every receiver that has something to get."""
         return [
-            LaneState(receiver=name, in_flight=receiver.in_flight, current=receiver.lane.current)
+            LaneState(
+                receiver=name,
+                in_flight=receiver.in_flight,
+                current=receiver.lane.current,
+                pause=self._pauses.get(name),
+            )
             for name, receiver in self._receivers.items()
             if receiver.lane.busy
         ]
@@ -183,12 +222,7 @@ class CallbackSender:
                 await receiver.connection.aclose()
 
     async def _load(self, receiver: str, limit: int) -> list[OwedCallback]:
-        backoff = Backoff(self._sleep)
-        while True:
-            try:
-                return await self._store.owed(receiver, limit)
-            except DatabaseAway:
-                await backoff.wait()
+        return await self._persistently(lambda: self._store.owed(receiver, limit))
 
     # --- one callback ----------------------------------------------------------------------------------------
 
@@ -202,22 +236,45 @@ class CallbackSender:
             await self._wait_until_due(callback)
             if self._now() - offered_at > LOOKED_UP_AGAIN_AFTER and not await self._is_still_owed(callback):
                 return
-            attempt = await self._attempt(callback, body)
-            crash_points.reached("after_answer_before_record")
-            await self._record(attempt)
-            crash_points.reached("after_record_commit")
+            attempt = await self._try_and_record(callback, body)
             next_callback = _after(callback, attempt)
             self._receivers[callback.receiver].lane.current = next_callback
 
-    async def _wait_until_due(self, callback: OwedCallback) -> None:
-        if callback.next_attempt_at is not None:
-            wait_s = (callback.next_attempt_at - self._now()).total_seconds()
-            if wait_s > 0:
-                await self._sleep(wait_s)
-
-    async def _attempt(self, callback: OwedCallback, body: bytes) -> Attempt:
+    async def _try_and_record(self, callback: OwedCallback, body: bytes) -> Attempt:
+        """Make an attempt; until it is recorded it counts as under way, so that a stop waits for the record too."""
         receiver = self._receivers[callback.receiver]
-        async with self._slots:
+        try:
+            attempt = await self._attempt(receiver, callback, body)
+            crash_points.reached("after_answer_before_record")
+            await self._record(attempt)
+            crash_points.reached("after_record_commit")
+        finally:
+            receiver.in_flight = False
+        return attempt
+
+    async def _wait_until_due(self, callback: OwedCallback) -> None:
+        """Wait for the retry or the probe, but not beyond the expiry, nor beyond the end of a pause."""
+        due = [callback.next_attempt_at] if callback.next_attempt_at else []
+        if pause := self._pauses.get(callback.receiver):
+            due.append(pause.next_probe_at)
+        if not due:
+            return
+        wait_s = (min(max(due), self._expires_at(callback)) - self._now()).total_seconds()
+        resumed = self._receivers[callback.receiver].resumed
+        resumed.clear()
+        if wait_s > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await resumed.wait()
+
+    def _expires_at(self, callback: OwedCallback) -> datetime:
+        return callback.owed_since + self._rules.expires_after
+
+    async def _attempt(self, receiver: _Receiver, callback: OwedCallback, body: bytes) -> Attempt:
+        if self._now() >= self._expires_at(callback):
+            return self._expired(callback)
+        address = await self._address(callback)
+        async with self._slots.slot(address, proven=receiver.proven):
             receiver.in_flight = True
             self.in_flight += 1
             receiver.last_used_at = attempted_at = self._now()
@@ -225,9 +282,29 @@ class CallbackSender:
             try:
                 outcome = await self._post(receiver.connection, callback, body)
             finally:
-                receiver.in_flight = False
                 self.in_flight -= 1
-        return self._judge(callback, attempted_at, outcome)
+        receiver.proven = isinstance(outcome, Reply) and self._now() - attempted_at < PROMPT_WITHIN
+        return await self._judge(callback, attempted_at, outcome)
+
+    def _expired(self, callback: OwedCallback) -> Attempt:
+        """Give up without another try; the log says so as if it were one."""
+        hours = self._rules.expires_after.total_seconds() / 3600
+        return Attempt(
+            request_id=callback.request_id,
+            attempt_number=callback.attempts + 1,
+            attempted_at=self._now(),
+            response_time_ms=0,
+            status_code=None,
+            success=False,
+            error_code="expired",
+            error_message=f"not sent: it was owed for {hours:g} hours",
+        )
+
+    async def _address(self, callback: OwedCallback) -> str:
+        try:
+            return await self._locate(self._check_url(callback.callback_url))
+        except ForbiddenCallbackUrl:
+            return callback.receiver  # nothing will be dialled
 
     async def _post(self, connection: Connection, callback: OwedCallback, body: bytes) -> Outcome:
         # The signature's time is the wall clock's: the receiver compares it with its own.
@@ -242,26 +319,63 @@ class CallbackSender:
             log.exception("An attempt failed in a way that is not foreseen.")
             return Failure("internal_error", "the attempt failed on our side")
 
-    def _judge(self, callback: OwedCallback, attempted_at: datetime, outcome: Outcome) -> Attempt:
+    async def _judge(self, callback: OwedCallback, attempted_at: datetime, outcome: Outcome) -> Attempt:
         """Make the one record of an attempt: the log row, the log line and the next due time come from it."""
         ended_at = self._now()
-        number = callback.attempts + 1
-        wait_s = next_wait_s(
-            outcome,
-            number - callback.series_start,
-            self._rules.retry_delays_s,
-            now=ended_at,
-            chance=random.random(),  # noqa: S311  spreads load; guards nothing
-        )
+        wait_s = await self._next_wait_s(callback, outcome, ended_at)
         return Attempt(
             request_id=callback.request_id,
-            attempt_number=number,
+            attempt_number=callback.attempts + 1,
             attempted_at=attempted_at,
             response_time_ms=round((ended_at - attempted_at).total_seconds() * 1000),
             success=succeeded(outcome),
             next_attempt_at=None if wait_s is None else ended_at + timedelta(seconds=wait_s),
             **_told(outcome),
         )
+
+    async def _next_wait_s(self, callback: OwedCallback, outcome: Outcome, now: datetime) -> float | None:
+        """Decide about the callback and, with it, about its receiver."""
+        receiver = self._receivers[callback.receiver]
+        if not may_be_retried(outcome):  # it answered, be it with a refusal: it is there
+            receiver.used_up_in_row = 0
+            if callback.receiver in self._pauses:
+                await self._persistently(lambda: self._store.resume(callback.receiver))
+                self._go_on(callback.receiver)
+            return None
+        if pause := self._pauses.get(callback.receiver):
+            return await self._pause(callback.receiver, pause.paused_at, pause.probes + 1)
+        in_series = callback.attempts + 1 - callback.series_start
+        chance = random.random()  # noqa: S311  spreads load; guards nothing
+        wait_s = next_wait_s(outcome, in_series, self._rules.retry_delays_s, now=now, chance=chance)
+        if wait_s is None:
+            receiver.used_up_in_row += 1
+            if receiver.used_up_in_row >= PAUSED_AFTER_USED_UP:
+                await self._pause(callback.receiver, now, 0)
+        return wait_s
+
+    async def _pause(self, receiver: str, since: datetime, probes: int) -> float:
+        """Leave a receiver alone until its next probe; returns the wait in seconds."""
+        doublings = min(probes, PROBE_WAIT_DOUBLINGS_MAX)
+        wait_s: float = min(self._rules.probe_after_s * 2**doublings, PROBE_WAIT_MAX_S)
+        pause = Pause(
+            receiver=receiver,
+            paused_at=since,
+            reason=f"{PAUSED_AFTER_USED_UP} callbacks in a row used up their attempts.",
+            probes=probes,
+            next_probe_at=self._now() + timedelta(seconds=wait_s),
+        )
+        self._pauses[receiver] = pause
+        await self._persistently(lambda: self._store.pause(pause))
+        if not probes:
+            log.warning("Callbacks to a receiver are paused: %s", pause.reason)
+        return wait_s
+
+    def _go_on(self, receiver: str) -> None:
+        del self._pauses[receiver]
+        log.info("Callbacks to a receiver go on.")
+        if known := self._receivers.get(receiver):
+            known.used_up_in_row = 0
+            known.resumed.set()
 
     async def _record(self, attempt: Attempt) -> None:
         log.log(
@@ -272,14 +386,16 @@ class CallbackSender:
             attempt.status_code or attempt.error_code,
             attempt.response_time_ms,
         )
+        await self._persistently(lambda: self._records.submit(attempt))
+
+    async def _persistently(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Make a change that is safe to repeat, as often as it takes until the database answers."""
         backoff = Backoff(self._sleep)
         while True:
             try:
-                await self._records.submit(attempt)
+                return await change()
             except DatabaseAway:
                 await backoff.wait()
-            else:
-                return
 
     async def _is_still_owed(self, callback: OwedCallback) -> bool:
         try:

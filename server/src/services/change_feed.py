@@ -9,7 +9,7 @@ dies; whoever watches reads again after a gap.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,8 @@ CHANNEL = "financial_report_generator"
 ANNOUNCED_EVERY_S = 0.05
 #: PostgreSQL's limit for one payload is 8,000 bytes; an id takes 39 of them.
 CHANGES_IN_ONE_NOTICE_MAX = 150
+#: The name of a receiver takes up to 300 bytes.
+RECEIVERS_IN_ONE_NOTICE_MAX = 20
 LISTENER_CHECKED_EVERY_S = 5.0
 
 
@@ -34,27 +36,40 @@ class Changes:
     deleted: dict[UUID, None] = field(default_factory=dict)
     #: Request id and attempt number.
     attempts: dict[tuple[UUID, int], None] = field(default_factory=dict)
+    #: Receivers that were paused or resumed.
+    receivers: dict[str, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything did."""
-        return bool(self.updated or self.deleted or self.attempts)
+        return bool(self.updated or self.deleted or self.attempts or self.receivers)
 
     def notices(self) -> list[str]:
         """Write it as payloads that fit."""
         entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]
         entries += [("d", request_id) for request_id in self.deleted]
         entries += [("a", request_id, number) for request_id, number in self.attempts]
-        parts = range(0, len(entries), CHANGES_IN_ONE_NOTICE_MAX)
+        receivers = [("r", receiver) for receiver in self.receivers]
+        parts = (*batched(entries, CHANGES_IN_ONE_NOTICE_MAX), *batched(receivers, RECEIVERS_IN_ONE_NOTICE_MAX))
         # asyncpg's ids are a kind of UUID that orjson does not know.
-        return [orjson.dumps(entries[at : at + CHANGES_IN_ONE_NOTICE_MAX], default=str).decode() for at in parts]
+        return [orjson.dumps(part, default=str).decode() for part in parts]
 
     def add_notice(self, payload: str) -> None:
         """Add what a payload says."""
-        for kind, request_id, *number in orjson.loads(payload):
-            if kind == "a":
-                self.attempts[UUID(request_id), number[0]] = None
-            else:
-                (self.updated if kind == "u" else self.deleted)[UUID(request_id)] = None
+        for kind, name, *number in orjson.loads(payload):
+            match kind:
+                case "u":
+                    self.updated[UUID(name)] = None
+                case "d":
+                    self.deleted[UUID(name)] = None
+                case "a":
+                    self.attempts[UUID(name), number[0]] = None
+                case "r":
+                    self.receivers[name] = None
+
+
+def batched(entries: Sequence[tuple[Any, ...]], size: int) -> list[Sequence[tuple[Any, ...]]]:
+    """Cut into parts of at most `size`."""
+    return [entries[at : at + size] for at in range(0, len(entries), size)]
 
 
 async def announce(pool: asyncpg.Pool, notices: list[str]) -> None:
@@ -94,6 +109,12 @@ class ChangeNotifier:
         with self._lock:
             self._changes.attempts.update(dict.fromkeys(attempts))
             self._changes.updated.update(dict.fromkeys(request_id for request_id, _ in attempts))
+            self._wake_up()
+
+    def receiver(self, receiver: str) -> None:
+        """Say that a receiver was paused or resumed."""
+        with self._lock:
+            self._changes.receivers[receiver] = None
             self._wake_up()
 
     def _wake_up(self) -> None:

@@ -47,7 +47,7 @@ class Leadership:
             DatabaseAway: PostgreSQL does not answer.
         """
         self._connection = await self._connect()
-        while not await self._ask("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+        while not await self._ask("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):  # noqa: ASYNC110  it tells nobody
             await asyncio.sleep(TRIED_EVERY_S)
         epoch: int = await self._ask(_ELECT, f"{platform.node()}:{os.getpid()}")
         log.info("This process leads (epoch %d).", epoch)

@@ -97,6 +97,24 @@ class OwedCallback:
     series_start: int = 0
     #: When the next attempt is due; null: at once.
     next_attempt_at: datetime | None = None
+    #: When somebody asked for it again; null: it is owed since its report ended.
+    redelivered_at: datetime | None = None
+
+    @property
+    def owed_since(self) -> datetime:
+        """What its expiry is counted from."""
+        return self.redelivered_at or self.finished.completed_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A receiver that is left alone but for a probe now and then."""
+
+    receiver: str
+    paused_at: datetime
+    reason: str
+    probes: int
+    next_probe_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 
 OWED = """
 SELECT id, queue_position, callback_url, receiver, status, result_payload, failure_reason, completed_at,
-       callback_attempts, callback_series_start, callback_next_attempt_at
+       callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
 FROM requests
 WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND receiver = $1
 ORDER BY queue_position LIMIT $2
@@ -171,9 +171,21 @@ SELECT gen_random_uuid(), tried.* FROM tried JOIN updated ON updated.id = tried.
 ON CONFLICT (request_id, attempt_number) DO NOTHING
 """
 
+PAUSES = "SELECT receiver, paused_at, reason, probes, next_probe_at FROM paused_receivers LIMIT $1"
+
+PAUSE = """
+WITH term AS MATERIALIZED (SELECT require_epoch($6))
+INSERT INTO paused_receivers (receiver, paused_at, reason, probes, next_probe_at)
+SELECT $1, $2, $3, $4, $5 FROM term
+ON CONFLICT (receiver) DO UPDATE SET reason = excluded.reason, probes = excluded.probes,
+                                     next_probe_at = excluded.next_probe_at
+"""
+
+RESUME = "DELETE FROM paused_receivers WHERE receiver = $1 RETURNING receiver"
+
 REDELIVER = """
 UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
-                    callback_next_attempt_at = NULL, callback_finished_at = NULL
+                    callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $2
 WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
 RETURNING receiver
 """

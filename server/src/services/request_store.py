@@ -31,6 +31,7 @@ from src.services.records import (
     Job,
     NewRequest,
     OwedCallback,
+    Pause,
 )
 from src.services.report_generator import ReportParameters
 
@@ -40,6 +41,8 @@ IDEMPOTENCY_KEY_KEPT = timedelta(hours=24)
 #: Longer than any sync report may take: a row that is older was left by a process that died.
 SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
+#: Paused receivers kept in mind; one beyond is found to fail again.
+PAUSES_MAX = 10_000
 #: The SQLSTATE of `require_epoch`.
 STALE_EPOCH = "FRG01"
 
@@ -208,13 +211,30 @@ class RequestStore:
         self._changes.attempted([(a.request_id, a.attempt_number) for a in attempts])
         return [None] * len(attempts)
 
-    async def redeliver(self, request_id: UUID) -> str | None:
+    async def pauses(self) -> list[Pause]:
+        """Read which receivers are paused."""
+        return [Pause(**record) for record in await self._fetch(statements.PAUSES, PAUSES_MAX)]
+
+    async def pause(self, pause: Pause) -> None:
+        """Pause a receiver, or put its next probe off."""
+        when = (pause.paused_at, pause.reason, pause.probes, pause.next_probe_at)
+        await self._fetch(statements.PAUSE, pause.receiver, *when, self._epoch)
+        self._changes.receiver(pause.receiver)
+
+    async def resume(self, receiver: str) -> bool:
+        """End a pause; tells whether there was one."""
+        resumed = bool(await self._fetch(statements.RESUME, receiver))
+        if resumed:
+            self._changes.receiver(receiver)
+        return resumed
+
+    async def redeliver(self, request_id: UUID, now: datetime) -> str | None:
         """Begin a new series of attempts for a callback that has ended.
 
         Returns:
             The receiver, or None when the request has no callback that has ended.
         """
-        records = await self._fetch(statements.REDELIVER, request_id)
+        records = await self._fetch(statements.REDELIVER, request_id, now)
         self._changes.updated([request_id] if records else [])
         return records[0]["receiver"] if records else None
 
@@ -270,4 +290,5 @@ def _owed(record: asyncpg.Record) -> OwedCallback:
         attempts=record["callback_attempts"],
         series_start=record["callback_series_start"],
         next_attempt_at=record["callback_next_attempt_at"],
+        redelivered_at=record["callback_redelivered_at"],
     )

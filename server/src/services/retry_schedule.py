@@ -20,7 +20,7 @@ def succeeded(outcome: Outcome) -> bool:
 
 
 def may_be_retried(outcome: Outcome) -> bool:
-    """A fault of the network or of the receiver passes; a refusal, theirs or ours, stays one.
+    """A fault of the network or of the receiver passes; a success or a refusal, theirs or ours, is the end.
 
     A 429 that names a time is a request for patience (RFC 6585, section 4); without one it is a refusal.
     """

@@ -57,13 +57,13 @@ async def all_requests(server: ServerProcess) -> list[dict[str, Any]]:
 
 
 async def test_five_hundred_requests_from_sixteen_clients_are_delivered_in_order(
-    tmp_path: Path, receivers: list[Receiver], processes: ExitStack
+    data_dir: Path, receivers: list[Receiver], processes: ExitStack
 ) -> None:
-    server = processes.enter_context(server_process(tmp_path, **settings(receivers)))
+    server = processes.enter_context(server_process(data_dir, **settings(receivers)))
     answers = await post_all(server, [receivers[number % 4].url for number in range(500)], clients=16)
     await eventually(lambda: sum(len(receiver.callbacks) for receiver in receivers) >= 500, within_s=60)
     requests = sorted(await all_requests(server), key=lambda request: request["queue_position"])
-    webhook = Webhook(kept_secret(tmp_path))
+    webhook = Webhook(kept_secret(data_dir))
     callbacks = [callback for receiver in receivers for callback in receiver.callbacks]
 
     assert sorted(answer["queue_position"] for answer in answers) == list(range(1, 501))
@@ -76,7 +76,7 @@ async def test_five_hundred_requests_from_sixteen_clients_are_delivered_in_order
 
 @pytest.mark.parametrize("killed_while", ["waiting", "generating", "delivering"])
 async def test_kill_nine_loses_nothing_that_was_acknowledged(
-    tmp_path: Path, receivers: list[Receiver], processes: ExitStack, killed_while: str
+    data_dir: Path, receivers: list[Receiver], processes: ExitStack, killed_while: str
 ) -> None:
     """Die with 200 requests acknowledged; after the next start all of them are delivered, in order."""
     never_ending = {"SIMULATED_MS_PER_TRANSACTION": "1000", "SIMULATED_MAX_SECONDS": "30"}
@@ -84,7 +84,7 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(
     if killed_while == "delivering":
         for receiver in receivers:
             receiver.answer = lambda number, _callback: None if number == 20 else 200
-    server = processes.enter_context(server_process(tmp_path, **settings(receivers, **others)))
+    server = processes.enter_context(server_process(data_dir, **settings(receivers, **others)))
     answers = await post_all(server, [receivers[number % 4].url for number in range(200)], clients=16)
     if killed_while == "delivering":
         await eventually(lambda: all(len(receiver.callbacks) > 20 for receiver in receivers))
@@ -92,7 +92,7 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(
     for receiver in receivers:
         receiver.answer = lambda _number, _callback: 200
 
-    processes.enter_context(server_process(tmp_path, **settings(receivers)))
+    processes.enter_context(server_process(data_dir, **settings(receivers)))
     expected = {answer["request_id"] for answer in answers}
 
     def delivered() -> set[str]:
@@ -106,11 +106,11 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(
 
 
 async def test_sigterm_stops_everything_within_seconds_and_loses_nothing(
-    tmp_path: Path, receivers: list[Receiver], processes: ExitStack
+    data_dir: Path, receivers: list[Receiver], processes: ExitStack
 ) -> None:
     for receiver in receivers:
         receiver.answer = lambda _number, _callback: None
-    server = processes.enter_context(server_process(tmp_path, **settings(receivers)))
+    server = processes.enter_context(server_process(data_dir, **settings(receivers)))
     answers = await post_all(server, [receivers[number % 4].url for number in range(40)], clients=4)
     await eventually(lambda: all(receiver.callbacks for receiver in receivers))
 
@@ -119,7 +119,7 @@ async def test_sigterm_stops_everything_within_seconds_and_loses_nothing(
     for receiver in receivers:
         receiver.answer = lambda _number, _callback: 200
         receiver.callbacks.clear()
-    processes.enter_context(server_process(tmp_path, **settings(receivers)))
+    processes.enter_context(server_process(data_dir, **settings(receivers)))
     await eventually(lambda: sum(len(receiver.callbacks) for receiver in receivers) >= len(answers))
 
     assert sorted(position for receiver in receivers for position in receiver.positions) == list(range(1, 41))

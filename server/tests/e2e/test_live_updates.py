@@ -16,9 +16,9 @@ from tests.support.receivers import Receiver
 
 
 @pytest.fixture
-async def server(tmp_path: Path, receiver: Receiver) -> AsyncIterator[ServerProcess]:
+async def server(data_dir: Path, receiver: Receiver) -> AsyncIterator[ServerProcess]:
     settings = {"CALLBACK_ALLOWED_ORIGINS": receiver.origin, "SIMULATED_MS_PER_TRANSACTION": "0"}
-    with server_process(tmp_path, CALLBACK_RETRY_DELAYS="0.05", **settings) as server:
+    with server_process(data_dir, CALLBACK_RETRY_DELAYS="0.05", **settings) as server:
         yield server
 
 

@@ -14,9 +14,9 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+def own_postgres(data_dir: Path) -> Iterator[EmbeddedPostgres]:
     """Give a server that the test may stop."""
-    server = EmbeddedPostgres(tmp_path / "own-postgres")
+    server = EmbeddedPostgres(data_dir)
     yield server
     server.stop()
 

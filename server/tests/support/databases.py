@@ -1,6 +1,10 @@
 """Databases of a test's own, copied from one that the migrations made."""
 
 import itertools
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import asyncpg
 from sqlalchemy.engine import make_url
@@ -42,3 +46,14 @@ async def create_database(url: str) -> str:
     name = f"test_{next(_numbers)}"
     await run_sql(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     return database_at(url, name)
+
+
+@contextmanager
+def folder_for_postgres() -> Iterator[Path]:
+    """Make a folder that a PostgreSQL may live in.
+
+    pytest's own folders will not do: as root the server runs as another user, and each pytest that starts on the
+    machine closes them to all but its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="frg-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
