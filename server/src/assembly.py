@@ -25,7 +25,7 @@ from src.services.clock import SteadyClock
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
-from src.services.janitor import clean_up
+from src.services.janitor import Janitor
 from src.services.live_updates import LiveUpdates, Show
 from src.services.parts import Parts
 from src.services.queue_feed import QueueFeed
@@ -98,6 +98,7 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
         worker.start(feed)
         stack.push_async_callback(_stop_worker, worker)
         events = EventBus()
+        retention = timedelta(days=settings.retention_days) if settings.retention_days else None
         live = LiveUpdates(
             reader,
             events,
@@ -114,7 +115,7 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
         listener = ChangeListener(partial(connect, url), on_changes=on_changes, on_gap=live.tell_of_a_gap)
         for name, work in (
             ("feed", feed.run),
-            ("janitor", partial(clean_up, store, now)),
+            ("janitor", Janitor(store, storage, retention=retention, now=now).run),
             ("change notifier", changes.run),
             ("change listener", listener.run),
             ("queue events", live.tell_of_the_queue),

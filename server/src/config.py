@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     max_pending_requests: int = Field(
         default=100_000, ge=1, description="requests that may wait; above it a submission is answered 503"
     )
+    retention_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="requests that ended so many days ago are deleted with their logs and files; 0 keeps them",
+    )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="networks (CIDR) whose X-Forwarded-For names the caller"
     )

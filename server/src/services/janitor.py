@@ -1,17 +1,61 @@
-"""What nobody waits for: freeing expired idempotency keys, ending what processes that died left behind."""
+"""What nobody waits for: expired keys, what processes that died left behind, and what is older than it should be."""
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
+from src.services.report_storage import ReportStorage
 from src.services.request_store import RequestStore
 
 CLEANS_EVERY_S = 30.0
+IDS_LOOKED_UP_TOGETHER = 1_000
 
 
-async def clean_up(store: RequestStore, now: Callable[[], datetime]) -> None:
-    """Clean up in small batches, again and again."""
-    while True:
-        await store.fail_abandoned_sync(now())
-        await store.expire_keys(now())
-        await asyncio.sleep(CLEANS_EVERY_S)
+class Janitor:
+    """Cleans up in small batches. Belongs to the server's event loop.
+
+    Args:
+        store: the statements, on this loop.
+        storage: where reports are.
+        retention: requests that ended before are deleted; None keeps them.
+        now: the time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        store: RequestStore,
+        storage: ReportStorage,
+        *,
+        retention: timedelta | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._retention = retention
+        self._now = now
+
+    async def run(self) -> None:
+        """Clean up, again and again."""
+        await self.delete_orphans()
+        while True:
+            await self._store.fail_abandoned_sync(self._now())
+            await self._store.expire_keys(self._now())
+            if self._retention is not None:
+                await self.delete_old(self._now() - self._retention)
+            await asyncio.sleep(CLEANS_EVERY_S)
+
+    async def delete_old(self, ended_before: datetime) -> None:
+        """Delete requests that ended before a moment, with their logs, keys and files."""
+        while deleted := await self._store.delete_older_than(ended_before):
+            await asyncio.to_thread(self._storage.delete, deleted)
+
+    async def delete_orphans(self) -> None:
+        """Delete files whose requests were deleted by a process that died before it came to the file."""
+        stored = await asyncio.to_thread(self._storage.stored_ids)
+        for at in range(0, len(stored), IDS_LOOKED_UP_TOGETHER):
+            await self._delete_unknown(stored[at : at + IDS_LOOKED_UP_TOGETHER])
+
+    async def _delete_unknown(self, request_ids: list[UUID]) -> None:
+        known = await self._store.known(request_ids)
+        await asyncio.to_thread(self._storage.delete, [one for one in request_ids if one not in known])

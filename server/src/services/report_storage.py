@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections import OrderedDict
@@ -14,6 +15,8 @@ from uuid import UUID, uuid4
 UNFINISHED_ABANDONED_AFTER_S = 3600
 #: How many files are remembered as checked, so that a download need not hash what has not changed.
 CHECKED_FILES_MAX = 10_000
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,13 @@ class ReportStorage:
         for request_id in request_ids:
             self._checked.pop(request_id, None)
             self.path(request_id).unlink(missing_ok=True)
+
+    def stored_ids(self) -> list[UUID]:
+        """Name the requests whose reports are here and not from a moment ago."""
+        settled_before = time.time() - UNFINISHED_ABANDONED_AFTER_S
+        with os.scandir(self._folder) as entries:
+            old = [Path(entry.name) for entry in entries if entry.stat().st_mtime < settled_before]
+        return [UUID(name.stem) for name in old if name.suffix == ".csv" and _UUID.fullmatch(name.stem)]
 
     def state(self) -> StorageState:
         """Look at the folder and its disk."""

@@ -190,6 +190,16 @@ WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
 RETURNING receiver
 """
 
+# By the time of creation, because that is what has an index; what was created so long ago and has not ended is little.
+DELETE_OLD = """
+DELETE FROM requests WHERE id IN (
+    SELECT id FROM requests WHERE created_at < $1 AND completed_at < $1 AND callback_status IS DISTINCT FROM 'PENDING'
+    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+KNOWN = "SELECT id FROM requests WHERE id = ANY($1::uuid[])"
+
 DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNING id"
 
 DELETE_SOME = """

@@ -41,6 +41,8 @@ IDEMPOTENCY_KEY_KEPT = timedelta(hours=24)
 #: Longer than any sync report may take: a row that is older was left by a process that died.
 SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
+#: Small, so that nobody waits for a clean-up.
+RETENTION_BATCH_ROWS = 500
 #: Paused receivers kept in mind; one beyond is found to fail again.
 PAUSES_MAX = 10_000
 #: The SQLSTATE of `require_epoch`.
@@ -245,6 +247,17 @@ class RequestStore:
         deleted = [record["id"] for record in await self._fetch(statements.DELETE, request_id)]
         self._changes.deleted(deleted)
         return bool(deleted)
+
+    async def delete_older_than(self, moment: datetime) -> list[UUID]:
+        """Delete a batch of requests that ended before a moment and owe nothing; an empty list: none is left."""
+        records = await self._fetch(statements.DELETE_OLD, moment, RETENTION_BATCH_ROWS)
+        deleted = [record["id"] for record in records]
+        self._changes.deleted(deleted)
+        return deleted
+
+    async def known(self, request_ids: Collection[UUID]) -> set[UUID]:
+        """Tell which of some ids are those of requests."""
+        return {record["id"] for record in await self._fetch(statements.KNOWN, list(request_ids))}
 
     async def delete_some(self) -> list[UUID]:
         """Delete a batch of requests that are not being processed; an empty list says that none is left."""
