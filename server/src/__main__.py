@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from src.config import Settings
 from src.errors import ServiceError
+from src.http_protocol import limited_protocol
 
 EXIT_SETTING_WRONG = 2
 EXIT_NOT_STARTED = 3
@@ -96,7 +97,8 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         from src.app import app  # noqa: PLC0415 - takes a second; what is checked above answers at once
     except ValueError as error:
         return _refuse(EXIT_SETTING_WRONG, str(error))
-    config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **UVICORN)
+    options = {**UVICORN, "http": limited_protocol(settings.trusted_proxies)}
+    config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)
     server.ready = f"Ready on {settings.public_base_url} (docs: /docs)"
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # a closed terminal stops us too, unless under nohup
