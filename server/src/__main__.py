@@ -97,7 +97,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         from src.app import app  # noqa: PLC0415 - takes a second; what is checked above answers at once
     except ValueError as error:
         return _refuse(EXIT_SETTING_WRONG, str(error))
-    options = {**UVICORN, "http": limited_protocol(settings.trusted_proxies)}
+    options = {**UVICORN, "http": limited_protocol(trusted_proxies=settings.trusted_proxies)}
     config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)
     server.ready = f"Ready on {settings.public_base_url} (docs: /docs)"

@@ -124,8 +124,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def limited_protocol(
-    trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
     *,
+    trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
     head_within_s: float = HEAD_WITHIN_S,
     body_within_s: float = BODY_WITHIN_S,
 ) -> type[LimitedHttpProtocol]:

@@ -15,11 +15,13 @@ from src.errors import NotFound
 from src.models import CallbackStatus, Mode, Status
 from src.routes import views
 from src.routes.dependencies import (
-    CallerDependency,
-    KeyDependency,
+    KEY_HEADER,
     PartsDependency,
     RequestIdDependency,
+    caller_of,
+    idempotency_key_of,
     parse_request_id,
+    parts_of,
 )
 from src.routes.problems import responses
 from src.routes.schemas import (
@@ -57,9 +59,8 @@ DUPLICATE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _submission(
-    parts: Parts, caller: str, route: str, key: str | None, body: ReportRequest | AsyncRequest
-) -> Submission:
+def _submission(request: Request, parts: Parts, route: str, body: ReportRequest | AsyncRequest) -> Submission:
+    caller, key = caller_of(request), idempotency_key_of(request)
     report = body.payload if isinstance(body, AsyncRequest) else body
     parameters = fill_in(
         num_transactions=report.num_transactions,
@@ -79,12 +80,12 @@ def _submission(
     "/sync",
     response_model=ReportResult | DuplicateAnswer,
     responses=responses(400, 409, 413, 415, 422, 429, 503),
+    openapi_extra=KEY_HEADER,
 )
-async def generate_report_synchronously(
-    body: ReportRequest, parts: PartsDependency, caller: CallerDependency, key: KeyDependency
-) -> Response:
+async def generate_report_synchronously(body: ReportRequest, request: Request) -> Response:
     """Generate a report and answer when it exists: the connection is held all the way."""
-    submission = _submission(parts, caller, sync_controller.SYNC_ROUTE, key, body)
+    parts = parts_of(request)
+    submission = _submission(request, parts, sync_controller.SYNC_ROUTE, body)
     outcome = await sync_controller.generate_now(parts, submission)
     return _replay(outcome) if isinstance(outcome, Duplicate) else _json(outcome)
 
@@ -94,12 +95,12 @@ async def generate_report_synchronously(
     status_code=202,
     response_model=AcceptedAnswer,
     responses={**DUPLICATE, **responses(400, 413, 415, 422, 429, 503)},
+    openapi_extra=KEY_HEADER,
 )
-async def generate_report_asynchronously(
-    body: AsyncRequest, parts: PartsDependency, caller: CallerDependency, key: KeyDependency
-) -> Response:
+async def generate_report_asynchronously(body: AsyncRequest, request: Request) -> Response:
     """Accept a report at once; it is generated in order and delivered to the callback URL."""
-    submission = _submission(parts, caller, async_controller.ASYNC_ROUTE, key, body)
+    parts = parts_of(request)
+    submission = _submission(request, parts, async_controller.ASYNC_ROUTE, body)
     outcome = await async_controller.accept(parts, submission, body.callback_url)
     if isinstance(outcome, Duplicate):
         return _replay(outcome)

@@ -9,7 +9,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from src.http_protocol import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX, limited_protocol
+from src.http_protocol import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX, LimitedHttpProtocol, limited_protocol
 from tests.support.processes import free_port
 from tests.support.waiting import eventually
 
@@ -26,11 +26,10 @@ async def echo_length(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def serving(**deadlines: float) -> AsyncIterator[int]:
+async def serving(protocol: type[LimitedHttpProtocol] | None = None) -> AsyncIterator[int]:
     port = free_port()
-    config = uvicorn.Config(
-        echo_length, port=port, http=limited_protocol(**deadlines), lifespan="off", log_config=None, access_log=False
-    )
+    http = protocol or limited_protocol()
+    config = uvicorn.Config(echo_length, port=port, http=http, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # this process is pytest's
     running = asyncio.create_task(server._serve())
@@ -113,7 +112,7 @@ async def test_a_large_body_right_behind_the_head_is_not_taken_for_a_head() -> N
     ids=["says nothing", "half a head", "half a body"],
 )
 async def test_who_does_not_finish_is_cut_off(beginning: bytes) -> None:
-    async with serving(head_within_s=0.3, body_within_s=0.3) as port:
+    async with serving(limited_protocol(head_within_s=0.3, body_within_s=0.3)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(beginning)
         async with asyncio.timeout(5):
