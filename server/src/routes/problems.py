@@ -10,6 +10,7 @@ from asyncpg import DataError
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from src.errors import (
     Conflict,
@@ -87,7 +88,7 @@ def install(app: FastAPI) -> None:
     """Let every error of the application end as a problem."""
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(Exception, _unexpected_error)
 
@@ -103,8 +104,10 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _instance(request: Request) -> str:
-    return request.scope["raw_path"].decode("ascii", "replace") if request.scope.get("raw_path") else request.url.path
+def instance_of(scope: Scope) -> str:
+    """Write the path that was asked for, as it came."""
+    path: str = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
+    return path
 
 
 async def _service_error(request: Request, error: Exception) -> Response:
@@ -118,18 +121,18 @@ async def _service_error(request: Request, error: Exception) -> Response:
         extensions["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     if isinstance(error, ForbiddenCallbackUrl):
         extensions["rule"] = error.rule
-    return problem(status, slug, error.detail, _instance(request), headers=headers, **extensions)
+    return problem(status, slug, error.detail, instance_of(request.scope), headers=headers, **extensions)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
     errors = error.errors()
     if any(one["type"] == "json_invalid" for one in errors):
-        return problem(400, _SLUGS[400], "The body is not valid JSON in UTF-8.", _instance(request))
+        return problem(400, _SLUGS[400], "The body is not valid JSON in UTF-8.", instance_of(request.scope))
     # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
     told = [{"pointer": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")} for one in errors]
     detail = f"{told[0]['pointer'] or 'The body'}: {told[0]['detail']}" if told else "The request is not valid."
-    return problem(422, _SLUGS[422], detail, _instance(request), errors=told)
+    return problem(422, _SLUGS[422], detail, instance_of(request.scope), errors=told)
 
 
 def _pointer(location: tuple[Any, ...]) -> str:
@@ -140,18 +143,19 @@ def _pointer(location: tuple[Any, ...]) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')[:64]}" for step in path)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI and Starlette refuse."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     slug = _SLUGS.get(error.status_code, "error")
-    return problem(error.status_code, slug, str(error.detail), _instance(request), headers=error.headers)
+    return problem(error.status_code, slug, str(error.detail), instance_of(request.scope), headers=error.headers)
 
 
 async def _data_error(request: Request, error: Exception) -> Response:
     # A gap in the checks: the value is refused all the same, and the gap is in the log.
     log.error("PostgreSQL refused a value that should have been checked: %s", type(error).__name__)
-    return problem(422, _SLUGS[422], "A value cannot be stored.", _instance(request))
+    return problem(422, _SLUGS[422], "A value cannot be stored.", instance_of(request.scope))
 
 
 async def _unexpected_error(request: Request, _error: Exception) -> Response:
     # Starlette logs the traceback after this answer.
-    return problem(500, _SLUGS[500], "Something went wrong on our side.", _instance(request))
+    return problem(500, _SLUGS[500], "Something went wrong on our side.", instance_of(request.scope))

@@ -18,7 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.routes.callers import Network, caller_of
-from src.routes.problems import problem
+from src.routes.problems import instance_of, problem
 
 LIMIT_OFF = "off"
 #: Callers remembered at most; the one that was quiet longest is forgotten first.
@@ -157,7 +157,7 @@ class RateLimitMiddleware:
         headers = allowance.headers(time.time())
         if not allowance.allowed:
             detail = f"At most {allowance.limit} requests in the window; try again in {headers['retry-after']} s."
-            await problem(429, "rate-limited", detail, scope["path"], headers=headers)(scope, receive, send)
+            await problem(429, "rate-limited", detail, instance_of(scope), headers=headers)(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:

@@ -19,6 +19,11 @@ _EVERYWHERE = {
 }
 
 
+#: The page's files carry a hash of their content in their names.
+HASHED_FILES = "/assets/"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
 class SecurityHeadersMiddleware:
     """Adds the headers to every answer; what an operation has set itself stays."""
 
@@ -34,14 +39,20 @@ class SecurityHeadersMiddleware:
             **_EVERYWHERE,
             "content-security-policy": _DOCS if scope["path"].startswith(DOCS_PATHS) else _ONLY_US,
         }
-        if scope["path"].startswith("/api/"):
-            added["cache-control"] = "no-store"
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in added.items():
                     headers.setdefault(name, value)
+                headers.setdefault("cache-control", _caching(scope["path"], message["status"]))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _caching(path: str, status: int) -> str:
+    """Say how long an answer may be kept, unless its operation has said so itself."""
+    if path.startswith("/api/"):
+        return "no-store"
+    return IMMUTABLE if path.startswith(HASHED_FILES) and status == 200 else "no-cache"

@@ -21,13 +21,16 @@ from src.services.callback_sender import CallbackSender
 from src.services.records import Finished, Job, OwedCallback
 from src.services.report_production import ProducedReport, SimulatedWork, describe, produce
 from src.services.report_storage import ReportStorage
-from src.services.request_store import RequestStore
+from src.services.request_store import GENERATION_ATTEMPTS_MAX, RequestStore
 
 #: Short reports are begun together, so that they share a transaction; each is still generated alone, in order.
 TURN_JOBS_MAX = 16
 TURN_ROWS_MAX = 2_000
 #: A report of more rows is generated off the loop, so that deliveries go on.
 ROWS_ON_LOOP_MAX = 4_000
+#: Before the last attempt of a request that may be what kills the process. One killed from outside again and again
+#: seldom lives so long, and then seldom dies in the few milliseconds of the attempt.
+LAST_ATTEMPT_WAITS_S = 2.0
 #: After a fault of our own, so that one that comes again does not come a thousand times a second.
 PAUSE_AFTER_FAULT_S = 1.0
 
@@ -130,6 +133,8 @@ class JobRunner:
     async def _work_on(self, turn: Sequence[Job]) -> None:
         """Begin, generate one after the other, record, hand over for delivery."""
         crash_points.reached("after_take")
+        if turn[0].generation_attempts >= GENERATION_ATTEMPTS_MAX - 1:
+            await self._pause(LAST_ATTEMPT_WAITS_S)
         ids = [job.request_id for job in turn]
         wanted = await self._persistently(lambda: self._store.start(ids, self._now()))
         crash_points.reached("after_start_commit")

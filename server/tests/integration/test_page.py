@@ -1,0 +1,104 @@
+"""The page and the documentation come from this server, and nothing is loaded from elsewhere."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from src.routes import page, problems
+from src.routes.security_headers import SecurityHeadersMiddleware
+from tests.support.service import Service
+
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>the page</title>")
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "assets" / "main-abc123.js").write_text("1")
+    return tmp_path
+
+
+@asynccontextmanager
+async def browsing(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    app.add_middleware(SecurityHeadersMiddleware)
+    problems.install(app)
+
+    @app.post("/api/known")
+    async def known() -> None:
+        """Take part in the routes."""
+
+    page.install(app, folder)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://page.test", headers=BROWSER) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/history", "/history?mode=sync", "/api-explorer"])
+async def test_the_pages_own_paths_show_the_page(built: Path, path: str) -> None:
+    async with browsing(built) as client:
+        answer = await client.get(path)
+
+    assert (answer.status_code, "the page" in answer.text) == (200, True)
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_files_with_a_hash_in_their_name_are_kept_for_ever_and_others_are_asked_for_again(built: Path) -> None:
+    async with browsing(built) as client:
+        hashed, icon, missing = [
+            await client.get(path) for path in ("/assets/main-abc123.js", "/icon.svg", "/assets/main-000000.js")
+        ]
+
+    assert "immutable" in hashed.headers["cache-control"]
+    assert icon.headers["cache-control"] == "no-cache"
+    assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-cache")
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/", "/assets/", "/openapi.jsonx", "/../../etc/passwd", "/%00"])
+async def test_what_belongs_to_the_server_stays_a_problem_also_for_a_browser(built: Path, path: str) -> None:
+    async with browsing(built) as client:
+        answer = await client.get(path, headers={"accept": "text/html" if path.startswith("/a") else "*/*"})
+        other_method = await client.post("/api/nothing")
+        wrong_method = await client.get("/api/known")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (other_method.status_code, wrong_method.status_code) == (404, 405)
+
+
+async def test_without_the_page_a_sentence_says_how_to_build_it(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as client:
+        answer = await client.get("/")
+
+    assert answer.status_code == 200
+    assert "npm run build" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_the_documentation_loads_nothing_from_elsewhere(service: Service, path: str) -> None:
+    answer = await service.client.get(path)
+    loaded = re.findall(r'(?:src|href|spec-url)="([^"]+)"', answer.text)
+
+    assert loaded
+    assert not any(url.startswith(("http:", "https:", "//")) for url in loaded)
+    assert "<script>" not in answer.text
+    for url in loaded:
+        assert (await service.client.get(url)).status_code == 200, url
+
+
+async def test_every_answer_carries_the_headers_that_protect_a_browser(service: Service) -> None:
+    for path in ("/docs", "/api/health", "/api/nothing", "/openapi.json"):
+        headers = (await service.client.get(path)).headers
+
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "'unsafe-inline'" not in headers["content-security-policy"].split("style-src")[0]
+    assert (await service.client.get("/api/health")).headers["cache-control"] == "no-store"
