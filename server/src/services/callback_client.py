@@ -1,0 +1,138 @@
+"""One lane's client for its receiver: POST in, `Reply` or `Failure` out.
+
+The status decides: once it has come, nothing that the rest of the answer does turns it into a failure.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import certifi
+import httpx
+
+from src.services.callback_guard import AttemptFailed, CallbackGuard, ErrorCode
+from src.services.callback_transport import GuardedTransport
+from src.services.callback_url import CallbackUrl
+
+BODY_READ_BYTES_MAX = 64 * 1024
+BODY_KEPT_BYTES_MAX = 1024
+RETRY_AFTER_CHARS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The receiver answered; the status decides, whatever its body did.
+
+    Attributes:
+        status_code: 200 to 599.
+        retry_after: the header as it came, at most `RETRY_AFTER_CHARS_MAX` visible ASCII characters.
+        body_excerpt: the first bytes of the body, at most `BODY_KEPT_BYTES_MAX`; hostile, not unpacked.
+    """
+
+    status_code: int
+    retry_after: str | None
+    body_excerpt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer came.
+
+    Attributes:
+        error_code: stable; for the callback log.
+        message: one short sentence in plain ASCII, without anything that the receiver sent.
+    """
+
+    error_code: ErrorCode
+    message: str
+
+
+class ReceiverClient:
+    """One lane's client. It lives on one event loop and sends one callback at a time.
+
+    An idle client costs a few kilobytes, and a socket for at most 30 s after its last attempt; none after `aclose`.
+
+    Args:
+        receiver: `scheme://host:port`, as in `CallbackUrl.receiver`.
+        guard: asked at each attempt.
+        tls: one context shared by all clients.
+    """
+
+    def __init__(self, receiver: str, guard: CallbackGuard, tls: ssl.SSLContext) -> None:
+        self._transport = GuardedTransport(receiver, guard, tls)
+        self._busy = False
+
+    async def post(
+        self, url: CallbackUrl, headers: Mapping[str, str], body: bytes, *, deadline_s: float
+    ) -> Reply | Failure:
+        """One attempt.
+
+        Args:
+            url: checked lately, and of this client's receiver.
+            headers: the attempt's own; framing, Host and Accept-Encoding are set here.
+            body: sent as it is.
+            deadline_s: for looking up, connecting, sending and reading together, seconds.
+
+        Raises:
+            RuntimeError: another attempt is under way.
+            ValueError: a header cannot be sent as it is, such as one with a line break.
+        """
+        if self._busy:
+            raise RuntimeError("a lane sends one callback at a time")
+        self._busy = True
+        try:
+            return await self._attempt(url, headers, body, deadline_s)
+        finally:
+            self._busy = False
+
+    async def aclose(self) -> None:
+        """Drop the connection. The client may be used again.
+
+        An attempt under way is to be cancelled first; otherwise it ends as `connection_reset`.
+        """
+        await self._transport.aclose()
+
+    async def _attempt(
+        self, url: CallbackUrl, headers: Mapping[str, str], body: bytes, deadline_s: float
+    ) -> Reply | Failure:
+        until = asyncio.get_running_loop().time() + deadline_s
+        request = httpx.Request("POST", url.url, headers=headers, content=body, extensions={"callback_url": url})
+        try:
+            async with asyncio.timeout_at(until):
+                response = await self._transport.handle_async_request(request)
+        except TimeoutError:
+            return Failure("timeout", f"no answer within {deadline_s:g} s")
+        except AttemptFailed as error:
+            return Failure(error.error_code, str(error))
+        return Reply(response.status_code, _retry_after(response), await _excerpt(response, until))
+
+
+def tls_context() -> ssl.SSLContext:
+    """The TLS settings of all callbacks: TLS 1.2 at least, certificates checked against certifi's authorities."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def _excerpt(response: httpx.Response, until: float) -> bytes:
+    """The beginning of the body. That it breaks, drips or never ends changes nothing: the status has come."""
+    kept, read, stream = bytearray(), 0, response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101  of an async transport
+    try:
+        with contextlib.suppress(TimeoutError, AttemptFailed):
+            async with asyncio.timeout_at(until):
+                async for chunk in stream:
+                    read += len(chunk)
+                    kept += chunk[: BODY_KEPT_BYTES_MAX - len(kept)]
+                    if read >= BODY_READ_BYTES_MAX:
+                        break
+    finally:
+        await response.aclose()
+    return bytes(kept)
+
+
+def _retry_after(response: httpx.Response) -> str | None:
+    value = response.headers.get("retry-after", "")[:RETRY_AFTER_CHARS_MAX]
+    return value if value.isascii() and value.isprintable() and value else None

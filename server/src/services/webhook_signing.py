@@ -1,0 +1,144 @@
+"""Signing of callbacks as Standard Webhooks 1.0 says.
+
+Signed is `id.timestamp.body` with HMAC-SHA256 (RFC 2104, FIPS 180-4); the header carries one
+`v1,<base64>` for each secret, so that a receiver may hold the old or the new one while secrets rotate.
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import base64
+import binascii
+import hmac
+import re
+import secrets as random_secrets
+from collections.abc import Mapping, Sequence
+
+SECRET_PREFIX = "whsec_"  # noqa: S105  the mark in front of every secret, not a secret
+SECRET_BYTES_MIN = 24
+SECRET_BYTES_MAX = 64
+NEW_SECRET_BYTES = 32
+SIGNATURE_VERSION = "v1"
+#: How far the clocks of sender and receiver may be apart.
+TOLERANCE_S = 300
+#: More signatures than this in one header are not rotation any more.
+SIGNATURES_MAX = 16
+
+_ID = re.compile(r"[!-\-/-~]{1,255}")  # visible ASCII but the dot, which separates the signed parts
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
+
+
+class SignatureRefused(Exception):
+    """The message is not what a holder of one of the secrets sent just now.
+
+    Args:
+        reason: one sentence; it never contains anything that came with the message.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Signer:
+    """Signs messages with every secret, and verifies with any of them.
+
+    Args:
+        secrets: `whsec_` and the base64 of 24 to 64 bytes each; the first one signs first.
+
+    Raises:
+        ValueError: there is no secret, or one is malformed. The message tells which one by its place and
+            never shows it.
+    """
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        if isinstance(secrets, str) or not secrets:
+            raise ValueError("give a list with at least one webhook signing secret")
+        self._keys = tuple(_key(secret, place) for place, secret in enumerate(secrets, start=1))
+
+    def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        """The three headers of one attempt.
+
+        Args:
+            message_id: stays the same over all attempts; visible ASCII without a dot.
+            timestamp: when this attempt is made, seconds since 1970 UTC.
+            body: exactly the bytes that are sent.
+
+        Raises:
+            ValueError: the id or the timestamp cannot be signed without ambiguity.
+        """
+        if not _ID.fullmatch(message_id):
+            raise ValueError("a webhook id is 1 to 255 visible ASCII characters without a dot")
+        if not 0 <= timestamp < 10**15:
+            raise ValueError("a webhook timestamp is a number of seconds since 1970")
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": " ".join(self._signatures(message_id, str(timestamp), body)),
+        }
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: float, tolerance_s: float = TOLERANCE_S) -> None:
+        """Check that one of the secrets signed these bytes, and lately.
+
+        Args:
+            headers: of the received request; names in any case.
+            body: exactly the bytes that were received.
+            now: the receiver's time, seconds since 1970 UTC.
+            tolerance_s: how old or how far in the future the timestamp may be, seconds.
+
+        Raises:
+            SignatureRefused: it is not so; the reason says what was wrong.
+        """
+        given = {name.lower(): value for name, value in headers.items()}
+        message_id, timestamp, signatures = (
+            given.get(f"webhook-{part}", "") for part in ("id", "timestamp", "signature")
+        )
+        if not (message_id and timestamp and signatures):
+            raise SignatureRefused("webhook-id, webhook-timestamp and webhook-signature are all required")
+        if not _ID.fullmatch(message_id):
+            raise SignatureRefused("webhook-id is malformed")
+        _check_age(timestamp, now, tolerance_s)
+        offered = _offered(signatures)
+        # Every pair is compared: the time taken tells nothing about which secret or signature matched.
+        expected = [signature.encode() for signature in self._signatures(message_id, timestamp, body)]
+        if not sum(hmac.compare_digest(good, other) for good in expected for other in offered):
+            raise SignatureRefused("no signature matches")
+
+    def _signatures(self, message_id: str, timestamp: str, body: bytes) -> list[str]:
+        signed = b".".join((message_id.encode(), timestamp.encode(), body))
+        digests = (hmac.digest(key, signed, "sha256") for key in self._keys)
+        return [f"{SIGNATURE_VERSION},{base64.b64encode(digest).decode()}" for digest in digests]
+
+
+def new_secret() -> str:
+    """A fresh random secret, as `Signer` takes it."""
+    return SECRET_PREFIX + base64.b64encode(random_secrets.token_bytes(NEW_SECRET_BYTES)).decode()
+
+
+def _key(secret: str, place: int) -> bytes:
+    if not secret.startswith(SECRET_PREFIX):
+        raise ValueError(f"webhook signing secret {place} does not begin with {SECRET_PREFIX}")
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(f"webhook signing secret {place} is not base64 after {SECRET_PREFIX}") from None
+    if not SECRET_BYTES_MIN <= len(key) <= SECRET_BYTES_MAX:
+        raise ValueError(
+            f"webhook signing secret {place} has {len(key)} bytes; it needs {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX}"
+        )
+    return key
+
+
+def _check_age(timestamp: str, now: float, tolerance_s: float) -> None:
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise SignatureRefused("webhook-timestamp is not a number of seconds")
+    age_s = now - int(timestamp)
+    if age_s > tolerance_s:
+        raise SignatureRefused("webhook-timestamp is too old")
+    if age_s < -tolerance_s:
+        raise SignatureRefused("webhook-timestamp is too far in the future")
+
+
+def _offered(signatures: str) -> list[bytes]:
+    offered = signatures.split(" ")
+    if len(offered) > SIGNATURES_MAX:
+        raise SignatureRefused("webhook-signature holds too many signatures")
+    return [one.encode("utf-8", "surrogatepass") for one in offered]
