@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup page test dev lint openapi lock clean clean-data
+.PHONY: help run setup page test chaos dev lint contract openapi lock clean clean-data
 
 # The Python for server/.venv; when not given, the first of these that runs and is new enough.
 PYTHON ?=
@@ -50,9 +50,12 @@ setup: $(RUN_STAMP) ## create server/.venv with the pinned packages (PYTHON=pyth
 page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
 	@$(if $(CLIENT),:,$(if $(HAS_CLIENT),echo "Node 20.19 or newer with npm was not found: no page; the API and /docs work.",:))
 
-test: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
+test: $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
 	@cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest $(ARGS)
-	@$(if $(CLIENT),cd client && npm run --silent test,:)
+	@$(if $(CLIENT),cd client && npm run --silent test && npm run --silent e2e,:)
+
+chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two servers; one line each (CHAOS_SEED=7)
+	@cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest tests/chaos --chaos -s $(ARGS)
 
 dev: setup $(if $(CLIENT),$(NODE_STAMP)) ## start with reload; the page, when there is one, from Vite
 ifeq ($(CLIENT),)
@@ -70,12 +73,23 @@ lint: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## check style, types and layer
 	cd server && $(PY) -m mypy
 	cd server && .venv/bin/lint-imports
 	$(if $(CLIENT),cd client && npm run --silent lint)
+	$(if $(CLIENT),@$(MAKE) --no-print-directory contract)
 
-openapi: $(RUN_STAMP) ## write the OpenAPI document
+# What the page is built from must be what the server says.
+contract: $(DEV_STAMP) $(NODE_STAMP)
+	@mkdir -p build && cd server && $(PY) -m src.openapi > ../build/openapi.json
+	@cmp -s build/openapi.json client/src/api/openapi.json || { \
+		echo "client/src/api/openapi.json is not what the server says; run: make openapi" >&2; exit 1; }
+	@cd client && cp src/api/schema.gen.ts ../build/ && npm run --silent types >/dev/null && \
+		cmp -s src/api/schema.gen.ts ../build/schema.gen.ts || { \
+		echo "client/src/api/schema.gen.ts was not generated from openapi.json; run: make openapi" >&2; exit 1; }
+
+openapi: $(RUN_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## write the OpenAPI document, and the page's types from it
 	@mkdir -p $(dir $(OPENAPI))
 	@cd server && $(PY) -m src.openapi > ../$(OPENAPI).new
 	@mv $(OPENAPI).new $(OPENAPI)
-	@echo "Wrote $(OPENAPI)."
+	@$(if $(CLIENT),cd client && npm run --silent types >/dev/null)
+	@echo "Wrote $(OPENAPI)$(if $(CLIENT), and the types that the page uses)."
 
 lock: ## recompile the pinned requirements with uv (UPGRADE=1 takes newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
@@ -87,9 +101,9 @@ clean: ## remove what was installed and built; data stay
 	rm -rf server/.mypy_cache server/.pytest_cache server/.ruff_cache server/.import_linter_cache server/.hypothesis
 	find server -name __pycache__ -type d -prune -exec rm -rf {} +
 
-clean-data: ## remove ./data with all reports and the embedded database, after asking
-	@printf 'Remove %s with all reports and the database? [y/N] ' "$$PWD/data"; read -r answer; \
-	if [ "$$answer" = y ]; then rm -rf data; else echo "Nothing was removed."; fi
+clean-data: ## remove server/data with all reports and the embedded database, after asking
+	@printf 'Remove %s with all reports and the database? [y/N] ' "$$PWD/server/data"; read -r answer; \
+	if [ "$$answer" = y ]; then rm -rf server/data; else echo "Nothing was removed."; fi
 
 $(VENV_PYTHON):
 	@for candidate in $(PYTHONS); do \
