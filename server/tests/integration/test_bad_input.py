@@ -1,11 +1,13 @@
 """Bad input gets a clear 4xx problem, and nothing is stored."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.support.receivers import Receiver
-from tests.support.service import Service
+from tests.support.databases import create_database, folder_for_postgres
+from tests.support.receivers import Receiver, serving
+from tests.support.service import Service, running_service
 
 JSON = {"content-type": "application/json"}
 
@@ -102,6 +104,22 @@ FORBIDDEN_URLS = [
 ]
 
 
+@pytest.fixture(scope="module")
+async def receiver() -> AsyncIterator[Receiver]:
+    """Serve one receiver for all of these tests: nothing is ever sent to it."""
+    async with serving(Receiver()) as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+async def service(postgres: str, receiver: Receiver) -> AsyncIterator[Service]:
+    """Run one service for all of these tests: nothing is ever stored, so none disturbs another."""
+    with folder_for_postgres() as folder:
+        url = await create_database(postgres)
+        async with running_service(url, folder, callback_allowed_origins=(receiver.origin,)) as service:
+            yield service
+
+
 def assert_problem(answer: Any, status: int) -> None:
     problem = answer.json()
     assert answer.status_code == status, answer.text
@@ -173,9 +191,12 @@ async def test_another_content_type_is_a_415(service: Service) -> None:
 async def test_a_name_that_looks_like_a_path_is_only_a_name(service: Service) -> None:
     result = (await service.client.post("/api/sync", json={"report_name": "../../x"})).json()
 
+    stored = [path.name for path in service.settings.reports_folder.iterdir()]
+    await service.client.delete(f"/api/requests/{result['request_id']}")
+
     assert result["report_name"] == "../../x"
     assert result["file_name"] == f"{result['request_id']}.csv"
-    assert [path.name for path in service.settings.reports_folder.iterdir()] == [result["file_name"]]
+    assert stored == [result["file_name"]]
 
 
 @pytest.mark.parametrize("request_id", ["4fa35351-327f-44fb-a888-11b69b272e65", "x", "%00", "1" * 300, "{}"])
