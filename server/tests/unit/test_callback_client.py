@@ -883,8 +883,7 @@ async def test_a_lane_never_holds_two_connections(start: Start, connect: Connect
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`ca.pem`, and `a.test.pem` with key, signed by it; made by the openssl program."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl program makes the certificates of these tests")
+    assert shutil.which("openssl"), "install the openssl program: it makes the certificates of these tests"
     folder = tmp_path_factory.mktemp("certificates")
 
     def openssl(*arguments: str) -> None:
