@@ -1,0 +1,20 @@
+import { expect, test } from './fixtures'
+
+test('an operation is tried, and its status, headers and body are shown', async ({ page }) => {
+  await page.goto('/api-explorer')
+  await page.getByRole('button', { name: 'POST /api/sync' }).click()
+  await page.getByRole('button', { name: 'Send' }).click()
+  await expect(page.getByText('200 OK')).toBeVisible()
+  await expect(page.getByText(/"status": "completed"/)).toBeVisible()
+  await page.getByRole('tab', { name: /Headers/ }).click()
+  await expect(page.getByText(/content-type: application\/json/)).toBeVisible()
+  await page.getByRole('tab', { name: 'Python' }).click()
+  await expect(page.getByText(/import httpx/)).toBeVisible()
+})
+
+test('an operation has an address of its own', async ({ page }) => {
+  await page.goto('/api-explorer')
+  await page.getByRole('button', { name: 'GET /api/health', exact: true }).click()
+  await page.reload()
+  await expect(page.getByRole('heading', { name: 'GET /api/health' })).toBeVisible()
+})

@@ -1,0 +1,78 @@
+import { deleteAll, expect, misbehave, submitAsync, test } from './fixtures'
+
+test.beforeEach(({ request }) => deleteAll(request))
+test.afterEach(({ request }) => misbehave(request, 'enabled=false'))
+
+test('a failing callback is followed to its retry in one timeline', async ({ page, request }) => {
+  await misbehave(request, 'enabled=true&fail_next=1&status_code=503')
+  const id = await submitAsync(request, 'Failing_callback')
+  await page.goto(`/history?request=${id}`)
+  const timeline = page.getByRole('dialog').getByRole('list', { name: 'Timeline' })
+  await expect(timeline.getByText('Attempt 1: answered 503')).toBeVisible()
+  await expect(timeline.getByText('Attempt 2: answered 200')).toBeVisible()
+  await expect(timeline.getByText(/waited [\d,]+ ms before the retry/)).toBeVisible()
+  await expect(timeline.getByText(/Demo receiver got it: signature valid, answered 503/)).toBeVisible()
+  await expect(timeline.getByText(/Demo receiver got it: signature valid, answered 200/)).toBeVisible()
+  await expect(timeline.getByText('Callback acknowledged after 2 attempts')).toBeVisible()
+})
+
+test('filters live in the address and survive a reload', async ({ page, request }) => {
+  await submitAsync(request, 'Apples')
+  await submitAsync(request, 'Pears')
+  await page.goto('/history')
+  await page.getByLabel('Report name').fill('appl')
+  await expect(page).toHaveURL(/q=appl/)
+  await page.getByLabel('Mode').selectOption('async')
+  await expect(page.getByTestId('rows').getByRole('row')).toHaveCount(1)
+  await page.reload()
+  await expect(page.getByLabel('Report name')).toHaveValue('appl')
+  await expect(page.getByTestId('rows').getByRole('row')).toHaveCount(1)
+  await expect(page.getByText('Apples')).toBeVisible()
+})
+
+test('a new request appears without a reload', async ({ page, request }) => {
+  await page.goto('/history')
+  await expect(page.getByText('No requests yet')).toBeVisible()
+  await submitAsync(request, 'Out_of_the_blue')
+  await expect(page.getByText('Out_of_the_blue')).toBeVisible()
+  await expect(page.getByTestId('rows').getByText('Delivered')).toBeVisible()
+})
+
+test('a deletion can be taken back; after that it is real', async ({ page, request }) => {
+  await submitAsync(request, 'Keep_me')
+  await page.goto('/history')
+  await expect(page.getByTestId('rows').getByText('Delivered')).toBeVisible()
+  await page.getByLabel(/^Select request/).check()
+  await page.getByRole('button', { name: 'Delete selected' }).click()
+  await expect(page.getByText('Keep_me')).toBeHidden()
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(page.getByText('Keep_me')).toBeVisible()
+  await page.getByRole('button', { name: 'Delete all…' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete all' }).click()
+  await expect(page.getByText('No requests yet')).toBeVisible()
+})
+
+test('the keyboard alone moves, opens and closes, and the focus comes back', async ({ page, request }) => {
+  await submitAsync(request, 'First')
+  const second = await submitAsync(request, 'Second')
+  await page.goto('/history')
+  await expect(page.getByText('Second')).toBeVisible()
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  await page.keyboard.press('k')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('dialog')).toContainText(second)
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toBeHidden()
+  await expect(page.locator('[data-open="0"]')).toBeFocused()
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
+})
+
+test('a callback can be delivered again', async ({ page, request }) => {
+  const id = await submitAsync(request, 'Again_please')
+  await page.goto(`/history?request=${id}`)
+  await expect(page.getByText('Callback acknowledged after 1 attempt')).toBeVisible()
+  await page.getByRole('button', { name: 'Redeliver' }).click()
+  await expect(page.getByText('Callback acknowledged after 2 attempts')).toBeVisible()
+})

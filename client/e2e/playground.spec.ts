@@ -1,0 +1,47 @@
+import { expect, test } from './fixtures'
+
+test('a race shows how long each way blocked the client, on one axis', async ({ page }) => {
+  await page.goto('/')
+  await page.getByLabel('Rows').fill('100')
+  await page.getByRole('button', { name: 'Race both' }).click()
+  const sync = page.getByRole('img', { name: /^sync run: report ready after/ })
+  const asynchronous = page.getByRole('img', {
+    name: /^async run: acknowledged after .*callback acknowledged after/,
+  })
+  await expect(sync).toBeVisible()
+  await expect(asynchronous).toBeVisible()
+  await expect(page.getByText('callback acknowledged', { exact: false }).first()).toBeVisible()
+  await expect(page.getByText(/less waiting with async/)).toBeVisible()
+})
+
+test('a report is previewed with its first rows, its charts and its download', async ({ page }) => {
+  await page.goto('/')
+  await page.getByRole('button', { name: 'Run sync' }).click()
+  await expect(page.getByText('First 8 of 50 rows')).toBeVisible()
+  await expect(page.getByText('Totals by category')).toBeVisible()
+  await expect(page.getByRole('img', { name: /Revenue and expenses on/ })).toBeVisible()
+  const download = page.waitForEvent('download')
+  await page.getByRole('link', { name: 'Download CSV' }).click()
+  expect((await download).suggestedFilename()).toMatch(/\.csv$/)
+  await page.getByRole('tab', { name: 'curl' }).click()
+  await expect(page.getByText(/curl -i -X POST/)).toBeVisible()
+  await page.getByRole('tab', { name: 'Response' }).click()
+  await expect(page.getByText(/"status": "completed"/)).toBeVisible()
+})
+
+test('rapid clicks on async all get through, and nothing blocks', async ({ page }) => {
+  await page.goto('/')
+  for (let click = 0; click < 6; click += 1) await page.getByRole('button', { name: 'Run async' }).click()
+  await expect(page.getByRole('img', { name: /^async run: .*callback acknowledged/ })).toHaveCount(6, {
+    timeout: 20_000,
+  })
+})
+
+test('a refused report says why and what to do, and keeps the form', async ({ page }) => {
+  await page.goto('/')
+  await page.getByLabel('Rows').fill('1001')
+  await page.getByRole('button', { name: 'Run sync' }).click()
+  await expect(page.getByRole('alert')).toContainText('422')
+  await expect(page.getByRole('alert')).toContainText('Change the value')
+  await expect(page.getByLabel('Rows')).toHaveValue('1001')
+})

@@ -1,0 +1,21 @@
+import { expect, submitAsync, test } from './fixtures'
+
+test('the queue shows who is generated and who waits, live, in order', async ({ page, request }) => {
+  await page.goto('/queue')
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+  for (let index = 0; index < 5; index += 1) await submitAsync(request, `Line_${index}`, 200)
+  await expect(page.getByText('Generating', { exact: true })).toBeVisible()
+  await expect(page.getByTitle('Place 1 in line')).toBeVisible()
+  await expect(page.getByText('Nobody waits')).toBeVisible({ timeout: 20_000 })
+})
+
+test('the order of acceptance is the order of generation and delivery', async ({ page, request }) => {
+  for (let index = 0; index < 5; index += 1) await submitAsync(request, `Proof_${index}`)
+  await page.goto('/queue')
+  await expect(page.getByText(/^0 inversions in \d+ requests$/)).toBeVisible()
+  const newest =
+    (await page.getByRole('list', { name: 'Accepted order' }).getByRole('link').last().textContent()) ?? ''
+  await expect(page.getByRole('list', { name: 'Delivered order' }).getByRole('link').last()).toHaveText(
+    newest,
+  )
+})

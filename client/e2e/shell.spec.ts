@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, submitAsync, test, url } from './fixtures'
+import { freePort, startServer } from './server'
+
+test('every view has an address that works by itself', async ({ page }) => {
+  for (const [path, heading] of [
+    ['/', 'Same report, two ways to wait'],
+    ['/queue', 'Queue'],
+    ['/history', 'History'],
+    ['/tests', 'Tests'],
+    ['/api-explorer', 'API'],
+  ] as const) {
+    await page.goto(path)
+    await expect(page.getByRole('heading', { level: 1, name: heading })).toBeVisible()
+  }
+  await page.goto('/no-such-page')
+  await expect(page.getByText('There is no page at this address')).toBeVisible()
+})
+
+test('an unknown address below /api is a JSON 404, not the page', async ({ request }) => {
+  const answer = await request.get(`${url()}/api/no-such-thing`)
+  expect(answer.status()).toBe(404)
+  expect(answer.headers()['content-type']).toContain('application/problem+json')
+})
+
+test('a link to a deleted request says so', async ({ page }) => {
+  await page.goto('/history?request=00000000-0000-4000-8000-000000000000')
+  await expect(page.getByRole('dialog').getByRole('alert')).toContainText('404')
+})
+
+test('the keyboard goes everywhere', async ({ page }) => {
+  await page.goto('/')
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  for (const [key, path] of [
+    ['q', '/queue'],
+    ['h', '/history'],
+    ['t', '/tests'],
+    ['a', '/api-explorer'],
+    ['p', '/'],
+  ] as const) {
+    await page.keyboard.press('g')
+    await page.keyboard.press(key)
+    await expect(page).toHaveURL(url() + path)
+  }
+})
+
+test('the chosen theme is there before the first paint', async ({ page }) => {
+  await page.goto('/')
+  await page.getByRole('radio', { name: 'Dark' }).click()
+  await page.reload({ waitUntil: 'commit' })
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
+})
+
+test('nothing is wider than the window from 360 to 1920 px', async ({ page, request }) => {
+  await submitAsync(request, 'A_report_with_a_rather_long_name_that_wants_a_lot_of_room_on_the_screen')
+  for (const width of [360, 768, 1280, 1920]) {
+    await page.setViewportSize({ width, height: 900 })
+    for (const path of ['/', '/queue', '/history', '/tests', '/api-explorer']) {
+      await page.goto(path)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      const tooWide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      )
+      expect(tooWide, `${path} at ${width} px`).toBeLessThanOrEqual(0)
+    }
+  }
+})
+
+test('the page reconnects after the server was restarted, and shows what happened since', async ({
+  page,
+  request,
+}) => {
+  test.setTimeout(60_000)
+  const dataDir = await mkdtemp(join(tmpdir(), 'page-restart-'))
+  const port = await freePort()
+  const before = await startServer(dataDir, port)
+  try {
+    await page.goto(`${before.url}/history`)
+    await expect(page.getByTestId('connection')).toHaveText('Live')
+    await before.stop()
+    await expect(page.getByTestId('connection')).not.toHaveText('Live')
+    await expect(page.getByRole('alert')).toContainText('The server does not answer')
+  } finally {
+    await before.stop()
+  }
+  const after = await startServer(dataDir, port)
+  try {
+    await request.post(`${after.url}/api/sync`, {
+      data: { report_name: 'After_the_restart', num_transactions: 1 },
+    })
+    await expect(page.getByTestId('connection')).toHaveText('Live')
+    await expect(page.getByText('After_the_restart')).toBeVisible()
+  } finally {
+    await after.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+})
+
+test('without a socket the page polls', async ({ page, request }) => {
+  await page.routeWebSocket('**/api/ws', (socket) => socket.close())
+  await page.goto('/history')
+  await expect(page.getByTestId('connection')).toHaveText('Polling')
+  await submitAsync(request, 'Seen_by_polling')
+  await expect(page.getByText('Seen_by_polling')).toBeVisible()
+})

@@ -1,0 +1,30 @@
+import { expect, test } from './fixtures'
+
+for (const [id, name] of [
+  ['idempotency', 'Idempotency'],
+  ['forbidden-urls', 'Forbidden callback URLs'],
+  ['signature', 'Signature'],
+  ['callback-failure', 'Failing callback'],
+] as const) {
+  test(`the claim "${name}" holds`, async ({ page }) => {
+    await page.goto('/tests')
+    await page.getByRole('button', { name: `Run ${name}` }).click()
+    await expect(page.getByTestId(`check-${id}`).locator('..').getByText('Holds')).toBeVisible({
+      timeout: 20_000,
+    })
+  })
+}
+
+test('the signature lab notices one changed byte', async ({ page }) => {
+  await page.goto('/tests')
+  await page.getByRole('button', { name: 'Run Signature' }).click()
+  await expect(page.getByText('Signature valid')).toBeVisible()
+  await page.getByRole('button', { name: 'Change one byte' }).click()
+  await expect(page.getByText('Signature does not match')).toBeVisible()
+})
+
+test('a limit that is switched off is said to be', async ({ page }) => {
+  await page.goto('/tests')
+  await page.getByRole('button', { name: 'Run Rate limit' }).click()
+  await expect(page.getByText(/switched off here/)).toBeVisible()
+})

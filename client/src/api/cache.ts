@@ -1,0 +1,108 @@
+import type { InfiniteData, QueryClient } from '@tanstack/react-query'
+import type { Batch } from './events'
+import { keys, type RequestFilters } from './keys'
+import type { CallbackLog, CallbackLogs, Queue, RequestDetail, RequestItem, RequestList } from './types'
+
+export type RequestPages = InfiniteData<RequestList, string | null>
+
+/** Pages kept when everything is read again; the rest comes back by scrolling. */
+const PAGES_KEPT = 3
+
+/** Write what the live stream said into the query cache. Returns the keys whose queries must be read again. */
+export function applyBatch(client: QueryClient, batch: Batch): (readonly unknown[])[] {
+  if (batch.resync || batch.allDeleted) {
+    trimLists(client)
+    return [[]]
+  }
+  for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
+    const filters = query.queryKey[2] as RequestFilters
+    client.setQueryData<RequestPages>(query.queryKey, (pages) => pages && patchPages(pages, filters, batch))
+  }
+  const stale = [...patchDetails(client, batch), ...patchQueue(client, batch)]
+  if (batch.attempts.size > 0) stale.push(keys.received)
+  return stale
+}
+
+export function patchPages(pages: RequestPages, filters: RequestFilters, batch: Batch): RequestPages {
+  const unseen = new Map(batch.updated)
+  const patched = pages.pages.map((page) => patchPage(page, filters, batch, unseen))
+  const newest = pages.pages[0]?.requests[0]?.created_at ?? ''
+  const added = [...unseen.values()]
+    .filter((item) => item.created_at > newest && matches(item, filters) && !batch.deleted.has(item.id))
+    .toSorted((one, other) => (one.created_at < other.created_at ? 1 : -1))
+  const first = patched[0]
+  if (first && added.length > 0) patched[0] = { ...first, requests: [...added, ...first.requests] }
+  return patched.some((page, at) => page !== pages.pages[at]) ? { ...pages, pages: patched } : pages
+}
+
+function patchPage(
+  page: RequestList,
+  filters: RequestFilters,
+  batch: Batch,
+  unseen: Map<string, RequestItem>,
+): RequestList {
+  let changed = false
+  const requests: RequestItem[] = []
+  for (const item of page.requests) {
+    const update = batch.updated.get(item.id)
+    unseen.delete(item.id)
+    const gone = batch.deleted.has(item.id) || (update !== undefined && !matches(update, filters))
+    changed ||= gone || update !== undefined
+    if (!gone) requests.push(update ?? item)
+  }
+  return changed ? { ...page, requests } : page
+}
+
+export function matches(item: RequestItem, filters: RequestFilters): boolean {
+  return (
+    (!filters.mode || item.mode === filters.mode) &&
+    (!filters.status || item.status === filters.status) &&
+    (!filters.callback_status || item.callback_status === filters.callback_status) &&
+    (!filters.q || item.report_name.toLowerCase().includes(filters.q.toLowerCase()))
+  )
+}
+
+function patchDetails(client: QueryClient, batch: Batch): (readonly unknown[])[] {
+  const stale: (readonly unknown[])[] = []
+  for (const [id, item] of batch.updated) {
+    const old = client.getQueryData<RequestDetail>(keys.detail(id))
+    if (!old) continue
+    client.setQueryData<RequestDetail>(keys.detail(id), { ...old, ...item })
+    // The list's row has no result and no reason: those are read once the state has changed.
+    if (old.status !== item.status || old.callback_status !== item.callback_status)
+      stale.push(keys.detail(id))
+  }
+  for (const [id, attempts] of batch.attempts) {
+    client.setQueryData<CallbackLogs>(keys.logs(id), (logs) => logs && mergeAttempts(logs, attempts))
+  }
+  for (const id of batch.deleted) client.removeQueries({ queryKey: keys.detail(id) })
+  return stale
+}
+
+export function mergeAttempts(logs: CallbackLogs, attempts: CallbackLog[]): CallbackLogs {
+  const byNumber = new Map(logs.logs.map((log) => [log.attempt_number, log]))
+  for (const attempt of attempts) byNumber.set(attempt.attempt_number, attempt)
+  const merged = [...byNumber.values()].toSorted((one, other) => one.attempt_number - other.attempt_number)
+  return { ...logs, total_attempts: merged.length, logs: merged }
+}
+
+function patchQueue(client: QueryClient, batch: Batch): (readonly unknown[])[] {
+  const { queue } = batch
+  if (queue) {
+    client.setQueryData<Queue>(keys.queue, (old) => old && { ...old, waiting: queue.waiting })
+  }
+  return queue || batch.updated.size > 0 || batch.attempts.size > 0 ? [keys.queue] : []
+}
+
+function trimLists(client: QueryClient): void {
+  for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
+    client.setQueryData<RequestPages>(
+      query.queryKey,
+      (data) =>
+        data && {
+          pages: data.pages.slice(0, PAGES_KEPT),
+          pageParams: data.pageParams.slice(0, PAGES_KEPT),
+        },
+    )
+  }
+}

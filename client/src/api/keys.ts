@@ -1,0 +1,21 @@
+/** Every key of the query cache, so that the live updates and the queries mean the same entry. */
+export const keys = {
+  requests: ['requests'] as const,
+  lists: ['requests', 'list'] as const,
+  list: (filters: RequestFilters) => ['requests', 'list', filters] as const,
+  details: ['requests', 'detail'] as const,
+  detail: (id: string) => ['requests', 'detail', id] as const,
+  logs: (id: string) => ['requests', 'logs', id] as const,
+  queue: ['queue'] as const,
+  fifoProof: ['queue', 'fifo-proof'] as const,
+  received: ['callbacks', 'history'] as const,
+  settings: ['settings'] as const,
+}
+
+/** The filters of the list, as the API names them. */
+export type RequestFilters = {
+  mode?: 'sync' | 'async'
+  status?: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED'
+  callback_status?: 'PENDING' | 'SUCCESS' | 'FAILED'
+  q?: string
+}

@@ -1,0 +1,109 @@
+import type { QueryClient } from '@tanstack/react-query'
+import ReconnectingWebSocket from 'partysocket/ws'
+import { createStore } from '@/lib/store'
+import { applyBatch } from './cache'
+import { collect, emptyBatch, isEmpty, type Batch, type LiveEvent } from './events'
+import { createRefresher } from './refresher'
+
+/** `polling`: there is no socket, so the page asks every two seconds. */
+export type LiveState = 'connecting' | 'live' | 'polling'
+
+export const liveState = createStore<LiveState>('connecting')
+
+/** How long the page waits for a socket before it begins to ask by itself. */
+const PATIENCE_MS = 3_000
+/** Silence of so many heartbeats means that the connection is dead, whatever the browser thinks. */
+const HEARTBEATS_MISSED = 2.5
+
+/** Keep the query cache up to date from the live stream. Returns a function that stops it. */
+export function startLive(client: QueryClient, url: string): () => void {
+  const refresh = createRefresher(client)
+  const buffer = createBuffer((batch) => applyBatch(client, batch).forEach(refresh))
+  const socket = new ReconnectingWebSocket(url, [], {
+    minReconnectionDelay: 500,
+    maxReconnectionDelay: 4_000,
+    reconnectionDelayGrowFactor: 1.5,
+    connectionTimeout: 4_000,
+  })
+  const patience = createPatience()
+  let lastSeq: number | null = null
+  let heartbeatMs = 15_000
+  let silence: ReturnType<typeof setTimeout> | undefined
+
+  socket.addEventListener('message', (message) => {
+    const event = JSON.parse(String(message.data)) as LiveEvent
+    // An open socket may be closed again at once; only one that speaks is live.
+    const isFirst = lastSeq === null
+    if (isFirst) patience.end()
+    if (event.type === 'hello') heartbeatMs = event.data.heartbeat_s * 1_000
+    if (isFirst || event.seq !== Number(lastSeq) + 1) buffer.add({ type: 'resync', seq: 0, at: '' })
+    lastSeq = event.seq
+    buffer.add(event)
+    clearTimeout(silence)
+    silence = setTimeout(() => socket.reconnect(), heartbeatMs * HEARTBEATS_MISSED)
+  })
+  socket.addEventListener('close', () => {
+    clearTimeout(silence)
+    lastSeq = null
+    patience.begin()
+  })
+  return () => {
+    clearTimeout(silence)
+    socket.close()
+    patience.stop()
+    buffer.stop()
+    refresh.stop()
+  }
+}
+
+/** Waits for a socket that speaks; every failed try belongs to the same wait, else the polling would never begin. */
+function createPatience() {
+  const lose = () => {
+    timer = undefined
+    liveState.set('polling')
+  }
+  let timer: ReturnType<typeof setTimeout> | undefined = setTimeout(lose, PATIENCE_MS)
+  const stop = () => {
+    clearTimeout(timer)
+    timer = undefined
+  }
+  return {
+    begin() {
+      if (liveState.get() === 'polling') return
+      liveState.set('connecting')
+      timer ??= setTimeout(lose, PATIENCE_MS)
+    },
+    end() {
+      stop()
+      liveState.set('live')
+    },
+    stop,
+  }
+}
+
+/** Gathers events and hands them on once per animation frame; a hidden page gathers until it is looked at. */
+export function createBuffer(flush: (batch: Batch) => void) {
+  let batch = emptyBatch()
+  let frame: number | null = null
+
+  const run = () => {
+    frame = null
+    const full = batch
+    batch = emptyBatch()
+    if (!isEmpty(full)) flush(full)
+  }
+  const schedule = () => {
+    if (frame === null && !document.hidden) frame = requestAnimationFrame(run)
+  }
+  document.addEventListener('visibilitychange', schedule)
+  return {
+    add(event: LiveEvent) {
+      collect(batch, event)
+      schedule()
+    },
+    stop() {
+      document.removeEventListener('visibilitychange', schedule)
+      if (frame !== null) cancelAnimationFrame(frame)
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { queryOptions } from '@tanstack/react-query'
+import { api, unwrap } from './client'
+import { keys } from './keys'
+import type { RequestDetail } from './types'
+
+/** Queries that more than one feature reads. What only one needs lives in that feature's queries.ts. */
+
+export const requestQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.detail(id),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET('/api/requests/{request_id}', { params: { path: { request_id: id } }, signal })),
+  })
+
+export const logsQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.logs(id),
+    queryFn: ({ signal }) =>
+      unwrap(
+        api.GET('/api/requests/{request_id}/callback-logs', { params: { path: { request_id: id } }, signal }),
+      ),
+  })
+
+export const receivedQuery = queryOptions({
+  queryKey: keys.received,
+  queryFn: ({ signal }) => unwrap(api.GET('/api/callbacks/history', { signal })),
+})
+
+export const settingsQuery = queryOptions({
+  queryKey: keys.settings,
+  queryFn: ({ signal }) => unwrap(api.GET('/api/settings', { signal })),
+  staleTime: 60_000,
+})
+
+/** Nothing more will happen to it by itself. */
+export function isFinal(request: Pick<RequestDetail, 'status' | 'callback_status'>): boolean {
+  const generated = request.status === 'COMPLETED' || request.status === 'FAILED'
+  return generated && request.callback_status !== 'PENDING'
+}

@@ -1,0 +1,23 @@
+import type { components } from './schema.gen'
+
+type Schemas = components['schemas']
+
+export type RequestItem = Schemas['RequestItem']
+export type RequestDetail = Schemas['RequestDetail']
+export type RequestList = Schemas['RequestList']
+export type CallbackLog = Schemas['CallbackLog']
+export type CallbackLogs = Schemas['CallbackLogs']
+export type ReportRequest = Schemas['ReportRequest']
+export type ReportResult = Schemas['ReportResult']
+export type AcceptedAnswer = Schemas['AcceptedAnswer']
+export type DuplicateAnswer = Schemas['DuplicateAnswer']
+export type Problem = Schemas['Problem']
+export type Mode = Schemas['Mode']
+export type Status = Schemas['Status']
+export type CallbackStatus = Schemas['CallbackStatus']
+export type ReceivedCallback = Schemas['ReceivedCallback']
+export type Queue = Schemas['QueueAnswer']
+export type QueueLane = Schemas['Lane']
+export type FifoProof = Schemas['FifoProofAnswer']
+export type FifoEntry = Schemas['Ranks']
+export type Settings = Schemas['PublicSettings']

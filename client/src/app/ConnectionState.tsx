@@ -1,0 +1,54 @@
+import { Radio, RefreshCw, WifiOff, type LucideIcon } from 'lucide-react'
+import { liveState, type LiveState } from '@/api/live'
+import { useStore } from '@/hooks/useStore'
+import { cx } from '@/lib/cx'
+import { useAway } from './OfflineBanner'
+
+type Look = { word: string; hint: string; icon: LucideIcon; className: string }
+
+const looks: Record<LiveState, Look> = {
+  connecting: {
+    word: 'Connecting',
+    hint: 'Opening the live connection',
+    icon: RefreshCw,
+    className: 'bg-raised text-muted',
+  },
+  live: {
+    word: 'Live',
+    hint: 'Changes arrive over a WebSocket',
+    icon: Radio,
+    className: 'bg-good-soft text-good',
+  },
+  polling: {
+    word: 'Polling',
+    hint: 'No WebSocket: the page asks every 2 seconds',
+    icon: RefreshCw,
+    className: 'bg-warn-soft text-warn',
+  },
+}
+const offline: Look = {
+  word: 'Offline',
+  hint: 'The server does not answer',
+  icon: WifiOff,
+  className: 'bg-bad-soft text-bad',
+}
+
+export function ConnectionState() {
+  const state = useStore(liveState)
+  const away = useAway()
+  const { word, hint, icon: Icon, className } = away ? offline : looks[state]
+  return (
+    <span
+      role="status"
+      title={hint}
+      data-testid="connection"
+      className={cx(
+        'inline-flex items-center gap-1.5 rounded-full px-2.5 py-1 text-xs font-medium',
+        className,
+      )}
+    >
+      <Icon aria-hidden size={13} />
+      {word}
+    </span>
+  )
+}

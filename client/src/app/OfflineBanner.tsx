@@ -1,0 +1,34 @@
+import { WifiOff } from 'lucide-react'
+import { useState } from 'react'
+import { useNow } from '@/hooks/useNow'
+import { useOnline } from '@/hooks/useOnline'
+import { useStore } from '@/hooks/useStore'
+import { formatDuration } from '@/lib/format'
+import { reachable } from '@/lib/reachable'
+
+/** Whether what is in view may be old, because nobody answers. */
+export function useAway(): boolean {
+  const answers = useStore(reachable)
+  const online = useOnline()
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname)
+  return !answers || (!online && !isLocal)
+}
+
+/** Mounted when the server went away: its age is the age of what is in view. */
+export function OfflineBanner() {
+  const [since] = useState(() => Date.now())
+  const age = Math.max(0, useNow(1_000) - since)
+  return (
+    <div
+      role="alert"
+      className="flex items-center justify-center gap-2 bg-bad-soft px-4 py-2 text-center text-bad"
+    >
+      <WifiOff aria-hidden size={16} className="shrink-0" />
+      <span>
+        The server does not answer. What you see is{' '}
+        {age < 1_000 ? 'the last that is known' : `${formatDuration(age)} old`}; the page reconnects by
+        itself.
+      </span>
+    </div>
+  )
+}

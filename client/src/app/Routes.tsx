@@ -1,0 +1,33 @@
+import { Suspense, useEffect, useRef } from 'react'
+import { ErrorBoundary } from '@/components/ErrorBoundary'
+import { Skeleton } from '@/components/Skeleton'
+import { usePath } from '@/lib/router'
+import { NotFound } from './NotFound'
+import { routes } from './routes'
+
+export function Routes() {
+  const path = usePath()
+  const route = routes.find((candidate) => candidate.path === path)
+  const first = useRef(true)
+
+  useEffect(() => {
+    document.title = `${route?.name ?? 'Not found'} · Financial Report Generator`
+    if (first.current) {
+      first.current = false
+      return
+    }
+    // A screen reader would otherwise stay on the link that is behind it now.
+    document.getElementById('main')?.focus()
+    scrollTo(0, 0)
+  }, [route])
+
+  if (!route) return <NotFound />
+  const Page = route.page
+  return (
+    <ErrorBoundary key={route.path}>
+      <Suspense fallback={<Skeleton height={480} rows={5} />}>
+        <Page />
+      </Suspense>
+    </ErrorBoundary>
+  )
+}

@@ -1,0 +1,48 @@
+import type { ButtonHTMLAttributes } from 'react'
+import { cx } from '@/lib/cx'
+
+type Look = 'primary' | 'secondary' | 'ghost' | 'danger'
+
+const looks: Record<Look, string> = {
+  primary: 'bg-accent-fill text-white hover:brightness-110 shadow-sm',
+  secondary: 'bg-surface text-ink border border-line-strong hover:bg-raised shadow-sm',
+  ghost: 'text-muted hover:bg-raised hover:text-ink',
+  danger: 'bg-surface text-bad border border-line-strong hover:bg-bad-soft',
+}
+
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; small?: boolean }
+
+export function Button({ look = 'secondary', small, className, type = 'button', ...rest }: ButtonProps) {
+  return (
+    <button
+      type={type}
+      className={cx(
+        'inline-flex items-center justify-center gap-1.5 rounded-md font-medium whitespace-nowrap transition',
+        'disabled:cursor-not-allowed disabled:opacity-50',
+        small ? 'h-8 px-2.5 text-xs' : 'h-9 px-3.5',
+        looks[look],
+        className,
+      )}
+      {...rest}
+    />
+  )
+}
+
+type IconButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { label: string }
+
+export function IconButton({ label, className, children, ...rest }: IconButtonProps) {
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      title={label}
+      className={cx(
+        'inline-flex size-8 shrink-0 items-center justify-center rounded-md text-muted transition hover:bg-raised hover:text-ink disabled:opacity-50',
+        className,
+      )}
+      {...rest}
+    >
+      {children}
+    </button>
+  )
+}

@@ -1,0 +1,100 @@
+import { useMutation } from '@tanstack/react-query'
+import { Send } from 'lucide-react'
+import { useId, useState, type FormEvent } from 'react'
+import { Button } from '@/components/Button'
+import { Card } from '@/components/Card'
+import { CodeBlock } from '@/components/CodeBlock'
+import { ErrorState } from '@/components/ErrorState'
+import { Tabs } from '@/components/Tabs'
+import { toCurl, toJavaScript, toPython } from '@/lib/curl'
+import { missing, perform, toCall, type Values } from './call'
+import { Method } from './Method'
+import type { Operation } from './openapi'
+import { ParameterFields } from './ParameterFields'
+import { ReplyView } from './ReplyView'
+
+/** One operation: fill it in, send it, see exactly what came back, take it along as code. */
+export function OperationPanel({ operation }: { operation: Operation }) {
+  const [values, setValues] = useState<Values>({})
+  const [body, setBody] = useState(operation.exampleBody ?? '')
+  const call = toCall(operation, values, body, location.origin)
+  const sending = useMutation({ mutationFn: () => perform(call) })
+  const lacking = missing(operation, values)
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    sending.mutate()
+  }
+  return (
+    <div className="grid min-w-0 gap-4">
+      <Card>
+        <form onSubmit={submit} className="grid gap-4 p-4">
+          <div>
+            <h2 className="flex flex-wrap items-center gap-2 text-base font-semibold">
+              <Method name={operation.method} />
+              <span className="font-mono break-all">{operation.path}</span>
+            </h2>
+            <p className="mt-1 text-muted">{operation.description || operation.summary}</p>
+          </div>
+          <ParameterFields
+            parameters={operation.parameters}
+            values={values}
+            onChange={(name, value) => setValues({ ...values, [name]: value })}
+          />
+          {operation.exampleBody !== null && <BodyField value={body} onChange={setBody} />}
+          <div className="flex flex-wrap items-center gap-3">
+            <Button type="submit" look="primary" disabled={lacking.length > 0 || sending.isPending}>
+              <Send aria-hidden size={15} />
+              {sending.isPending ? 'Sending…' : 'Send'}
+            </Button>
+            <span className="text-xs text-muted">
+              {lacking.length > 0 ? `Fill in ${lacking.join(', ')}.` : `Can answer ${answers(operation)}.`}
+            </span>
+          </div>
+        </form>
+        {sending.error && <ErrorState error={sending.error} onRetry={() => sending.mutate()} />}
+      </Card>
+      {sending.data && <ReplyView reply={sending.data} />}
+      <Card>
+        <Tabs
+          label="Code samples"
+          tabs={[
+            { value: 'curl', label: 'curl', content: <CodeBlock label="curl sample" code={toCurl(call)} /> },
+            {
+              value: 'python',
+              label: 'Python',
+              content: <CodeBlock label="Python sample" code={toPython(call)} />,
+            },
+            {
+              value: 'javascript',
+              label: 'JavaScript',
+              content: <CodeBlock label="JavaScript sample" code={toJavaScript(call)} />,
+            },
+          ]}
+        />
+      </Card>
+    </div>
+  )
+}
+
+function BodyField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  const id = useId()
+  return (
+    <div>
+      <label htmlFor={id} className="mb-1 block text-xs font-medium text-muted">
+        Body (JSON)
+      </label>
+      <textarea
+        id={id}
+        value={value}
+        spellCheck={false}
+        rows={Math.min(16, value.split('\n').length + 1)}
+        onChange={(event) => onChange(event.target.value)}
+        className="w-full rounded-md border border-line-strong bg-surface p-3 font-mono text-xs leading-relaxed"
+      />
+    </div>
+  )
+}
+
+function answers(operation: Operation): string {
+  return operation.answers.map(({ status }) => status).join(', ')
+}

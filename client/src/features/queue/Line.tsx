@@ -1,0 +1,82 @@
+import { Coffee, LoaderCircle } from 'lucide-react'
+import type { Queue, RequestItem } from '@/api/types'
+import { Card } from '@/components/Card'
+import { EmptyState } from '@/components/EmptyState'
+import { Link } from '@/components/Link'
+import { RequestLink } from '@/components/RequestLink'
+import { useNow } from '@/hooks/useNow'
+import { formatCount, formatDuration, formatNumber } from '@/lib/format'
+import { paths } from '@/lib/paths'
+
+/** Who is at the counter, and who stands in line. */
+export function Line({ queue }: { queue: Queue }) {
+  const beyond = queue.waiting - queue.next.length
+  return (
+    <Card title="In line" hint="One report at a time, in the order of acceptance.">
+      <div className="max-h-[30rem] overflow-y-auto">
+        {queue.processing && <Processing item={queue.processing} />}
+        {queue.next.length > 0 && (
+          <ol className="divide-y divide-line">
+            {queue.next.map((item, index) => (
+              <Waiting key={item.id} item={item} place={index + 1} />
+            ))}
+          </ol>
+        )}
+        {!queue.processing && queue.next.length === 0 && (
+          <EmptyState
+            icon={Coffee}
+            title="Nobody waits"
+            action={
+              <Link href={paths.playground} className="font-medium text-accent hover:underline">
+                Send some async requests
+              </Link>
+            }
+          >
+            Requests show up here the moment they are accepted and leave when their report exists.
+          </EmptyState>
+        )}
+        {beyond > 0 && (
+          <p className="px-4 py-2 text-xs text-muted">
+            and {formatCount(beyond, 'more request')} behind them
+          </p>
+        )}
+      </div>
+    </Card>
+  )
+}
+
+function Processing({ item }: { item: RequestItem }) {
+  const now = useNow(200)
+  return (
+    <div className="flex items-center gap-3 border-b border-line bg-running-soft px-4 py-2.5">
+      <LoaderCircle aria-hidden size={18} className="shrink-0 animate-spin text-running" />
+      <span className="font-medium text-running">Generating</span>
+      <RequestLink id={item.id} />
+      <span className="min-w-0 flex-1 truncate">{item.report_name}</span>
+      <span className="text-xs whitespace-nowrap text-muted">
+        {item.started_at && `for ${formatDuration(Math.max(0, now - Date.parse(item.started_at)))}`}
+      </span>
+    </div>
+  )
+}
+
+function Waiting({ item, place }: { item: RequestItem; place: number }) {
+  return (
+    <li className="enter flex items-center gap-3 px-4 py-2">
+      <span className="w-8 shrink-0 text-right font-semibold text-muted" title={`Place ${place} in line`}>
+        {place}.
+      </span>
+      <RequestLink id={item.id} />
+      <span className="min-w-0 flex-1 truncate">{item.report_name}</span>
+      <span className="text-xs whitespace-nowrap text-muted max-sm:hidden">
+        {formatCount(item.num_transactions, 'row')}
+      </span>
+      <span
+        className="font-mono text-xs whitespace-nowrap text-faint"
+        title="Position in the order of acceptance"
+      >
+        #{formatNumber(item.queue_position ?? 0)}
+      </span>
+    </li>
+  )
+}

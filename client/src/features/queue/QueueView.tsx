@@ -1,0 +1,32 @@
+import { useQuery } from '@tanstack/react-query'
+import { lazy, Suspense } from 'react'
+import { QueryView } from '@/components/QueryView'
+import { Skeleton } from '@/components/Skeleton'
+import { Lanes } from './Lanes'
+import { Line } from './Line'
+import { queueQuery } from './queries'
+import { QueueStats } from './QueueStats'
+
+const DepthChart = lazy(() => import('./DepthChart'))
+
+export function QueueView() {
+  const query = useQuery(queueQuery)
+  return (
+    <QueryView query={query} height={560}>
+      {(queue) => (
+        <div className="grid gap-4">
+          <QueueStats queue={queue} />
+          <div className="grid items-start gap-4 lg:grid-cols-2 xl:grid-cols-3">
+            <Line queue={queue} />
+            <Lanes queue={queue} />
+            <div className="min-w-0 lg:max-xl:col-span-2">
+              <Suspense fallback={<Skeleton height={260} />}>
+                <DepthChart />
+              </Suspense>
+            </div>
+          </div>
+        </div>
+      )}
+    </QueryView>
+  )
+}

@@ -1,0 +1,130 @@
+import type { Phase } from '@/api/phases'
+import { phaseLooks } from '@/components/phaseLooks'
+import { cx } from '@/lib/cx'
+import { formatDuration } from '@/lib/format'
+import type { Lane } from './lanes'
+import { markLooks } from './markLooks'
+
+export type Scale = { now: number; percent: (at: number) => number }
+
+type LaneRowProps = { lane: Lane; scale: Scale; compact: boolean; selected: boolean; onSelect: () => void }
+
+/** One run: what the client did above, what the server did below. */
+export function LaneRow({ lane, scale, compact, selected, onSelect }: LaneRowProps) {
+  const { run } = lane
+  return (
+    <div className="sm:flex sm:items-stretch">
+      <button
+        type="button"
+        onClick={onSelect}
+        aria-pressed={selected}
+        title="Show this run below"
+        className={cx(
+          'flex shrink-0 items-center gap-2 rounded-md text-left font-mono text-xs sm:w-24 sm:px-2',
+          selected ? 'font-semibold text-ink' : 'text-muted hover:text-ink',
+          compact ? 'h-6' : 'py-1',
+        )}
+      >
+        <span
+          aria-hidden
+          className={cx('size-1.5 rounded-full', selected ? 'bg-accent-fill' : 'bg-line-strong')}
+        />
+        {run.mode}
+        {compact && <span className="text-faint">#{run.key}</span>}
+      </button>
+      <div className="relative min-w-0 flex-1" role="img" aria-label={describeLane(lane)}>
+        {compact ? (
+          <Track phases={[...lane.server, ...lane.client]} scale={scale} thin />
+        ) : (
+          <>
+            <Track name="client" phases={lane.client} scale={scale} freeAfter={run.mode === 'async'} />
+            <Track name="server" phases={lane.server} scale={scale} />
+            <Marks lane={lane} scale={scale} />
+          </>
+        )}
+      </div>
+    </div>
+  )
+}
+
+type TrackProps = { name?: string; phases: Phase[]; scale: Scale; thin?: boolean; freeAfter?: boolean }
+
+function Track({ name, phases, scale, thin, freeAfter }: TrackProps) {
+  const heldUntil = phases[0]?.to
+  return (
+    <div className={cx('relative', thin ? 'h-6' : 'h-7')}>
+      {phases.map((phase) => (
+        <Bar key={`${phase.kind}-${phase.from}`} phase={phase} scale={scale} thin={thin} />
+      ))}
+      {freeAfter && heldUntil != null && (
+        <span
+          className="absolute top-1 ml-2 truncate text-xs leading-5 text-muted"
+          style={{ left: `${scale.percent(heldUntil)}%` }}
+        >
+          answered: the client is free
+        </span>
+      )}
+      {name && phases.length === 0 && (
+        <span className="absolute inset-x-0 top-1/2 border-t border-dashed border-line-strong" />
+      )}
+    </div>
+  )
+}
+
+/** Wider than this share of the axis, a bar has room for its duration. */
+const LABEL_PERCENT = 12
+
+function Bar({ phase, scale, thin }: { phase: Phase; scale: Scale; thin?: boolean }) {
+  const to = phase.to ?? scale.now
+  const left = scale.percent(phase.from)
+  const width = Math.max(0, scale.percent(to) - left)
+  const look = phaseLooks[phase.kind]
+  const quiet = phase.kind === 'backoff'
+  return (
+    <span
+      title={`${look.word}: ${formatDuration(to - phase.from)}`}
+      className={cx(
+        'absolute flex items-center overflow-hidden rounded-[3px]',
+        thin ? 'top-2 h-2' : quiet ? 'top-3 h-1' : 'top-1 h-5',
+        look.className,
+      )}
+      style={{ left: `${left}%`, width: `max(${quiet ? 0 : 3}px, ${width}%)` }}
+    >
+      {!thin && !quiet && width > LABEL_PERCENT && (
+        <span className="truncate px-2 text-xs leading-5 font-medium">
+          {phase.kind === 'held' ? 'connection held ' : ''}
+          {formatDuration(to - phase.from)}
+        </span>
+      )}
+    </span>
+  )
+}
+
+function Marks({ lane, scale }: { lane: Lane; scale: Scale }) {
+  return (
+    <ol className="flex flex-wrap gap-x-3 gap-y-0.5 text-xs text-muted">
+      {lane.marks.map((mark) => {
+        const { word, icon: Icon, className } = markLooks[mark.kind]
+        return (
+          <li key={mark.kind} className="inline-flex items-center gap-1 whitespace-nowrap">
+            <Icon aria-hidden size={13} className={className} />
+            {mark.kind === 'acknowledged' || mark.kind === 'refused'
+              ? `${lane.run.httpStatus ?? ''} ${word}`
+              : word}
+            <span className="text-ink">{formatDuration(mark.at - lane.run.startedAt)}</span>
+          </li>
+        )
+      })}
+      {lane.endedAt === null && (
+        <li className="whitespace-nowrap">running for {formatDuration(scale.now - lane.run.startedAt)}</li>
+      )}
+    </ol>
+  )
+}
+
+function describeLane(lane: Lane): string {
+  const marks = lane.marks.map(
+    (mark) => `${markLooks[mark.kind].word} after ${formatDuration(mark.at - lane.run.startedAt)}`,
+  )
+  return `${lane.run.mode} run: ${marks.join(', ') || 'under way'}`
+}

@@ -1,0 +1,153 @@
+import { useQuery } from '@tanstack/react-query'
+import { Flag, Play, Send } from 'lucide-react'
+import type { FormEvent } from 'react'
+import { settingsQuery } from '@/api/queries'
+import type { Mode } from '@/api/types'
+import { Button } from '@/components/Button'
+import { Card } from '@/components/Card'
+import { SelectField, TextField } from '@/components/Field'
+import { Kbd } from '@/components/Kbd'
+import { useKey } from '@/hooks/useKey'
+import { useStore } from '@/hooks/useStore'
+import { formatDuration, formatNumber } from '@/lib/format'
+import { checkOrder, orderForm, toOrder, type OrderForm } from './orderForm'
+import { LimitNote, useBlocked } from './LimitNote'
+import { startRuns } from './runStore'
+
+/** A run that begins so soon after the last one ended joins its axis: clicks in a row are one picture. */
+const SAME_AXIS_MS = 2_000
+
+/** The one form of the page: what report, and who is told when it exists. */
+export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
+  const form = useStore(orderForm)
+  const { data: settings } = useQuery(settingsQuery)
+  const receiver = settings?.demo_receiver_url ?? `${location.origin}/api/callbacks/receive`
+  const errors = checkOrder(form)
+  const invalid = Object.keys(errors).length > 0
+  const syncBlocked = useBlocked('/api/sync')
+  const asyncBlocked = useBlocked('/api/async')
+  const change = (changes: Partial<OrderForm>) => orderForm.set({ ...form, ...changes })
+  const run = (modes: Mode[]) => {
+    const newSession = modes.length > 1 || Date.now() - raceEndedAt > SAME_AXIS_MS
+    if (!invalid) startRuns(modes, toOrder(form, receiver), { newSession })
+  }
+  const race = () => run(['sync', 'async'])
+  useKey('r', race)
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    race()
+  }
+  return (
+    <Card title="Report" hint="The same order goes both ways." className="self-start">
+      <form onSubmit={submit} className="grid gap-3 p-4" noValidate>
+        <div className="grid grid-cols-2 gap-3">
+          <TextField
+            label="Rows"
+            inputMode="numeric"
+            value={form.rows}
+            error={errors.rows}
+            onChange={(event) => change({ rows: event.target.value.trim() })}
+          />
+          <TextField
+            label="Seed (optional)"
+            inputMode="numeric"
+            placeholder="from the name"
+            value={form.seed}
+            error={errors.seed}
+            onChange={(event) => change({ seed: event.target.value.trim() })}
+          />
+        </div>
+        <TextField
+          label="Name"
+          value={form.name}
+          error={errors.name}
+          maxLength={100}
+          onChange={(event) => change({ name: event.target.value })}
+        />
+        <ReceiverFields form={form} receiver={receiver} error={errors.ownUrl} onChange={change} />
+        <WorkNote rows={Number(form.rows)} />
+        <Button
+          type="submit"
+          look="primary"
+          disabled={invalid || syncBlocked || asyncBlocked}
+          className="h-10"
+        >
+          <Flag aria-hidden size={16} />
+          Race both
+          <span className="ml-1 hidden opacity-80 lg:inline" aria-hidden>
+            <Kbd>r</Kbd>
+          </span>
+        </Button>
+        <div className="grid grid-cols-2 gap-2">
+          <Button disabled={invalid || syncBlocked} onClick={() => run(['sync'])}>
+            <Play aria-hidden size={15} />
+            Run sync
+          </Button>
+          <Button disabled={invalid || asyncBlocked} onClick={() => run(['async'])}>
+            <Send aria-hidden size={15} />
+            Run async
+          </Button>
+        </div>
+        <LimitNote path="/api/sync" name="sync" />
+        <LimitNote path="/api/async" name="async" />
+      </form>
+    </Card>
+  )
+}
+
+type ReceiverFieldsProps = {
+  form: OrderForm
+  receiver: string
+  error?: string
+  onChange: (changes: Partial<OrderForm>) => void
+}
+
+function ReceiverFields({ form, receiver, error, onChange }: ReceiverFieldsProps) {
+  return (
+    <>
+      <SelectField
+        label="Callback receiver"
+        value={form.useOwnUrl ? 'own' : 'demo'}
+        onChange={(event) => onChange({ useOwnUrl: event.target.value === 'own' })}
+        hint={form.useOwnUrl ? undefined : <span className="break-all">{receiver}</span>}
+      >
+        <option value="demo">Demo receiver of this server</option>
+        <option value="own">Another URL…</option>
+      </SelectField>
+      {form.useOwnUrl && (
+        <TextField
+          label="Callback URL"
+          type="url"
+          placeholder="https://example.com/webhooks"
+          value={form.ownUrl}
+          error={form.ownUrl === '' ? null : error}
+          hint="Public addresses only; the server says which rule refuses one."
+          onChange={(event) => onChange({ ownUrl: event.target.value.trim() })}
+        />
+      )}
+    </>
+  )
+}
+
+/** How long it is going to take, from the server's own settings. */
+function WorkNote({ rows }: { rows: number }) {
+  const { data } = useQuery(settingsQuery)
+  if (!data || !Number.isFinite(rows)) return null
+  if (rows > data.sync_max_transactions) {
+    return (
+      <p className="text-xs text-warn">
+        Sync takes at most {formatNumber(data.sync_max_transactions)} rows and will refuse this; async takes{' '}
+        {formatNumber(data.async_max_transactions)}.
+      </p>
+    )
+  }
+  const ms = Math.min(rows * data.simulated_ms_per_transaction, data.simulated_max_seconds * 1_000)
+  return (
+    <p className="text-xs text-faint">
+      {ms > 0
+        ? `The server simulates ${formatDuration(ms)} of work for it.`
+        : 'The server adds no simulated work.'}
+    </p>
+  )
+}

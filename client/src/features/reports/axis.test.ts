@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest'
+import { niceSpan, ticks } from './axis'
+
+test('the axis grows in round steps', () => {
+  expect([1, 201, 520, 810, 1_010, 12_300].map(niceSpan)).toEqual([200, 300, 600, 1_000, 1_500, 15_000])
+})
+
+test('there are a few ticks, the first at zero', () => {
+  expect(ticks(600)).toEqual([0, 100, 200, 300, 400, 500, 600])
+  expect(ticks(15_000)).toEqual([0, 5_000, 10_000, 15_000])
+})

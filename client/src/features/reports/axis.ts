@@ -1,0 +1,18 @@
+/** Spans the axis snaps to while a race goes on, so that it grows in steps instead of sliding. */
+const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]
+const SPAN_MIN_MS = 200
+const TICKS_MAX = 6
+
+export function niceSpan(ms: number): number {
+  const wanted = Math.max(ms, SPAN_MIN_MS)
+  const power = 10 ** Math.floor(Math.log10(wanted))
+  const step = STEPS.find((candidate) => candidate * power >= wanted) ?? 10
+  return step * power
+}
+
+export function ticks(spanMs: number): number[] {
+  const rough = spanMs / TICKS_MAX
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = ([1, 2, 5, 10].find((candidate) => candidate * power >= rough) ?? 10) * power
+  return Array.from({ length: Math.floor(spanMs / step) + 1 }, (_, index) => index * step)
+}

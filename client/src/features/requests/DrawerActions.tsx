@@ -1,0 +1,52 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Download, RotateCw, Trash2 } from 'lucide-react'
+import { keys } from '@/api/keys'
+import { isFinal } from '@/api/queries'
+import type { RequestDetail } from '@/api/types'
+import { Button } from '@/components/Button'
+import { CopyButton } from '@/components/CopyButton'
+import { ErrorState } from '@/components/ErrorState'
+import { showToast } from '@/lib/toasts'
+import { redeliver } from './queries'
+
+type DrawerActionsProps = { detail: RequestDetail; story: string; onDelete: () => void }
+
+export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
+  const client = useQueryClient()
+  const again = useMutation({
+    mutationFn: () => redeliver(detail.id),
+    onSuccess: async ({ message }) => {
+      showToast({ tone: 'good', text: message })
+      await client.invalidateQueries({ queryKey: keys.requests })
+    },
+  })
+  const file = detail.result_payload?.download_url
+  return (
+    <>
+      <div className="flex flex-wrap gap-2">
+        {detail.mode === 'async' && (
+          <Button small disabled={!isFinal(detail) || again.isPending} onClick={() => again.mutate()}>
+            <RotateCw aria-hidden size={14} />
+            Redeliver
+          </Button>
+        )}
+        {file && (
+          <a
+            href={file}
+            download
+            className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-2.5 text-xs font-medium shadow-sm hover:bg-raised"
+          >
+            <Download aria-hidden size={14} />
+            Download CSV
+          </a>
+        )}
+        <Button small look="danger" disabled={detail.status === 'PROCESSING'} onClick={onDelete}>
+          <Trash2 aria-hidden size={14} />
+          Delete
+        </Button>
+        <CopyButton text={story} label="Copy the timeline as text" className="size-8" />
+      </div>
+      {again.error && <ErrorState error={again.error} onRetry={() => again.mutate()} />}
+    </>
+  )
+}

@@ -1,0 +1,100 @@
+import { useQuery } from '@tanstack/react-query'
+import { isFinal, logsQuery, receivedQuery, requestQuery } from '@/api/queries'
+import type { RequestDetail } from '@/api/types'
+import { CodeBlock } from '@/components/CodeBlock'
+import { CopyButton } from '@/components/CopyButton'
+import { Dialog } from '@/components/Dialog'
+import { ModeBadge } from '@/components/ModeBadge'
+import { QueryView } from '@/components/QueryView'
+import { StateBadge } from '@/components/StateBadge'
+import { callbackLook, statusLooks } from '@/components/states'
+import { Tabs } from '@/components/Tabs'
+import { toCurl } from '@/lib/curl'
+import { AttemptsTable } from './AttemptsTable'
+import { DrawerActions } from './DrawerActions'
+import { PhaseStrip } from './PhaseStrip'
+import { Timeline } from './Timeline'
+import { timelineOf, timelineText } from './timeline'
+
+/** The stream tells most changes; asking now and then heals what it may have missed. */
+const ASK_AGAIN_MS = 2_000
+
+type RequestDrawerProps = { id: string; onClose: () => void; onDelete: () => void }
+
+export function RequestDrawer({ id, onClose, onDelete }: RequestDrawerProps) {
+  const query = useQuery({
+    ...requestQuery(id),
+    refetchInterval: ({ state: { data } }) => (data && isFinal(data) ? false : ASK_AGAIN_MS),
+  })
+  return (
+    <Dialog place="side" title={query.data?.report_name ?? 'Request'} onClose={onClose}>
+      <QueryView query={query} height={480}>
+        {(detail) => <Details detail={detail} onDelete={onDelete} />}
+      </QueryView>
+    </Dialog>
+  )
+}
+
+function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => void }) {
+  const isAsync = detail.mode === 'async'
+  const open = !isFinal(detail)
+  const logs = useQuery({
+    ...logsQuery(detail.id),
+    enabled: isAsync,
+    refetchInterval: open ? ASK_AGAIN_MS : false,
+  })
+  const received = useQuery({ ...receivedQuery, enabled: isAsync, staleTime: 0 })
+  const attempts = logs.data?.logs ?? []
+  const callbacks = received.data?.callbacks ?? []
+  const entries = timelineOf({ detail, logs: attempts, received: callbacks })
+  const callback = callbackLook(detail)
+  return (
+    <>
+      <div className="grid gap-3 p-4">
+        <div className="flex flex-wrap items-center gap-2">
+          <ModeBadge mode={detail.mode} />
+          <StateBadge look={statusLooks[detail.status]} />
+          {callback && <StateBadge look={callback} />}
+          <span className="ml-auto inline-flex items-center gap-1 font-mono text-xs break-all text-muted">
+            {detail.id}
+            <CopyButton text={detail.id} label="Copy the request id" />
+          </span>
+        </div>
+        {isAsync && <PhaseStrip detail={detail} logs={attempts} />}
+        <DrawerActions detail={detail} story={timelineText(entries)} onDelete={onDelete} />
+      </div>
+      <Tabs
+        label="Request"
+        tabs={[
+          {
+            value: 'timeline',
+            label: 'Timeline',
+            content: <Timeline detail={detail} entries={entries} />,
+          },
+          {
+            value: 'attempts',
+            label: `Attempts (${attempts.length})`,
+            content: <AttemptsTable detail={detail} logs={attempts} received={callbacks} />,
+          },
+          { value: 'curl', label: 'curl', content: <CodeBlock label="curl command" code={curlOf(detail)} /> },
+          {
+            value: 'json',
+            label: 'JSON',
+            content: <CodeBlock label="JSON" code={JSON.stringify(detail, null, 2)} />,
+          },
+        ]}
+      />
+    </>
+  )
+}
+
+function curlOf(detail: RequestDetail): string {
+  const payload = detail.input_payload
+  const body = detail.mode === 'sync' ? payload : { payload, callback_url: detail.callback_url }
+  return toCurl({
+    method: 'POST',
+    url: `${location.origin}/api/${detail.mode}`,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}

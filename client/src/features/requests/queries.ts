@@ -1,0 +1,28 @@
+import { infiniteQueryOptions } from '@tanstack/react-query'
+import { api, unwrap } from '@/api/client'
+import { keys, type RequestFilters } from '@/api/keys'
+
+const PAGE_SIZE = 200
+
+export const requestsQuery = (filters: RequestFilters) =>
+  infiniteQueryOptions({
+    queryKey: keys.list(filters),
+    queryFn: ({ pageParam, signal }) => {
+      const query = { ...filters, limit: PAGE_SIZE, ...(pageParam === null ? {} : { cursor: pageParam }) }
+      return unwrap(api.GET('/api/requests', { params: { query }, signal }))
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+  })
+
+export function redeliver(id: string) {
+  return unwrap(api.POST('/api/requests/{request_id}/redeliver', { params: { path: { request_id: id } } }))
+}
+
+export function deleteRequest(id: string) {
+  return unwrap(api.DELETE('/api/requests/{request_id}', { params: { path: { request_id: id } } }))
+}
+
+export function deleteAllRequests() {
+  return unwrap(api.DELETE('/api/requests'))
+}

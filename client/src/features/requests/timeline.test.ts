@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { at, attempt, detail } from '@/testing/factories'
+import { timelineOf, timelineText } from './timeline'
+
+const generated = {
+  status: 'COMPLETED',
+  created_at: at(0),
+  started_at: at(100),
+  completed_at: at(600),
+} as const
+const failed = attempt(1, {
+  success: false,
+  status_code: 500,
+  attempted_at: at(610),
+  response_time_ms: 10,
+  next_attempt_at: at(2_620),
+})
+const heard = (ms: number, answered: number) => ({
+  received_at: at(ms),
+  webhook_id: 'msg_1',
+  signature_valid: true,
+  signature_error: null,
+  answered,
+  body: {},
+  headers: {},
+  raw_body: '',
+})
+
+test('both sides tell one story, in the order of time', () => {
+  const entries = timelineOf({
+    detail: detail({
+      ...generated,
+      callback_status: 'SUCCESS',
+      callback_attempts: 2,
+      callback_finished_at: at(2_640),
+    }),
+    logs: [failed, attempt(2, { attempted_at: at(2_620) })],
+    received: [heard(2_622, 200), heard(612, 500), { ...heard(700, 200), webhook_id: 'another' }],
+  })
+  expect(entries.map((entry) => entry.kind)).toEqual([
+    'accepted',
+    'started',
+    'generated',
+    'attempt-failed',
+    'received',
+    'attempt-ok',
+    'received',
+    'delivered',
+  ])
+})
+
+test('the waits in between are measured from the end of what came before', () => {
+  const entries = timelineOf({
+    detail: detail({ ...generated, callback_status: 'SUCCESS', callback_attempts: 2 }),
+    logs: [failed, attempt(2, { attempted_at: at(2_620) })],
+    received: [],
+  })
+  expect(entries.filter((entry) => entry.waitedMs !== null).map((entry) => entry.waitedMs)).toEqual([
+    100, 10, 2_000,
+  ])
+})
+
+test('a retry to come is the last entry, with its time', () => {
+  const entries = timelineOf({
+    detail: detail({ ...generated, callback_attempts: 1, callback_next_attempt_at: at(2_620) }),
+    logs: [failed],
+    received: [],
+  })
+  expect(entries.at(-1)).toMatchObject({ kind: 'next', title: 'Attempt 2', at: Date.parse(at(2_620)) })
+})
+
+test('what has not ended says why', () => {
+  const entries = timelineOf({
+    detail: detail({ reason: 'Waits for its turn; 3 ahead of it.' }),
+    logs: [],
+    received: [],
+  })
+  expect(entries.at(-1)).toMatchObject({ kind: 'now', title: 'Waits for its turn; 3 ahead of it.' })
+})
+
+test('the story can be read as text', () => {
+  const text = timelineText(timelineOf({ detail: detail(generated), logs: [failed], received: [] }))
+  expect(text).toContain('Report generated (500 ms)')
+  expect(text).toContain('Attempt 1: answered 500 (10 ms)')
+})

@@ -1,0 +1,27 @@
+import { useEffect, useRef } from 'react'
+
+/** Call `handler` for one key, unless it is typed into a field or belongs to an open dialog. */
+export function useKey(key: string, handler: () => void): void {
+  const latest = useRef(handler)
+  useEffect(() => {
+    latest.current = handler
+  })
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      if (event.key !== key || isTaken(event)) return
+      event.preventDefault()
+      latest.current()
+    }
+    addEventListener('keydown', listen)
+    return () => removeEventListener('keydown', listen)
+  }, [key])
+}
+
+export function isTaken(event: KeyboardEvent): boolean {
+  const target = event.target instanceof Element ? event.target : null
+  const typing = target?.closest('input, textarea, select, [contenteditable]')
+  const modified = event.ctrlKey || event.metaKey || event.altKey
+  return (
+    event.defaultPrevented || modified || Boolean(typing) || document.querySelector('dialog[open]') !== null
+  )
+}

@@ -1,0 +1,4 @@
+import { createStore } from './store'
+
+/** Whether the server answered when it was last asked. */
+export const reachable = createStore(true)

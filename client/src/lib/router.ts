@@ -1,0 +1,39 @@
+import { useSyncExternalStore } from 'react'
+
+/** The address bar is the state: these few lines over the History API are all the routing five pages need. */
+const CHANGED = 'app:navigated'
+
+export function navigate(to: string, options: { replace?: boolean } = {}): void {
+  if (to === location.pathname + location.search) return
+  if (options.replace) history.replaceState(null, '', to)
+  else history.pushState(null, '', to)
+  dispatchEvent(new Event(CHANGED))
+}
+
+export function usePath(): string {
+  return useSyncExternalStore(subscribe, () => location.pathname)
+}
+
+export function useSearch(): string {
+  return useSyncExternalStore(subscribe, () => location.search)
+}
+
+function subscribe(listener: () => void): () => void {
+  addEventListener('popstate', listener)
+  addEventListener(CHANGED, listener)
+  return () => {
+    removeEventListener('popstate', listener)
+    removeEventListener(CHANGED, listener)
+  }
+}
+
+/** The current search with some parameters changed; null or an empty string takes one out. */
+export function withSearch(search: string, changes: Record<string, string | null | undefined>): string {
+  const params = new URLSearchParams(search)
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) params.set(name, value)
+    else params.delete(name)
+  }
+  const text = params.toString()
+  return text ? `?${text}` : ''
+}

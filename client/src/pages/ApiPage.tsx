@@ -1,0 +1,5 @@
+import { ExplorerView } from '@/features/explorer/ExplorerView'
+
+export default function ApiPage() {
+  return <ExplorerView />
+}

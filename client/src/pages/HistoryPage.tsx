@@ -1,0 +1,14 @@
+import { PageHeader } from '@/components/PageHeader'
+import { HistoryView } from '@/features/requests/HistoryView'
+
+export default function HistoryPage() {
+  return (
+    <>
+      <PageHeader
+        title="History"
+        lead="Every request this server accepted. Open one to follow it from acceptance to the acknowledged callback."
+      />
+      <HistoryView />
+    </>
+  )
+}

@@ -1,0 +1,18 @@
+import { PageHeader } from '@/components/PageHeader'
+import { FifoProof } from '@/features/queue/FifoProof'
+import { QueueView } from '@/features/queue/QueueView'
+
+export default function QueuePage() {
+  return (
+    <>
+      <PageHeader
+        title="Queue"
+        lead="What waits, what is being generated, and which callbacks are on their way. Live."
+      />
+      <div className="grid gap-4">
+        <QueueView />
+        <FifoProof />
+      </div>
+    </>
+  )
+}

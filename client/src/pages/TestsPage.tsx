@@ -1,0 +1,5 @@
+import { ResilienceView } from '@/features/resilience/ResilienceView'
+
+export default function TestsPage() {
+  return <ResilienceView />
+}

@@ -1,0 +1,28 @@
+import tailwindcss from '@tailwindcss/vite'
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vitest/config'
+
+const apiUrl = process.env.API_URL ?? 'http://localhost:8000'
+const toApi = { target: apiUrl, changeOrigin: false }
+const proxy = {
+  '/api/': { ...toApi, ws: true },
+  '/docs': toApi,
+  '/redoc': toApi,
+  '/openapi.json': toApi,
+}
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  // Inlined files would become data: URLs, which the server's Content-Security-Policy refuses for scripts and fonts.
+  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  server: { port: 5173, strictPort: true, proxy },
+  preview: { port: 4173, proxy },
+  test: {
+    // A browser's world takes a second a file to set up: the few tests that need it ask for it.
+    environment: 'node',
+    include: ['src/**/*.test.{ts,tsx}'],
+    setupFiles: ['src/testing/setup.ts'],
+    restoreMocks: true,
+  },
+})
