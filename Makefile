@@ -37,6 +37,9 @@ OPENAPI := $(if $(HAS_CLIENT),client/src/api/openapi.json,build/openapi.json)
 # A relative DATA_DIR counts from here, although the server runs in server/. Without one it is server/data.
 ABSOLUTE_DATA_DIR = case "$$DATA_DIR" in /*) ;; ?*) export DATA_DIR="$$PWD/$$DATA_DIR" ;; esac
 
+# The settings of whoever runs the tests are not theirs.
+PYTEST = cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest
+
 help: ## list the targets
 	@echo "Usage: make <target>; to start with: make run"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,11 +54,17 @@ page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
 	@$(if $(CLIENT),:,$(if $(HAS_CLIENT),echo "Node 20.19 or newer with npm was not found: no page; the API and /docs work.",:))
 
 test: $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
-	@cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest $(ARGS)
-	@$(if $(CLIENT),cd client && npm run --silent test && npm run --silent e2e,:)
+ifeq ($(CLIENT),)
+	@$(PYTEST) $(ARGS)
+else
+	@mkdir -p build; (cd client && npm run --silent test && npm run --silent e2e) >build/page-tests.log 2>&1 & page=$$!; \
+	status=0; ($(PYTEST) $(ARGS)) || status=1; \
+	echo "The page, in a browser (began beside the tests above) …"; \
+	wait $$page || status=1; cat build/page-tests.log; exit $$status
+endif
 
 chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two servers; one line each (CHAOS_SEED=7)
-	@cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest tests/chaos --chaos -s $(ARGS)
+	@$(PYTEST) tests/chaos --chaos -s $(ARGS)
 
 dev: setup $(if $(CLIENT),$(NODE_STAMP)) ## start with reload; the page, when there is one, from Vite
 ifeq ($(CLIENT),)
