@@ -14,35 +14,22 @@ export async function startServer(dataDir: string, port: number, extra: Record<s
   const python = process.env.SERVER_PYTHON ?? resolve(serverFolder, '.venv/bin/python')
   const url = `http://localhost:${port}`
   const log = openSync(join(dataDir, 'server.log'), 'a')
-  const child = spawn(
-    python,
-    [
-      '-m',
-      'uvicorn',
-      'src.app:app',
-      '--port',
-      String(port),
-      '--no-access-log',
-      '--timeout-graceful-shutdown',
-      '3',
-    ],
-    {
-      cwd: serverFolder,
-      stdio: ['ignore', log, log],
-      env: {
-        ...process.env,
-        PORT: String(port),
-        PUBLIC_BASE_URL: url,
-        DATA_DIR: dataDir,
-        DATABASE_URL: '',
-        SIMULATED_MS_PER_TRANSACTION: '5',
-        RATE_LIMIT_ASYNC: 'off',
-        RATE_LIMIT_SYNC: 'off',
-        CALLBACK_RETRY_DELAYS: '1,2,3',
-        ...extra,
-      },
+  const child = spawn(python, ['-m', 'src'], {
+    cwd: serverFolder,
+    stdio: ['ignore', log, log],
+    env: {
+      ...process.env,
+      PORT: String(port),
+      PUBLIC_BASE_URL: url,
+      DATA_DIR: dataDir,
+      DATABASE_URL: '',
+      SIMULATED_MS_PER_TRANSACTION: '5',
+      RATE_LIMIT_ASYNC: 'off',
+      RATE_LIMIT_SYNC: 'off',
+      CALLBACK_RETRY_DELAYS: '1,2,3',
+      ...extra,
     },
-  )
+  })
   await untilReady(url, child)
   return { url, port, stop: () => stop(child) } satisfies RunningServer
 }
