@@ -105,6 +105,8 @@ class _Receiver:
     used_up_in_row: int = 0
     #: Set when somebody ended its pause.
     resumed: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The record of the last attempt, while it is being committed.
+    recording: asyncio.Task[None] | None = None
 
 
 class CallbackSender:
@@ -194,6 +196,7 @@ class CallbackSender:
         await asyncio.gather(*(lane.stop() for lane in lanes))
         under_way = [receiver.lane for receiver in self._receivers.values()]
         await asyncio.gather(*(lane.stop(deadline_s) for lane in under_way))
+        await asyncio.gather(*map(self._settle, self._receivers.values()), return_exceptions=True)
         for receiver in self._receivers.values():
             await receiver.connection.aclose()
 
@@ -222,6 +225,8 @@ class CallbackSender:
                 await receiver.connection.aclose()
 
     async def _load(self, receiver: str, limit: int) -> list[OwedCallback]:
+        # What is sent and not yet recorded still stands in the table as owed.
+        await self._settle(self._receivers[receiver])
         return await self._persistently(lambda: self._store.owed(receiver, limit))
 
     # --- one callback ----------------------------------------------------------------------------------------
@@ -241,16 +246,33 @@ class CallbackSender:
             self._receivers[callback.receiver].lane.current = next_callback
 
     async def _try_and_record(self, callback: OwedCallback, body: bytes) -> Attempt:
-        """Make an attempt; until it is recorded it counts as under way, so that a stop waits for the record too."""
+        """Make an attempt; until it is recorded it counts as under way, so that a stop waits for the record too.
+
+        The record of a success is committed while the next callback is sent: a lane would otherwise wait as long
+        for the database as for its receiver. A crash in between sends both again, in order.
+        """
         receiver = self._receivers[callback.receiver]
         try:
             attempt = await self._attempt(receiver, callback, body)
             crash_points.reached("after_answer_before_record")
-            await self._record(attempt)
-            crash_points.reached("after_record_commit")
+            await self._settle(receiver)
+            receiver.recording = asyncio.create_task(self._record(attempt))
+            if not attempt.success:
+                await self._settle(receiver)
         finally:
             receiver.in_flight = False
         return attempt
+
+    async def _settle(self, receiver: _Receiver) -> None:
+        """Wait until everything that was sent is recorded.
+
+        Raises:
+            LeadershipLost: another process sends what is owed.
+        """
+        if recording := receiver.recording:
+            await asyncio.shield(recording)
+            if receiver.recording is recording:
+                receiver.recording = None
 
     async def _wait_until_due(self, callback: OwedCallback) -> None:
         """Wait for the retry or the probe, but not beyond the expiry, nor beyond the end of a pause."""
@@ -259,10 +281,11 @@ class CallbackSender:
             due.append(pause.next_probe_at)
         if not due:
             return
-        wait_s = (min(max(due), self._expires_at(callback)) - self._now()).total_seconds()
+        until = min(max(due), self._expires_at(callback))
         resumed = self._receivers[callback.receiver].resumed
         resumed.clear()
-        if wait_s > 0:
+        # The loop's clock is coarser than ours: it may wake us a moment too early.
+        while (wait_s := (until - self._now()).total_seconds()) > 0 and not resumed.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await resumed.wait()
@@ -387,6 +410,7 @@ class CallbackSender:
             attempt.response_time_ms,
         )
         await self._persistently(lambda: self._records.submit(attempt))
+        crash_points.reached("after_record_commit")
 
     async def _persistently(self, change: Callable[[], Awaitable[T]]) -> T:
         """Make a change that is safe to repeat, as often as it takes until the database answers."""
