@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from src.assembly import callback_policy, running_parts
+from src.assembly import callback_policy, given_secrets, running_parts
 from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
@@ -33,7 +33,9 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ValueError: a setting that only its part understands is wrong.
     """
-    callback_policy(settings)  # now rather than when the first callback is due
+    # Now, in a sentence, rather than when the first callback is due.
+    callback_policy(settings)
+    given_secrets(settings)
 
     public_settings = queue_routes.PublicSettings.of(settings)
 
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=[
             Middleware(SecurityHeadersMiddleware),
             Middleware(RateLimitMiddleware, limits=limits, trusted_proxies=settings.trusted_proxies),

@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from src.config import Settings
 from src.database import connect, create_engine, create_pool, migrate
 from src.embedded_postgres import EmbeddedPostgres
+from src.errors import DatabaseAway
 from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
 from src.services.backoff import keep_running
@@ -44,6 +45,7 @@ BLOCKING_THREADS_MAX = 8
 SERVER_CONNECTIONS_MAX = 6
 WORKER_CONNECTIONS_MAX = 4
 CHECKED_URLS_MAX = 4_096
+DATABASE_CHECKED_EVERY_S = 2.0
 SYNC_RESULTS_IN_ONE_TRANSACTION_MAX = 128
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,8 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         storage = ReportStorage(settings.reports_folder)
         storage.prepare()
-        url = settings.database_url or await _embedded_database(settings, stack)
+        postgres = None if settings.database_url else await _embedded_database(settings, stack)
+        url = postgres.url if postgres else settings.database_url
         engine = create_engine(url)
         stack.push_async_callback(engine.dispose)
         await migrate(engine)
@@ -81,7 +84,7 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         # Callers name the same few URLs again and again; reading one carefully takes as long as a small report.
         check_url = lru_cache(CHECKED_URLS_MAX)(callback_policy(settings).check)
-        secrets = _signing_secrets(settings)
+        secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
         signer = Signer(secrets)
         jobs: queue.Queue[Job] = queue.Queue(QUEUE_JOBS_MAX)
         worker = BackgroundWorker(
@@ -114,6 +117,7 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
 
         listener = ChangeListener(partial(connect, url), on_changes=on_changes, on_gap=live.tell_of_a_gap)
         for name, work in (
+            ("database", partial(_heal, postgres, reader)),
             ("feed", feed.run),
             ("janitor", Janitor(store, storage, retention=retention, now=now).run),
             ("change notifier", changes.run),
@@ -153,13 +157,26 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
     Raises:
         ValueError: a setting is not an origin; the sentence says which part is wrong.
     """
-    origins = frozenset(parse_origin(origin) for origin in settings.callback_allowed_origins)
+    try:
+        origins = frozenset(parse_origin(origin) for origin in settings.callback_allowed_origins)
+    except ValueError as error:
+        raise ValueError(f"CALLBACK_ALLOWED_ORIGINS: {error}.") from None
     return CallbackPolicy(origins, settings.demo_receiver_url if settings.demo_tools else None)
 
 
-def _signing_secrets(settings: Settings) -> list[str]:
-    given = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
-    return given or [kept_secret(settings.data_dir)]
+def given_secrets(settings: Settings) -> list[str]:
+    """Read the signing secrets that are set.
+
+    Raises:
+        ValueError: one is malformed; the sentence says which by its place and never shows it.
+    """
+    secrets = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
+    try:
+        if secrets:
+            Signer(secrets)
+    except ValueError as error:
+        raise ValueError(f"WEBHOOK_SIGNING_SECRETS: {error}.") from None
+    return secrets
 
 
 def _sender_factory(
@@ -190,10 +207,22 @@ def _sender_factory(
     return create
 
 
-async def _embedded_database(settings: Settings, stack: AsyncExitStack) -> str:
+async def _embedded_database(settings: Settings, stack: AsyncExitStack) -> EmbeddedPostgres:
     postgres = EmbeddedPostgres(settings.data_dir / "postgres")
     stack.push_async_callback(asyncio.to_thread, postgres.stop)
-    return await asyncio.to_thread(postgres.start)
+    await asyncio.to_thread(postgres.start)
+    return postgres
+
+
+async def _heal(postgres: EmbeddedPostgres | None, reader: RequestReader) -> None:
+    """Start the embedded server again when it dies; one from elsewhere is somebody else's to mend."""
+    while True:
+        await asyncio.sleep(DATABASE_CHECKED_EVERY_S)
+        try:
+            await reader.ping()
+        except DatabaseAway:
+            if postgres is not None:
+                await asyncio.to_thread(postgres.heal)
 
 
 async def _stop_worker(worker: BackgroundWorker) -> None:

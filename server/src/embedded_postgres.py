@@ -66,7 +66,22 @@ class EmbeddedPostgres:
                 raise DatabaseAway(f"PostgreSQL cannot use DATA_DIR/postgres: {reason}.") from error
             # A second Ctrl-C, or a failure on the way up, can skip the caller's own stop().
             atexit.register(self.stop)
+        return self.url
+
+    @property
+    def url(self) -> str:
+        """Where the server is, once it has been started."""
         return f"postgresql+asyncpg://postgres:@/postgres?host={self._socket_folder()}&port={PORT}"
+
+    def heal(self) -> None:
+        """Start the server again if it died. Blocks for up to 2 s; call it in a thread.
+
+        Raises:
+            DatabaseAway: PostgreSQL could not be started.
+        """
+        with _locked(self._folder / "gate.lock", GATE_TIMEOUT_S):
+            if self._users_lock is not None:
+                self._cluster.ensure_running(self._socket_folder())
 
     def stop(self) -> None:
         """Leave; the last one out stops the server. Blocks for 12 s at most; a second call does nothing."""

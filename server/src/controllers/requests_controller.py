@@ -27,16 +27,18 @@ async def list_requests(parts: Parts, filters: Filters, limit: int, cursor: str 
     return await parts.reader.page(filters, limit, cursor)
 
 
-async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | None]:
-    """Read one request, and how many are ahead of it while it waits.
+async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | None, str | None]:
+    """Read one request, how many are ahead of it while it waits, and why its receiver is paused, if it is.
 
     Raises:
         NotFound: there is none.
     """
     request = await _existing(parts, request_id)
     if request.mode == Mode.ASYNC and request.status == Status.PENDING:
-        return request, await parts.reader.place_in_line(request.queue_position)
-    return request, None
+        return request, await parts.reader.place_in_line(request.queue_position), None
+    if request.status in ENDED and request.callback_status == CallbackStatus.PENDING:
+        return request, None, await parts.reader.why_paused(request.receiver)
+    return request, None, None
 
 
 async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[Row[Any]]:

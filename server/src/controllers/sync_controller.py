@@ -43,10 +43,12 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
     crash_points.reached("after_sync_accept")
     try:
         result = await _generate(parts, request)
-    except BaseException:
-        # Also when the server stops: the caller gets no report, so its key is to be free again.
-        reason = "The report could not be generated."
-        await asyncio.shield(parts.store.fail_sync(request.id, reason, parts.now()))
+    except asyncio.CancelledError:
+        # The caller gets no report, so its key is to be free again; here and below.
+        await parts.store.fail_sync(request.id, "The server stopped before the report was finished.", parts.now())
+        raise Unavailable("The server is stopping; try again.") from None
+    except Exception:
+        await parts.store.fail_sync(request.id, "The report could not be generated.", parts.now())
         raise
     crash_points.reached("after_sync_file")
     await parts.finisher.submit(

@@ -24,6 +24,7 @@ from src.routes.dependencies import (
     parts_of,
 )
 from src.routes.problems import responses
+from src.routes.ranges import RangeVerdict, check_range, range_problem
 from src.routes.schemas import (
     AcceptedAnswer,
     AllDeletedAnswer,
@@ -31,6 +32,7 @@ from src.routes.schemas import (
     CallbackLogs,
     DeletedAnswer,
     DuplicateAnswer,
+    PlainText,
     RedeliverAnswer,
     ReportRequest,
     ReportResult,
@@ -125,7 +127,7 @@ async def list_requests(
     status: Annotated[Status | None, Query(description="Only this status of the report.")] = None,
     callback_status: Annotated[CallbackStatus | None, Query(description="Only this status of the callback.")] = None,
     q: Annotated[
-        str | None, Query(min_length=1, max_length=100, description="Only names that contain this, in any case.")
+        PlainText | None, Query(min_length=1, max_length=100, description="Only names that contain this, in any case.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Requests on a page.")] = 50,
     cursor: Annotated[
@@ -144,8 +146,8 @@ async def list_requests(
 @managing.get("/requests/{request_id}", response_model=RequestDetail, responses=responses(404, 503))
 async def get_request(request_id: RequestIdDependency, parts: PartsDependency) -> RequestDetail:
     """Read everything about one request."""
-    row, place_in_line = await requests_controller.get_request(parts, request_id)
-    return views.detail(row, place_in_line, parts.worker.state().trouble)
+    row, place_in_line, pause = await requests_controller.get_request(parts, request_id)
+    return views.detail(row, place_in_line, parts.worker.state().trouble, pause)
 
 
 @managing.get("/requests/{request_id}/callback-logs", response_model=CallbackLogs, responses=responses(404, 503))
@@ -188,7 +190,7 @@ async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
         200: {"content": {"text/csv": {}}, "description": "The report (RFC 4180, UTF-8)."},
         206: {"content": {"text/csv": {}}, "description": "A part of the report."},
         304: {"description": "The report has not changed."},
-        **responses(400, 404, 416, 503),
+        **responses(404, 416, 503),
     },
 )
 async def download_report(file: str, request: Request, parts: PartsDependency) -> Response:
@@ -206,6 +208,12 @@ async def download_report(file: str, request: Request, parts: PartsDependency) -
     }
     if _matches(request.headers.get("if-none-match"), headers["etag"]):
         return Response(status_code=304, headers=headers)
+    size_bytes: int = row.result_payload["file_size_bytes"]
+    match check_range(request.headers.get("range"), size_bytes):
+        case RangeVerdict.UNSATISFIABLE:
+            return range_problem(request, size_bytes)
+        case RangeVerdict.IGNORED:  # Starlette would refuse it, and not as a problem
+            request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
     return FileResponse(path, headers=headers, media_type="text/csv; charset=utf-8")
 
 

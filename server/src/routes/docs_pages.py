@@ -10,6 +10,7 @@ ASSETS = "/docs-assets"
 
 _DOCS = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>Financial Report Generator: API</title><link rel="stylesheet" href="{ASSETS}/swagger-ui.css"></head>
 <body><div id="swagger-ui"></div>
 <script src="{ASSETS}/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>
@@ -24,6 +25,7 @@ _DOCS_START = """SwaggerUIBundle({
 
 _REDOC = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>Financial Report Generator: API reference</title></head>
 <body><redoc spec-url="/openapi.json"></redoc><script src="{ASSETS}/redoc.standalone.js"></script></body></html>
 """

@@ -26,11 +26,12 @@ async def stream_events(websocket: WebSocket) -> None:
     if not _is_same_origin(websocket):
         await websocket.close(POLICY_VIOLATION, "This origin may not watch.")
         return
-    if events.full:
+    caller: str = websocket.scope["caller"]
+    await websocket.accept()
+    if events.is_full_for(caller):
         await websocket.close(TRY_AGAIN_LATER, "Too many watch already.")
         return
-    await websocket.accept()
-    with events.watching() as queue:
+    with events.watching(caller) as queue:
         leaving = asyncio.create_task(_until_it_leaves(websocket))
         sending = asyncio.create_task(_send(websocket, queue))
         await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
@@ -67,4 +68,7 @@ def _written(event: Event, seq: int) -> str:
 def _is_same_origin(websocket: WebSocket) -> bool:
     """Browsers do not apply CORS to WebSockets, so we do; a program that is no browser sends no Origin."""
     origin = websocket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+    except ValueError:  # such as an address whose bracket is never closed
+        return False

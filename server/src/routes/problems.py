@@ -9,6 +9,7 @@ import orjson
 from asyncpg import DataError
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -90,6 +91,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(DataError, _data_error)
+    app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(Exception, _unexpected_error)
 
 
@@ -130,14 +132,16 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     if any(one["type"] == "json_invalid" for one in errors):
         return problem(400, _SLUGS[400], "The body is not valid JSON in UTF-8.", instance_of(request.scope))
     # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
-    told = [{"pointer": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")} for one in errors]
+    told = [{"pointer": _pointer(one), "detail": one["msg"].removeprefix("Value error, ")} for one in errors]
     detail = f"{told[0]['pointer'] or 'The body'}: {told[0]['detail']}" if told else "The request is not valid."
     return problem(422, _SLUGS[422], detail, instance_of(request.scope), errors=told)
 
 
-def _pointer(location: tuple[Any, ...]) -> str:
+def _pointer(error: Mapping[str, Any]) -> str:
     """Write where an error is: a JSON pointer into the body, or the name of a parameter."""
-    where, *path = location or ("body",)
+    where, *path = error["loc"] or ("body",)
+    if error["type"] == "extra_forbidden":
+        path = path[:-1]  # the name of an unknown field is the caller's text; its place is enough
     if where != "body":
         return str(path[0]) if path else str(where)
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')[:64]}" for step in path)
@@ -154,6 +158,15 @@ async def _data_error(request: Request, error: Exception) -> Response:
     # A gap in the checks: the value is refused all the same, and the gap is in the log.
     log.error("PostgreSQL refused a value that should have been checked: %s", type(error).__name__)
     return problem(422, _SLUGS[422], "A value cannot be stored.", instance_of(request.scope))
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """SQLAlchemy wraps what asyncpg raised."""
+    assert isinstance(error, DBAPIError)  # noqa: S101  registered for this class only
+    cause = error.orig.__cause__ if error.orig else None
+    if isinstance(cause, DataError):
+        return await _data_error(request, cause)
+    raise error
 
 
 async def _unexpected_error(request: Request, _error: Exception) -> Response:

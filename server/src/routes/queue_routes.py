@@ -14,7 +14,7 @@ from src.routes import views
 from src.routes.dependencies import PartsDependency
 from src.routes.health import WorkerHealth, worker_health
 from src.routes.problems import responses
-from src.routes.schemas import RequestItem
+from src.routes.schemas import PlainText, RequestItem
 from src.services.callback_sender import LaneState
 
 PROOF_LIMIT_MAX = 1_000
@@ -146,10 +146,10 @@ async def get_fifo_proof(
 
 
 @router.post(
-    "/receivers/{origin:path}/resume", status_code=202, response_model=ResumedAnswer, responses=responses(404, 503)
+    "/receivers/{origin:path}/resume", status_code=202, response_model=ResumedAnswer, responses=responses(404, 422, 503)
 )
 async def resume_receiver(
-    origin: Annotated[str, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")],
+    origin: Annotated[PlainText, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")],
     parts: PartsDependency,
 ) -> ResumedAnswer:
     """Send callbacks to a paused receiver again, at once and in order."""

@@ -146,11 +146,11 @@ class RateLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 429, or pass on and tell in the answer's headers what is left."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         scope["caller"] = caller_of(scope, self._trusted_proxies)
-        allowance = self._limits.hit(scope["path"], scope["caller"]) if scope["method"] == "POST" else None
+        allowance = self._limits.hit(scope["path"], scope["caller"]) if scope.get("method") == "POST" else None
         if allowance is None:
             await self._app(scope, receive, send)
             return

@@ -14,13 +14,14 @@ def item(row: Row[Any]) -> RequestItem:
     return RequestItem(**_common(row))
 
 
-def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None) -> RequestDetail:
+def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> RequestDetail:
     """Show everything about a request.
 
     Args:
         row: the request.
         place_in_line: how many are ahead of it, while it waits.
         worker_trouble: what keeps the worker from working on, if anything.
+        pause: why callbacks to its receiver are paused, if they are.
     """
     return RequestDetail(
         **_common(row),
@@ -31,7 +32,7 @@ def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None)
         place_in_line=place_in_line,
         webhook_id=message_id(row.id) if row.mode == Mode.ASYNC else None,
         callback_finished_at=row.callback_finished_at,
-        reason=_reason(row, place_in_line, worker_trouble),
+        reason=_reason(row, place_in_line, worker_trouble, pause),
     )
 
 
@@ -70,13 +71,15 @@ def _common(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _reason(row: Row[Any], place_in_line: int | None, worker_trouble: str | None) -> str | None:
+def _reason(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> str | None:
     """Say in words why something has not ended yet."""
     if row.status == Status.PENDING:
         return worker_trouble or f"Waits for its turn; {place_in_line} ahead of it."
     if row.status == Status.PROCESSING:
         return worker_trouble or "The report is being generated."
     if row.callback_status == CallbackStatus.PENDING:
+        if pause:
+            return f"The receiver is paused: {pause} It is probed now and then, and served in order when it is back."
         if row.callback_attempts > row.callback_series_start:
             return f"Attempt {row.callback_attempts} failed; the callback is tried again."
         return "The callback waits for those before it to the same receiver, or is being sent."

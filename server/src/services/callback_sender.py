@@ -34,7 +34,7 @@ ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
 SWEEP_EVERY_S = 5.0
 #: A connection that was not used for so long is closed, and the lane forgotten.
 LANE_IDLE_MAX_S = 15.0
-#: A callback that waited longer is looked up again before it is sent: it may have been deleted.
+#: A callback whose report is older is looked up again before it is sent: it may have been deleted.
 LOOKED_UP_AGAIN_AFTER = timedelta(seconds=1)
 #: After so many callbacks in a row that used up their attempts a receiver is paused.
 PAUSED_AFTER_USED_UP = 5
@@ -235,11 +235,11 @@ class CallbackSender:
         """Try until a receiver acknowledges, the attempts are used up, or nobody wants it any more."""
         body = message_body(callback, self._rules.base_url)
         next_callback: OwedCallback | None = callback
-        offered_at = self._now()
         while next_callback is not None:
             callback = next_callback
             await self._wait_until_due(callback)
-            if self._now() - offered_at > LOOKED_UP_AGAIN_AFTER and not await self._is_still_owed(callback):
+            fresh = self._now() - callback.finished.completed_at < LOOKED_UP_AGAIN_AFTER
+            if not fresh and not await self._is_still_owed(callback):
                 return
             attempt = await self._try_and_record(callback, body)
             next_callback = _after(callback, attempt)

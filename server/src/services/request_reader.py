@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.database import database_errors
 from src.errors import Invalid
-from src.models import CallbackLogModel, CallbackStatus, Mode, RequestModel, Status
+from src.models import CallbackLogModel, CallbackStatus, Mode, PausedReceiverModel, RequestModel, Status
 from src.models.request_model import ENDED
 from src.services.fifo_proof import Milestones
 
@@ -103,6 +103,12 @@ class RequestReader:
         log = CallbackLogModel
         wanted = tuple_(log.request_id, log.attempt_number).in_(numbers)
         return await self._all(select(*log.__table__.columns).where(wanted).order_by(log.attempted_at))
+
+    async def why_paused(self, receiver: str) -> str | None:
+        """Read why callbacks to a receiver are paused; None when they are not."""
+        paused = select(PausedReceiverModel.reason).where(PausedReceiverModel.receiver == receiver)
+        rows = await self._all(paused)
+        return rows[0].reason if rows else None
 
     async def logs(self, request_id: UUID) -> Sequence[Row[Any]]:
         """Read the attempts to deliver a request's callback, first one first."""

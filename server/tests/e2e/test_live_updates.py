@@ -55,9 +55,10 @@ async def test_every_step_of_a_request_is_told(server: ServerProcess, receiver: 
 
 
 async def test_a_page_of_another_origin_may_not_watch(server: ServerProcess) -> None:
-    with pytest.raises(InvalidStatus):
-        async with watch(server, origin="http://evil.example"):
-            pass
+    for origin in ("http://evil.example", "http://[", "null"):
+        with pytest.raises(InvalidStatus, match="403"):
+            async with watch(server, origin=origin):
+                pass
     async with watch(server, origin=server.base_url) as socket:
         assert (await next_event(socket))["type"] == "hello"
 

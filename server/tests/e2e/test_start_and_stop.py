@@ -1,9 +1,12 @@
 """`python -m src` as its users meet it: one line when it answers, one sentence when it cannot, and it stops whole."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +137,49 @@ def test_options_win_over_the_environment(terminal: Terminal) -> None:
     process = terminal.start("--port", str(port), PORT="1")
 
     assert terminal.ready_line(process) == f"Ready on http://localhost:{port} (docs: /docs)"
+
+
+def test_settings_that_only_their_part_understands_are_one_sentence_too(terminal: Terminal) -> None:
+    bad = {"WEBHOOK_SIGNING_SECRETS": "abc", "CALLBACK_ALLOWED_ORIGINS": "foo"}
+    said = {name: terminal.run(**{name: value}) for name, value in bad.items()}
+
+    for name, (status, sentence) in said.items():
+        assert status == 2
+        assert sentence.startswith(name)
+        assert sentence.count("\n") == 1
+
+
+def test_a_sync_report_that_the_stop_interrupts_is_answered_as_unavailable(terminal: Terminal) -> None:
+    process = terminal.start(SIMULATED_MAX_SECONDS="60", SIMULATED_MS_PER_TRANSACTION="1000")
+    terminal.ready_line(process)
+    answers: list[httpx.Response] = []
+    url = f"http://127.0.0.1:{terminal.port}/api/sync"
+    asking = threading.Thread(target=lambda: answers.append(httpx.post(url, json={}, timeout=TIMEOUT_S)))
+    asking.start()
+    listing = f"http://127.0.0.1:{terminal.port}/api/requests"
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not httpx.get(listing).json()["requests"] and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=TIMEOUT_S)
+    asking.join(TIMEOUT_S)
+
+    assert answers[0].status_code == 503
+    assert int(answers[0].headers["retry-after"]) > 0
+    assert process.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_an_embedded_database_that_dies_is_started_again(terminal: Terminal) -> None:
+    process = terminal.start()
+    terminal.ready_line(process)
+    os.kill(terminal.postgres_pid(), signal.SIGKILL)
+    url = f"http://127.0.0.1:{terminal.port}/api/sync"
+    deadline_s = time.monotonic() + TIMEOUT_S
+    status = 0
+    while status != 200 and time.monotonic() < deadline_s:
+        status = httpx.post(url, json={"num_transactions": 1}, timeout=TIMEOUT_S).status_code
+        assert status in {200, 503}
+        time.sleep(0.5)
+
+    assert status == 200

@@ -201,3 +201,22 @@ async def test_the_demo_receiver_is_reached_only_at_its_own_url(service: Service
         answers[url] = await service.client.post("/api/async", json={"payload": {}, "callback_url": url})
 
     assert [answer.status_code for answer in answers.values()] == [202, 422, 422]
+
+
+async def test_a_callback_that_waits_in_its_lane_is_not_sent_once_its_request_is_deleted(
+    run_service: RunService, receiver: Receiver
+) -> None:
+    receiver.answer = lambda number, _: 500 if number == 0 else 200
+    async with run_service(callback_allowed_origins=(receiver.origin,), callback_retry_delays=(1.5,)) as service:
+        ids = [(await service.submit(receiver.url))["request_id"] for _ in range(3)]
+        await receiver.got(1)
+
+        async def is_generated() -> bool:
+            return bool((await service.detail(ids[1]))["status"] == "COMPLETED")
+
+        await eventually(is_generated)
+        deleted = await service.client.delete(f"/api/requests/{ids[1]}")
+        await service.callback_ended(ids[2])
+
+    assert deleted.status_code == 200
+    assert receiver.positions == [1, 1, 3]

@@ -218,15 +218,39 @@ async def test_an_unknown_path_is_a_404_and_an_unknown_method_a_405(service: Ser
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "mode=both", "status=done", "callback_status=x", "cursor=nonsense"]
+    "query",
+    [
+        "q=%00",
+        "q=a%0Ab",
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "mode=both",
+        "status=done",
+        "callback_status=x",
+        "cursor=nonsense",
+    ],
 )
 async def test_a_wrong_query_is_a_422(service: Service, query: str) -> None:
     assert_problem(await service.client.get(f"/api/requests?{query}"), 422)
 
 
+@pytest.mark.parametrize("path", ["/api/sync/", "/api/requests/", "/api/health/"])
+async def test_nobody_is_sent_to_where_the_host_header_says(service: Service, path: str) -> None:
+    answer = await service.client.post(path, json={}, headers={"host": "evil.example"})
+
+    assert_problem(answer, 404)
+    assert "location" not in answer.headers
+
+
+async def test_a_receiver_that_cannot_be_one_is_a_422(service: Service) -> None:
+    assert_problem(await service.client.post("/api/receivers/%00/resume"), 422)
+
+
 async def test_no_answer_repeats_hostile_input(service: Service) -> None:
     marker = "<script>alert(1)</script>"
     answers = [
+        await service.client.post("/api/sync", json={marker: 1}),
         await service.client.post("/api/sync", json={"currency": marker}),
         await service.client.post("/api/async", json={"payload": {}, "callback_url": f"http://{marker}"}),
         await service.client.get("/api/requests", params={"cursor": marker}),

@@ -84,7 +84,7 @@ async def test_without_the_page_a_sentence_says_how_to_build_it(tmp_path: Path) 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 async def test_the_documentation_loads_nothing_from_elsewhere(service: Service, path: str) -> None:
     answer = await service.client.get(path)
-    loaded = re.findall(r'(?:src|href|spec-url)="([^"]+)"', answer.text)
+    loaded = [url for url in re.findall(r'(?:src|href|spec-url)="([^"]+)"', answer.text) if url != "data:,"]
 
     assert loaded
     assert not any(url.startswith(("http:", "https:", "//")) for url in loaded)

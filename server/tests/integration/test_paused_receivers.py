@@ -55,6 +55,7 @@ async def test_a_pause_is_visible_survives_a_restart_and_ends_by_hand(
         await eventually(lambda: is_paused(service))
         paused = await lane(service)
         waiting = await callback_statuses(service, ids[5:])
+        reason = (await service.detail(ids[-1]))["reason"]
         url = f"/api/receivers/{quote(receiver.origin, safe='')}/resume"
         resumed = await service.client.post(url)
         await service.callback_ended(ids[-1])
@@ -62,6 +63,7 @@ async def test_a_pause_is_visible_survives_a_restart_and_ends_by_hand(
 
     assert "5 callbacks in a row" in paused["reason"]
     assert paused["owed"] == 2
+    assert "paused" in reason
     assert waiting == ["PENDING", "PENDING"]
     assert (resumed.status_code, again.status_code) == (202, 404)
     assert receiver.positions == [1, 2, 3, 4, 5, 6, 7]

@@ -13,7 +13,7 @@ IDS = [UUID(int=number) for number in range(1_000)]
 def test_every_watcher_gets_every_event_in_order() -> None:
     bus = EventBus()
     events = [Event("test", number) for number in range(3)]
-    with bus.watching() as one, bus.watching() as other:
+    with bus.watching("caller") as one, bus.watching("caller") as other:
         for event in events:
             bus.publish(event)
 
@@ -23,7 +23,7 @@ def test_every_watcher_gets_every_event_in_order() -> None:
 
 def test_a_watcher_that_falls_behind_is_told_to_read_again_and_disturbs_nobody() -> None:
     bus = EventBus()
-    with bus.watching() as slow, bus.watching() as quick:
+    with bus.watching("caller") as slow, bus.watching("caller") as quick:
         for number in range(BEHIND_MAX + 1):
             bus.publish(Event("test", number))
             quick.get_nowait()
@@ -34,7 +34,7 @@ def test_a_watcher_that_falls_behind_is_told_to_read_again_and_disturbs_nobody()
 
 def test_who_has_left_is_forgotten() -> None:
     bus = EventBus()
-    with bus.watching():
+    with bus.watching("caller"):
         assert bus.watched
 
     assert not bus.watched
