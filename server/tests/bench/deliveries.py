@@ -96,7 +96,7 @@ async def main(count: int, rounds: int) -> None:
             settings = {"SIMULATED_MS_PER_TRANSACTION": "0", "RATE_LIMIT_ASYNC": "off"}
             with server_process(Path(folder), CALLBACK_ALLOWED_ORIGINS=",".join(origins), **settings) as server:
                 for _ in range(rounds):
-                    print(await measure(server, origins, arrivals, count))  # noqa: T201  the terminal is the reader
+                    print(await measure(server, origins, arrivals, count))
 
 
 if __name__ == "__main__":
