@@ -64,7 +64,7 @@ else
 endif
 
 chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two servers; one line each (CHAOS_SEED=7)
-	@$(PYTEST) tests/chaos --chaos -s $(ARGS)
+	@$(PYTEST) tests/chaos -m chaos -q $(ARGS)
 
 dev: setup $(if $(CLIENT),$(NODE_STAMP)) ## start with reload; the page, when there is one, from Vite
 ifeq ($(CLIENT),)

@@ -1,0 +1,350 @@
+"""A model of the service, a dict of what must be so, and the rules by which it is compared with the real one.
+
+The real one is a process with a real database, over HTTP. Whatever may happen at any moment (a report ends, a
+callback is sent) is only compared after everything has settled; what an answer says is compared at once.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Collection, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import aiohttp
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.support.crash_servers import CrashServer
+from tests.support.database_state import settled
+from tests.support.databases import run_sql
+from tests.support.receivers import Receiver
+
+#: What a callback's attempts are answered, by the way its receiver behaves.
+ATTEMPTS = {200: [200], 500: [500] * 4, 400: [400]}
+#: One more in a row that used up its attempts, and the receiver is paused.
+USED_UP_MAX = 4
+STEP_WITHIN_S = 60.0
+RECEIVERS_CALLED = 2
+RECEIVERS = st.sampled_from(range(RECEIVERS_CALLED))
+NUMBERS = st.integers(0, 99)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Expected:
+    """What must be true of one request."""
+
+    request_id: str
+    route: str
+    body: dict[str, Any]
+    key: str | None
+    queue_position: int | None
+    receiver: int | None
+    #: What each series of attempts is answered; a redelivery begins one.
+    series: list[int] = field(default_factory=list)
+
+    @property
+    def attempts(self) -> list[int]:
+        """The answers to all attempts."""
+        return [status for answer in self.series for status in ATTEMPTS[answer]]
+
+    @property
+    def callback_status(self) -> str | None:
+        """How its callback has ended, when all has settled."""
+        if self.route == "sync":
+            return None
+        return "SUCCESS" if self.series[-1] == 200 else "FAILED"
+
+
+@dataclass
+class World:
+    """The real service with its receivers; outlives the single runs."""
+
+    loop: asyncio.AbstractEventLoop
+    session: aiohttp.ClientSession
+    server: CrashServer
+    receivers: list[Receiver]
+    database_url: str
+    #: How each receiver answers, and how many callbacks in a row used up their attempts there, at most.
+    answers: list[int] = field(default_factory=list)
+    used_up: list[int] = field(default_factory=list)
+    #: How many callbacks each had got when it began to answer so.
+    got_before: list[int] = field(default_factory=list)
+    last_position: int = 0
+    runs: int = 0
+    asked: int = 0
+    restarts: int = 0
+    crashes: int = 0
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the loop of the receivers; called from the model's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(STEP_WITHIN_S)
+
+    async def ask(self, method: str, path: str, body: str | None = None, key: str | None = None) -> tuple[int, Any]:
+        """Send one request; returns status and JSON."""
+        self.asked += 1
+        headers = {"content-type": "application/json", **({"X-Idempotency-Key": key} if key else {})}
+        url = f"{self.server.base_url}/api{path}"
+        async with self.session.request(method, url, data=body, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def download(self, request_id: str) -> bytes:
+        """Read a report."""
+        async with self.session.get(f"{self.server.base_url}/api/reports/{request_id}.csv") as answer:
+            assert answer.status == 200
+            return await answer.read()
+
+    async def begin_again(self) -> None:
+        """Forget all requests, but not the positions: those only grow."""
+        await run_sql(self.database_url, "DELETE FROM requests")
+        for number, receiver in enumerate(self.receivers):
+            receiver.callbacks.clear()
+            self.answer(number, 200)
+
+    def answer(self, number: int, status: int) -> None:
+        """Let a receiver answer otherwise."""
+        self.answers[number] = status
+        self.got_before[number] = len(self.receivers[number].callbacks)
+        self.receivers[number].answer = lambda _number, _callback: status
+
+    def forget_what_was_used_up(self, number: int) -> None:
+        """Begin to count anew, if a receiver has answered anything but 500: after that nothing is in a row."""
+        if self.answers[number] != 500 and len(self.receivers[number].callbacks) > self.got_before[number]:
+            self.used_up[number] = 0
+
+
+class ServiceMachine(RuleBasedStateMachine):
+    """Does to the service and to the model the same.
+
+    What is drawn must not depend on how the service answers: a number is drawn, and stands for one of the requests.
+    """
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model: dict[str, Expected] = {}
+        self.keys: dict[tuple[str, str], Expected] = {}
+        self.deleted: list[str] = []
+        self.stops = ""
+        #: Whether nothing is under way.
+        self.has_settled = True
+        #: Whether callbacks may have come more often than attempts were recorded.
+        self.repeats = False
+
+    # --- rules -------------------------------------------------------------------------------------------
+
+    @initialize(stops=st.sampled_from(["", "", "restart", "crash"]))
+    def begin(self, stops: str) -> None:
+        self.world.runs += 1
+        self.stops = stops
+        self.world.run(self.world.begin_again())
+
+    @rule(
+        key=st.sampled_from([None, None, "k1", "k2"]),
+        rows=st.sampled_from([1, 30]),
+        receiver=RECEIVERS,
+        spaces=st.booleans(),
+    )
+    def submit(self, key: str | None, rows: int, receiver: int, spaces: bool) -> None:
+        """Ask for a report later: it is new, or a duplicate, or its key was used for another."""
+        answers = self.world.answers[receiver]
+        if answers == 500 and self.world.used_up[receiver] >= USED_UP_MAX:
+            return
+        body = {"payload": {"num_transactions": rows}, "callback_url": self.world.receivers[receiver].url}
+        status, answer = self.world.run(self.world.ask("POST", "/async", written(body, spaces=spaces), key))
+        known = self.keys.get(("async", key)) if key else None
+        if known is not None:
+            self._compare_with_the_first(known, body, status, answer)
+            return
+        assert status == 202, answer
+        self.world.last_position += 1
+        assert answer["queue_position"] == self.world.last_position
+        expected = Expected(answer["request_id"], "async", body, key, self.world.last_position, receiver, [answers])
+        self.world.used_up[receiver] += answers == 500
+        self._remember(expected)
+
+    @rule(
+        key=st.sampled_from([None, "k1"]),
+        rows=st.sampled_from([1, 30]),
+        spaces=st.booleans(),
+    )
+    def submit_sync(self, key: str | None, rows: int, spaces: bool) -> None:
+        """Ask for a report now."""
+        body = {"num_transactions": rows}
+        status, answer = self.world.run(self.world.ask("POST", "/sync", written(body, spaces=spaces), key))
+        known = self.keys.get(("sync", key)) if key else None
+        if known is not None:
+            self._compare_with_the_first(known, body, status, answer)
+            return
+        assert status == 200, answer
+        assert answer["summary"]["total_transactions"] == rows
+        self._remember(Expected(answer["request_id"], "sync", body, key, None, None))
+
+    @rule(number=NUMBERS)
+    def look(self, number: int) -> None:
+        """Look at one: it is there, and its state is a possible one."""
+        if not (request_id := self._one_of(self.model, number)):
+            return
+        status, detail = self.world.run(self.world.ask("GET", f"/requests/{request_id}"))
+        assert status == 200
+        assert detail["queue_position"] == self.model[request_id].queue_position
+        assert detail["status"] in {"PENDING", "PROCESSING", "COMPLETED"}
+        assert detail["callback_status"] in {"PENDING", self.model[request_id].callback_status}
+
+    @rule(number=NUMBERS)
+    def download(self, number: int) -> None:
+        """Read a report that has ended: it is what was asked for and what the result says."""
+        if not (request_id := self._one_of(self.model, number)):
+            return
+        self.settle()
+        _, detail = self.world.run(self.world.ask("GET", f"/requests/{request_id}"))
+        report = self.world.run(self.world.download(request_id))
+        body = self.model[request_id].body
+        assert hashlib.sha256(report).hexdigest() == detail["result_payload"]["sha256"]
+        assert report.count(b"\n") == 1 + body.get("payload", body)["num_transactions"]
+
+    @rule(number=NUMBERS)
+    def delete(self, number: int) -> None:
+        """Delete one; only while it is being processed that is refused."""
+        if not (request_id := self._one_of(self.model, number)):
+            return
+        status, answer = self.world.run(self.world.ask("DELETE", f"/requests/{request_id}"))
+        if status == 409:
+            assert not self.has_settled
+            return
+        assert (status, answer) == (200, {"deleted": True, "id": request_id})
+        gone = self.model.pop(request_id)
+        self.keys = {key: one for key, one in self.keys.items() if one is not gone}
+        self.deleted.append(request_id)
+
+    @rule(number=NUMBERS)
+    def look_for_a_deleted_one(self, number: int) -> None:
+        """It is gone, with everything that belonged to it."""
+        if not (request_id := self._one_of(self.deleted, number)):
+            return
+        for path in ("", "/callback-logs"):
+            assert self.world.run(self.world.ask("GET", f"/requests/{request_id}{path}"))[0] == 404
+        assert self.world.run(self.world.ask("GET", f"/reports/{request_id}.csv"))[0] == 404
+        assert self.world.run(self.world.ask("POST", f"/requests/{request_id}/redeliver"))[0] == 404
+
+    @rule(number=NUMBERS)
+    def redeliver(self, number: int) -> None:
+        """Send a callback again, if the first delivery has ended."""
+        if not (request_id := self._one_of(self.model, number)):
+            return
+        expected = self.model[request_id]
+        receiver = expected.receiver
+        answers = 200 if receiver is None else self.world.answers[receiver]
+        if receiver is not None and answers == 500 and self.world.used_up[receiver] >= USED_UP_MAX:
+            return
+        status, answer = self.world.run(self.world.ask("POST", f"/requests/{request_id}/redeliver"))
+        if receiver is None or status == 409:
+            assert status == 409, answer
+            assert receiver is None or not self.has_settled
+            return
+        assert status == 202, answer
+        self.world.used_up[receiver] += answers == 500
+        expected.series.append(answers)
+        self.has_settled = False
+
+    @rule(receiver=RECEIVERS, status=st.sampled_from([200, 200, 500, 400]))
+    def let_a_receiver_answer(self, receiver: int, status: int) -> None:
+        """Change how a receiver answers, once nothing is under way."""
+        self.settle()
+        self.world.answer(receiver, status)
+
+    @rule()
+    def settle(self) -> None:
+        """Let everything end, and compare all of it."""
+        if not self.has_settled:
+            self.world.run(settled(self.world.database_url))
+            self.has_settled = True
+            self._compare_everything()
+
+    @rule()
+    def delete_all(self) -> None:
+        """Delete everything that has settled."""
+        self.settle()
+        status, answer = self.world.run(self.world.ask("DELETE", "/requests"))
+        assert (status, answer) == (200, {"deleted": True, "count": len(self.model)})
+        self.model.clear()
+        self.keys.clear()
+
+    @precondition(lambda self: bool(self.stops))
+    @rule()
+    def stop(self) -> None:
+        """Stop the process and start it again, or kill it: once in a run at most."""
+        if self.stops == "restart":
+            assert self.world.run(self.world.server.stop()) == 0
+            self.world.restarts += 1
+        else:
+            self.world.run(self.world.server.kill())
+            self.world.crashes += 1
+        self.stops = ""
+        self.repeats = True
+        self.world.run(self.world.server.start())
+
+    def teardown(self) -> None:
+        """Compare all of it once more."""
+        self.settle()
+
+    # --- comparing ---------------------------------------------------------------------------------------
+
+    def _remember(self, expected: Expected) -> None:
+        self.model[expected.request_id] = expected
+        if expected.key:
+            self.keys[expected.route, expected.key] = expected
+        self.has_settled = False
+
+    def _compare_with_the_first(self, known: Expected, body: dict[str, Any], status: int, answer: Any) -> None:
+        if known.body != body:
+            assert status == 422, answer
+            return
+        assert (status, answer["status"], answer["request_id"]) == (200, "duplicate", known.request_id)
+        assert answer["queue_position"] == known.queue_position
+        assert answer["original_result"] is not None or not self.has_settled
+
+    @staticmethod
+    def _one_of(request_ids: Collection[str], number: int) -> str | None:
+        return list(request_ids)[number % len(request_ids)] if request_ids else None
+
+    def _compare_everything(self) -> None:
+        listed = self.world.run(self.world.ask("GET", "/requests?limit=200"))[1]["requests"]
+        found = {one["request_id"]: (one["status"], one["callback_status"]) for one in listed}
+        assert found == {one.request_id: ("COMPLETED", one.callback_status) for one in self.model.values()}
+        proof = self.world.run(self.world.ask("GET", "/queue/fifo-proof"))[1]
+        assert (proof["generation_inversions"], proof["delivery_inversions"]) == (0, 0)
+        for expected in self.model.values():
+            logs = self.world.run(self.world.ask("GET", f"/requests/{expected.request_id}/callback-logs"))[1]["logs"]
+            assert [log["status_code"] for log in logs] == expected.attempts
+            assert [log["attempt_number"] for log in logs] == list(range(1, len(logs) + 1))
+        for number in range(len(self.world.receivers)):
+            self._compare_callbacks(number)
+
+    def _compare_callbacks(self, number: int) -> None:
+        receiver = self.world.receivers[number]
+        self.world.forget_what_was_used_up(number)
+        first_ones = list(dict.fromkeys(receiver.positions))
+        assert first_ones == sorted(first_ones)
+        got: dict[str, int] = {}
+        for callback in receiver.callbacks:
+            request_id = callback.body["request_id"]
+            assert callback.headers["webhook-id"] == f"msg_{request_id.replace('-', '')}"
+            got[request_id] = got.get(request_id, 0) + 1
+        for expected in self.model.values():
+            if expected.receiver == number:
+                sent, owed = got[expected.request_id], len(expected.attempts)
+                assert sent == owed or (self.repeats and sent > owed)
+
+
+def machine_for(world: World) -> type[ServiceMachine]:
+    """Bind the rules to one service."""
+    return type("BoundServiceMachine", (ServiceMachine,), {"world": world})
+
+
+def written(body: dict[str, Any], *, spaces: bool) -> str:
+    """Write a body in one of two ways that mean the same."""
+    return json.dumps(body, indent=2) if spaces else json.dumps(dict(reversed(body.items())), separators=(",", ":"))

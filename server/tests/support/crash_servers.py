@@ -1,0 +1,195 @@
+"""Servers that crash tests start, stop, suspend and kill: real processes, each on a port of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from src.config import SERVER_FOLDER
+from tests.support.processes import free_port
+from tests.support.waiting import eventually
+
+STARTS_WITHIN_S = 30
+ENDS_WITHIN_S = 20
+LOG_SHOWN_BYTES_MAX = 4_000
+#: What is so unless a test says otherwise: no limits, no simulated work, quick retries.
+QUICK = {
+    "RATE_LIMIT_ASYNC": "off",
+    "RATE_LIMIT_SYNC": "off",
+    "SIMULATED_MS_PER_TRANSACTION": "0",
+    "CALLBACK_RETRY_DELAYS": "0.05,0.1,0.2",
+}
+
+
+class Nursery:
+    """The process that forks servers; see `crashing_server`.
+
+    Args:
+        folder: where the servers' logs go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.crashing_server"],
+            cwd=SERVER_FOLDER,
+            # numpy's threads would not survive a fork, and reports do not use them.
+            env={**_own_environment(), "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the tests, which then close the nursery
+        )
+
+    def start(self, settings: dict[str, str], log: Path) -> int:
+        """Fork a server; returns its process id."""
+        pid: int = self._order({"start": settings, "log": str(log)})["pid"]
+        return pid
+
+    def signal(self, pid: int, number: int) -> None:
+        """Send a signal, unless the server has ended."""
+        self._order({"signal": number, "pid": pid})
+
+    def look(self, pid: int) -> int | None:
+        """Tell how a server ended: its exit status, or a signal's number below zero; None while it lives."""
+        status: int | None = self._order({"look": pid})["status"]
+        return status
+
+    def close(self) -> None:
+        """Kill what still runs, and end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(ENDS_WITHIN_S)
+        self._process.stdout.close()
+
+    def _order(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, "the nursery has died; its words are above"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _own_environment() -> dict[str, str]:
+    settings_of_others = {"DATABASE_URL", "HOST", "PORT", "DATA_DIR"}
+    return {name: value for name, value in os.environ.items() if name not in settings_of_others}
+
+
+@contextmanager
+def nursery_in(folder: Path) -> Iterator[Nursery]:
+    """Run a nursery for the length of a `with` block."""
+    nursery = Nursery(folder)
+    try:
+        yield nursery
+    finally:
+        nursery.close()
+
+
+class CrashServer:
+    """One server, started again as often as a test likes, always on the same port.
+
+    Args:
+        nursery: forks it.
+        data_dir: its `DATA_DIR`.
+        settings: the others, by the names they have in the environment.
+    """
+
+    def __init__(self, nursery: Nursery, data_dir: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.data_dir = data_dir
+        self.log = nursery.folder / f"server-{self.port}.log"
+        self.settings = {**QUICK, "DATA_DIR": str(data_dir), "PORT": str(self.port), **settings}
+        self.pid = 0
+        self._nursery = nursery
+
+    def spawn(self, crash_point: str = "", crash_at: int = 1, **settings: str) -> None:
+        """Start it and do not wait.
+
+        Args:
+            crash_point: where it is to die; empty: nowhere.
+            crash_at: which time it passes there, from 1.
+            settings: others than at first, for this time.
+        """
+        assert not self.runs
+        crash = {"CRASH_POINT": crash_point, "CRASH_AT": str(crash_at)}
+        self.pid = self._nursery.start({**self.settings, **settings, **crash}, self.log)
+
+    async def start(self, **settings: str) -> None:
+        """Start it, and wait until it answers as ready."""
+        self.spawn("", 1, **settings)
+        await self.ready()
+
+    async def ready(self, within_s: float = STARTS_WITHIN_S) -> None:
+        """Wait until it answers as ready."""
+
+        async def is_ready() -> bool:
+            assert self.runs, f"the server ended with {self.exit_status}: {self.words()}"
+            return (await self.get("/api/health/ready"))[0] == 200
+
+        await eventually(is_ready, within_s)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.pid != 0 and self.exit_status is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended; a signal's number below zero."""
+        return self._nursery.look(self.pid)
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        self._nursery.signal(self.pid, number)
+
+    def signal_if_running(self, number: int) -> None:
+        """Send a signal, if there is anybody to get it."""
+        if self.pid:
+            self.signal(number)
+
+    async def ended(self, within_s: float = ENDS_WITHIN_S) -> int:
+        """Wait for its end; returns the exit status."""
+        await eventually(lambda: not self.runs, within_s)
+        status = self.exit_status
+        assert status is not None
+        return status
+
+    async def kill(self) -> None:
+        """Let it die at once."""
+        self.signal(signal.SIGKILL)
+        await self.ended()
+
+    async def stop(self) -> int:
+        """Stop it as an operator does; returns the exit status."""
+        self.signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def get(self, path: str, within_s: float = 3) -> tuple[int, Any]:
+        """Ask it; returns status and JSON, or 0 and None when it does not answer."""
+        timeout = aiohttp.ClientTimeout(within_s)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.base_url + path) as answer:
+                return answer.status, await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            return 0, None
+
+    async def leads(self) -> bool:
+        """Whether it is the one that works."""
+        _, health = await self.get("/api/health")
+        return health is not None and health["worker"]["leading"] is True
+
+    def words(self) -> str:
+        """What it said last."""
+        return self.log.read_bytes()[-LOG_SHOWN_BYTES_MAX:].decode(errors="replace") if self.log.exists() else ""
