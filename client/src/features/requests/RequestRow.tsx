@@ -100,7 +100,7 @@ function CardCells({ item, selected, href, onSelect, index }: RequestRowProps) {
 
 function Select({ item, selected, onSelect }: Pick<RequestRowProps, 'item' | 'selected' | 'onSelect'>) {
   return (
-    <span role="cell" className="flex">
+    <span role="cell" className="relative z-10 flex">
       <input
         type="checkbox"
         className="size-4 accent-(--accent-fill)"
@@ -118,7 +118,8 @@ function OpenLink({ id, href, index }: { id: string; href: string; index: number
       href={href}
       data-open={index}
       title={`Open the timeline of request ${id}`}
-      className="rounded font-mono text-xs text-accent underline-offset-2 hover:underline"
+      // Stretched over the whole row, so that a click anywhere in it opens the request.
+      className="rounded font-mono text-xs text-accent underline-offset-2 after:absolute after:inset-0 after:content-[''] hover:underline"
     >
       {shortId(id)}
     </Link>
