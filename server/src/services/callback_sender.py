@@ -25,7 +25,7 @@ from src.services.delivery_slots import DeliverySlots
 from src.services.group_commit import GroupCommit
 from src.services.records import Attempt, OwedCallback, Pause
 from src.services.request_store import RequestStore
-from src.services.retry_schedule import Outcome, may_be_retried, next_wait_s, succeeded
+from src.services.retry_schedule import Outcome, longest_wait_s, may_be_retried, next_wait_s, succeeded
 from src.services.webhook_signing import Signer
 
 #: Lanes in memory at most; the receivers beyond wait in the table until a lane is done.
@@ -277,11 +277,13 @@ class CallbackSender:
     async def _wait_until_due(self, callback: OwedCallback) -> None:
         """Wait for the retry or the probe, but not beyond the expiry, nor beyond the end of a pause."""
         due = [callback.next_attempt_at] if callback.next_attempt_at else []
+        longest_s = longest_wait_s(self._rules.retry_delays_s)
         if pause := self._pauses.get(callback.receiver):
             due.append(pause.next_probe_at)
+            longest_s = PROBE_WAIT_MAX_S
         if not due:
             return
-        until = min(max(due), self._expires_at(callback))
+        until = min(max(due), self._expires_at(callback), self._now() + timedelta(seconds=longest_s))
         resumed = self._receivers[callback.receiver].resumed
         resumed.clear()
         # The loop's clock is coarser than ours: it may wake us a moment too early.

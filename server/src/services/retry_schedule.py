@@ -47,6 +47,14 @@ def next_wait_s(
     return max(delays_s[attempts_in_series - 1], asked_s) * (1 + JITTER_SHARE * chance)
 
 
+def longest_wait_s(delays_s: tuple[float, ...]) -> float:
+    """Tell the longest wait that `next_wait_s` ever decides on.
+
+    A due time read from the table may be further away when the machine's clock was set back before a restart.
+    """
+    return max(*delays_s, RETRY_AFTER_MAX_S, 0) * (1 + JITTER_SHARE)
+
+
 def _retry_after_s(header: str | None, now: datetime) -> float:
     """Read `Retry-After` (RFC 9110, section 10.2.3): seconds or a date; what cannot be read counts as zero."""
     if header is None:

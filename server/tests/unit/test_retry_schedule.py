@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from src.services.callback_client import Failure, Reply
 from src.services.callback_guard import ErrorCode
-from src.services.retry_schedule import JITTER_SHARE, RETRY_AFTER_MAX_S, next_wait_s, succeeded
+from src.services.retry_schedule import JITTER_SHARE, RETRY_AFTER_MAX_S, longest_wait_s, next_wait_s, succeeded
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 DELAYS_S = (2.0, 4.0, 8.0)
@@ -85,3 +85,18 @@ def test_chance_makes_waits_longer_but_not_much(chance: float, attempts: int, re
 
     assert waited_s is not None
     assert DELAYS_S[attempts - 1] <= waited_s <= max(DELAYS_S[attempts - 1], RETRY_AFTER_MAX_S) * (1 + JITTER_SHARE)
+
+
+@given(
+    delays_s=st.lists(st.floats(0, 86_400), max_size=5).map(tuple),
+    retry_after=st.none() | st.integers(0, 10**6).map(str),
+    chance=st.floats(0, 1),
+)
+def test_no_wait_is_longer_than_the_longest_so_a_clock_set_back_cannot_hold_a_callback_for_ever(
+    delays_s: tuple[float, ...], retry_after: str | None, chance: float
+) -> None:
+    for attempts in range(1, len(delays_s) + 1):
+        decided_s = next_wait_s(answer(503, retry_after), attempts, delays_s, now=NOW, chance=chance)
+
+        assert decided_s is not None
+        assert decided_s <= longest_wait_s(delays_s)
