@@ -35,7 +35,7 @@ AWAY_ERRORS = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    # A server that crashes says so on idle connections too; one that is used before its end is noticed refuses with this.
+    # A server that crashes says so on idle connections too. One that is used before its end is noticed raises this.
     asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,

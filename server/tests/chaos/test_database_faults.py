@@ -21,6 +21,7 @@ from tests.support.own_postgres import OwnPostgres, own_postgres
 from tests.support.receivers import Receiver
 from tests.support.service import Service, running_service
 from tests.support.verdict import check
+from tests.support.waiting import eventually
 
 RECOVERS_WITHIN_S = 5.0
 ANSWERS_WITHIN_S = 5.0
@@ -238,3 +239,25 @@ async def test_a_line_that_breaks_while_working_costs_nothing(
     assert set(answers) <= {200, 202, 503}
     assert first_ones == list(range(1, reports + 1))
     assert longest_s <= ANSWERS_WITHIN_S
+
+
+async def test_a_server_that_has_said_goodbye_is_away(database_url: str, tmp_path: Path, receiver: Receiver) -> None:
+    """Between its last words and the end of the connection, a use of the connection is no fault of ours."""
+    async with service_behind_a_proxy(database_url, tmp_path / "data", receiver) as (service, proxy):
+        await submit(service, receiver, "key-1")
+        await settled(database_url)
+        proxy.say_goodbye()
+        await asyncio.sleep(0.05)
+        in_between, _ = await submit(service, receiver, "key-2")
+        proxy.cut()
+
+        async def accepted() -> bool:
+            status, _ = await submit(service, receiver, "key-2")
+            assert status in {202, 503}
+            return status == 202
+
+        await eventually(accepted)
+        await settled(database_url)
+
+    assert in_between == 503
+    assert receiver.positions == [1, 2]

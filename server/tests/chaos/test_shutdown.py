@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.crash_servers import CrashServer
-from tests.support.database_state import fetch, settled
+from tests.support.database_state import fetch, is_generating, settled
 from tests.support.history import Client, History, client_session
 from tests.support.receivers import Receiver, serving
 from tests.support.verdict import check
@@ -67,11 +67,7 @@ async def make_everything_busy(server: CrashServer, hanging: Sequence[Client], c
         await each.post_one(stop, transactions=1)
     await client.post_one(stop, transactions=LONG_REPORT_ROWS)
 
-    async def is_generating() -> bool:
-        query = "SELECT count(*) FROM requests WHERE status = 'PROCESSING' AND queue_position = $1"
-        return bool((await fetch(url, query, HANGING + 1))[0][0])
-
-    await eventually(is_generating)
+    await eventually(lambda: is_generating(url))
     await asyncio.gather(*(client.post_one(stop, transactions=1) for _ in range(WAITING)))
     _, health = await server.get("/api/health")
     assert health["callbacks"]["in_flight"] == HANGING

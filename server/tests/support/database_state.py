@@ -35,6 +35,13 @@ async def is_settled(url: str) -> bool:
     return bool((await fetch(url, UNSETTLED))[0][0] == 0)
 
 
+async def is_generating(url: str) -> bool:
+    """Tell whether a report is being generated."""
+    return bool(
+        (await fetch(url, "SELECT count(*) FROM requests WHERE mode = 'async' AND status = 'PROCESSING'"))[0][0]
+    )
+
+
 async def settled(url: str, within_s: float = 40) -> None:
     """Wait until every report and every callback has ended."""
     await eventually(lambda: is_settled(url), within_s)

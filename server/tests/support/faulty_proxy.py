@@ -13,6 +13,8 @@ from sqlalchemy.engine import make_url
 CHUNK_BYTES_MAX = 65_536
 #: Closing a socket that lingers for 0 s sends RST instead of FIN.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_FIELDS = b"SFATAL\0VFATAL\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+CRASH_OF_ANOTHER_PROCESS = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
 
 
 class Loss(Enum):
@@ -65,6 +67,11 @@ class FaultyProxy:
         for link in links:
             link.close(reset=reset)
         return len(links)
+
+    def say_goodbye(self) -> None:
+        """Tell every client that the server crashes, as it does, and do not close the connections yet."""
+        for link in self._links:
+            link.say(CRASH_OF_ANOTHER_PROCESS)
 
     def lose(self, marker: bytes, loss: Loss) -> None:
         """Wait for the next statement that contains these bytes, and lose something of it."""
@@ -137,6 +144,10 @@ class _Link:
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self._ends = (client, server)
         self.loses_answer: Loss | None = None
+
+    def say(self, words: bytes) -> None:
+        client, _ = self._ends
+        client.write(words)
 
     def close(self, *, reset: bool = False) -> None:
         client, server = self._ends
