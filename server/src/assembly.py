@@ -46,6 +46,7 @@ SERVER_CONNECTIONS_MAX = 6
 WORKER_CONNECTIONS_MAX = 4
 CHECKED_URLS_MAX = 4_096
 DATABASE_CHECKED_EVERY_S = 2.0
+LISTENING_WITHIN_S = 5.0
 SYNC_RESULTS_IN_ONE_TRANSACTION_MAX = 128
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,11 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
             ("queue events", live.tell_of_the_queue),
         ):
             stack.push_async_callback(_cancel, asyncio.create_task(keep_running(work, name)))
+
+        # Whoever watches from the first moment is to hear of everything from the first moment.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTENING_WITHIN_S):
+                await listener.listening.wait()
 
         stopping = asyncio.Event()
         batcher = AcceptBatcher(store, pending_max=settings.max_pending_requests, on_accepted=feed.wake, now=now)

@@ -155,6 +155,8 @@ class ChangeListener:
         self._on_gap = on_gap
         self._changes = Changes()
         self._heard = asyncio.Event()
+        #: Set once news is heard; what happened before is not.
+        self.listening = asyncio.Event()
 
     async def run(self) -> None:
         """Listen until the connection breaks.
@@ -165,6 +167,7 @@ class ChangeListener:
         connection = await self._connect()
         try:
             await connection.add_listener(CHANNEL, self._hear)
+            self.listening.set()
             self._on_gap()
             while not connection.is_closed():
                 await self._pass_on()

@@ -77,6 +77,8 @@ class World:
     asked: int = 0
     restarts: int = 0
     crashes: int = 0
+    #: How often the wall clock was set an hour ahead while the process was down.
+    clock_jumps: int = 0
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the loop of the receivers; called from the model's thread."""
@@ -89,6 +91,17 @@ class World:
         url = f"{self.server.base_url}/api{path}"
         async with self.session.request(method, url, data=body, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
+
+    async def stop_and_start(self, how: str) -> None:
+        """Stop the process, or kill it, and start it again; perhaps at another time."""
+        if how == "kill":
+            await self.server.kill()
+            self.crashes += 1
+        else:
+            assert await self.server.stop() == 0
+            self.restarts += 1
+        self.clock_jumps += how == "set the clock"
+        await self.server.start(WALL_CLOCK_OFFSET_S=str(self.clock_jumps * 3600))
 
     async def download(self, request_id: str) -> bytes:
         """Read a report."""
@@ -136,7 +149,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     # --- rules -------------------------------------------------------------------------------------------
 
-    @initialize(stops=st.sampled_from(["", "", "restart", "crash"]))
+    @initialize(stops=st.sampled_from(["", "", "", "restart", "kill", "set the clock"]))
     def begin(self, stops: str) -> None:
         self.world.runs += 1
         self.stops = stops
@@ -276,16 +289,10 @@ class ServiceMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.stops))
     @rule()
     def stop(self) -> None:
-        """Stop the process and start it again, or kill it: once in a run at most."""
-        if self.stops == "restart":
-            assert self.world.run(self.world.server.stop()) == 0
-            self.world.restarts += 1
-        else:
-            self.world.run(self.world.server.kill())
-            self.world.crashes += 1
+        """Stop the process and start it again: once in a run at most."""
+        self.world.run(self.world.stop_and_start(self.stops))
         self.stops = ""
         self.repeats = True
-        self.world.run(self.world.server.start())
 
     def teardown(self) -> None:
         """Compare all of it once more."""

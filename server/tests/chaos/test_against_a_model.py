@@ -53,6 +53,6 @@ async def test_the_service_does_what_its_model_does(
 
     proof(
         f"state machine, part {part}, seed {seed}: {world.runs} runs of up to {steps} steps with {world.restarts}"
-        f" restarts and {world.crashes} kills, {world.asked} answers, {time.monotonic() - started_s:.0f} s:"
-        " no difference from the model"
+        f" restarts ({world.clock_jumps} with the clock set) and {world.crashes} kills, {world.asked} answers,"
+        f" {time.monotonic() - started_s:.0f} s: no difference from the model"
     )

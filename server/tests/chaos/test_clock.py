@@ -90,7 +90,14 @@ def owed(now: datetime) -> OwedCallback:
     )
 
 
-@pytest.mark.parametrize("jumps", [(HOUR,), (-HOUR,), (HOUR, -HOUR)], ids=["forward", "back", "forward and back"])
+@pytest.mark.parametrize(
+    "jumps",
+    [
+        pytest.param((HOUR,), id="forward", marks=pytest.mark.chaos_long),
+        pytest.param((-HOUR,), id="back", marks=pytest.mark.chaos_long),
+        pytest.param((HOUR, -HOUR), id="forward and back"),
+    ],
+)
 async def test_waits_stay_the_same_when_the_clock_is_set(jumps: Sequence[timedelta], proof: Proof) -> None:
     wall, store = JumpingWall(), NoStore()
     now = SteadyClock(wall)

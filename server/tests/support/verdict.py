@@ -53,7 +53,7 @@ class Verdict:
         return (
             f"{self.acknowledged} acknowledged, {self.faults['lost']} lost; {self.unknown} unknown, of which"
             f" {self.unknown_stored} exist, {self.faults['doubled']} twice; {self.callbacks} callbacks,"
-            f" {self.repeated} repeated, {self.faults['no callback']} missing;"
+            f" {self.repeated} repeated or retried, {self.faults['no callback']} missing;"
             f" {self.faults['generated too early'] + self.faults['delivered too early']} FIFO inversions,"
             f" {self.faults['position']} bad positions, {self.faults['bytes']} files differ"
         )
