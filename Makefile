@@ -104,6 +104,7 @@ lock: ## recompile the pinned requirements with uv (UPGRADE=1 takes newer versio
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	cd server && $(LOCK) requirements.in -o requirements.txt
 	cd server && $(LOCK) requirements-dev.in -o requirements-dev.txt
+	cd server && $(LOCK) requirements-bench.in -o requirements-bench.txt
 
 clean: ## remove what was installed and built; data stay
 	rm -rf $(VENV) build client/node_modules client/dist
