@@ -12,6 +12,7 @@ from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
 from src.routes import (
     api_routes,
+    benchmark,
     docs_pages,
     events,
     health,
@@ -25,6 +26,7 @@ from src.routes import (
 from src.routes.body_limit import BodyLimitMiddleware
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.security_headers import SecurityHeadersMiddleware
+from src.services.benchmark_gate import BenchmarkGate
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,16 +39,18 @@ def create_app(settings: Settings) -> FastAPI:
     callback_policy(settings)
     given_secrets(settings)
 
+    benchmarks = BenchmarkGate()
     public_settings = queue_routes.PublicSettings.of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_parts(settings, show_request=views.item_event, show_attempt=views.attempt_event) as parts:
+        show = {"show_request": views.item_event, "show_attempt": views.attempt_event}
+        async with running_parts(settings, **show, gate=benchmarks) as parts:
             app.state.parts = parts
             app.state.public_settings = public_settings
             yield
 
-    limits = RateLimits({SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async})
+    rate_limits = RateLimits({SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async})
     app = FastAPI(
         lifespan=lifespan,
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
@@ -54,14 +58,16 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=[
             Middleware(SecurityHeadersMiddleware),
-            Middleware(RateLimitMiddleware, limits=limits, trusted_proxies=settings.trusted_proxies),
+            Middleware(
+                RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
+            ),
             Middleware(BodyLimitMiddleware),
         ],
     )
     problems.install(app)
     openapi.install(app)
     routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]
-    demo_routers = [api_routes.demo_managing, webhook_test.router]
+    demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         app.include_router(router)
     docs_pages.install(app)

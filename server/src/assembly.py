@@ -17,6 +17,9 @@ from src.errors import DatabaseAway
 from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
 from src.services.backoff import keep_running
+from src.services.benchmark_gate import BenchmarkGate
+from src.services.benchmark_runner import BenchmarkRunner
+from src.services.benchmark_store import BenchmarkStore
 from src.services.callback_client import ReceiverClient, tls_context
 from src.services.callback_guard import CallbackGuard, ThreadResolver
 from src.services.callback_sender import CallbackSender, DeliveryRules
@@ -53,13 +56,16 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def running_parts(settings: Settings, *, show_request: Show, show_attempt: Show) -> AsyncIterator[Parts]:
+async def running_parts(
+    settings: Settings, *, show_request: Show, show_attempt: Show, gate: BenchmarkGate
+) -> AsyncIterator[Parts]:
     """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
 
     Args:
         settings: how.
         show_request: a row of requests, as events show it.
         show_attempt: a row of the callback log, as events show it.
+        gate: lets benchmarks pass.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
@@ -111,6 +117,19 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
             show_attempt=show_attempt,
         )
 
+        janitor = Janitor(store, storage, retention=retention, now=now)
+        benchmark_store = BenchmarkStore(engine)
+        benchmarks = BenchmarkRunner(
+            store=benchmark_store,
+            clean_up=janitor.delete_benchmarked,
+            gate=gate,
+            bus=events,
+            url=settings.own_url,
+            signing_secrets=secrets,
+            now=now,
+        )
+        stack.push_async_callback(benchmarks.aclose)
+
         async def on_changes(changes: Changes) -> None:
             feed.wake()  # another process may have accepted something
             worker.receivers_changed(changes.receivers)
@@ -120,7 +139,7 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
         for name, work in (
             ("database", partial(_heal, postgres, reader)),
             ("feed", feed.run),
-            ("janitor", Janitor(store, storage, retention=retention, now=now).run),
+            ("janitor", janitor.run),
             ("change notifier", changes.run),
             ("change listener", listener.run),
             ("queue events", live.tell_of_the_queue),
@@ -146,6 +165,8 @@ async def running_parts(settings: Settings, *, show_request: Show, show_attempt:
             events=events,
             signing_secret=secrets[0],
             demo_receiver=DemoReceiver(signer, now=now, wall_s=time.time),
+            benchmarks=benchmarks,
+            benchmark_store=benchmark_store,
             threads=threads,
             check_callback_url=check_url,
             simulated_work=simulated_work,
@@ -186,7 +207,7 @@ def given_secrets(settings: Settings) -> list[str]:
 
 
 def _sender_factory(
-    settings: Settings, check_url: Callable[[str], CallbackUrl], signer: Signer, now: SteadyClock
+    settings: Settings, check_url: Callable[[str, bool], CallbackUrl], signer: Signer, now: SteadyClock
 ) -> Callable[[RequestStore], CallbackSender]:
     """Make the sender on the worker's loop: its guard's lookups and its connections belong there."""
     tls = tls_context()  # reads the certificate authorities, some 37 ms; shared by all connections

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         "empty: made at the first start and kept under DATA_DIR",
     )
 
-    demo_tools: bool = Field(default=True, description="the demo receiver, its switches and delete-all")
+    demo_tools: bool = Field(default=True, description="the demo receiver, its switches, benchmarks and delete-all")
     debug: bool = Field(default=False, description="log every request and every database statement's failure in detail")
 
     @field_validator("webhook_signing_secrets", mode="before")
@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     def reports_folder(self) -> Path:
         """Where report files are kept."""
         return self.data_dir / "reports"
+
+    @property
+    def own_url(self) -> str:
+        """Where a program on this machine reaches this server."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  compared with, not bound to
+        return f"http://{everywhere.get(self.host, f'[{self.host}]' if ':' in self.host else self.host)}:{self.port}"
 
     @property
     def demo_receiver_url(self) -> str:

@@ -24,6 +24,170 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/benchmark/async': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Benchmark Async
+     * @description Measure async requests against this server, up to their callbacks.
+     */
+    post: operations['benchmark_async_api_benchmark_async_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/both': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Benchmark Both
+     * @description Measure sync requests, and then async ones.
+     */
+    post: operations['benchmark_both_api_benchmark_both_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/comparison': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Compare Benchmark Runs
+     * @description Put two runs side by side, figure by figure.
+     */
+    get: operations['compare_benchmark_runs_api_benchmark_comparison_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/runs': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Benchmark Runs
+     * @description List the runs that are kept, newest first.
+     */
+    get: operations['list_benchmark_runs_api_benchmark_runs_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/runs/{run_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get Benchmark Run
+     * @description Read everything that a run measured.
+     */
+    get: operations['get_benchmark_run_api_benchmark_runs__run_id__get']
+    put?: never
+    post?: never
+    /**
+     * Delete Benchmark Run
+     * @description Delete a run that has ended.
+     */
+    delete: operations['delete_benchmark_run_api_benchmark_runs__run_id__delete']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/runs/{run_id}/export': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Export Benchmark Run
+     * @description Download what a run measured.
+     */
+    get: operations['export_benchmark_run_api_benchmark_runs__run_id__export_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/runs/{run_id}/stop': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Stop Benchmark Run
+     * @description End a run early; what it has measured is kept.
+     */
+    post: operations['stop_benchmark_run_api_benchmark_runs__run_id__stop_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/benchmark/sync': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Benchmark Sync
+     * @description Measure sync requests against this server.
+     */
+    post: operations['benchmark_sync_api_benchmark_sync_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/callbacks/history': {
     parameters: {
       query?: never
@@ -432,6 +596,44 @@ export interface components {
       status_url: string
     }
     /**
+     * Account
+     * @description Where every accepted request ended up.
+     */
+    Account: {
+      /** Accepted */
+      accepted: number
+      /**
+       * Bad Signatures
+       * @description Null: signatures were not checked.
+       */
+      bad_signatures: number | null
+      /**
+       * By State
+       * @description Requests by `status/callback_status`, as the server tells them.
+       */
+      by_state: {
+        [key: string]: number
+      }
+      /** Complete */
+      complete: boolean
+      /** Delivered */
+      delivered: number
+      /** Duplicate */
+      duplicate: number
+      /** Duplicate Ids */
+      duplicate_ids: string[]
+      /** Missing */
+      missing: number
+      /** Missing Ids */
+      missing_ids: string[]
+      /** Out Of Order */
+      out_of_order: number
+      /** Out Of Order Ids */
+      out_of_order_ids: string[]
+      /** Sentence */
+      sentence: string
+    }
+    /**
      * Alive
      * @description The process answers.
      */
@@ -480,6 +682,261 @@ export interface components {
        * @constant
        */
       priority?: 'normal'
+    }
+    /**
+     * AsyncSide
+     * @description Latencies are those of the acknowledgement; times to callback count from the sending of the request.
+     */
+    AsyncSide: {
+      account: components['schemas']['Account']
+      acknowledge: components['schemas']['Spread']
+      /** Avg Callback Ms */
+      avg_callback_ms: number | null
+      /** Avg Latency Ms */
+      avg_latency_ms: number | null
+      callback: components['schemas']['Spread']
+      callback_curve: components['schemas']['Distribution']
+      /** Callbacks Duplicate */
+      callbacks_duplicate: number
+      /** Callbacks Missing */
+      callbacks_missing: number
+      /** Callbacks Out Of Order */
+      callbacks_out_of_order: number
+      /** Callbacks Received */
+      callbacks_received: number
+      /**
+       * Client Blocked Ms
+       * @description The time that callers waited for answers, added up.
+       */
+      client_blocked_ms: number
+      /**
+       * Duration Ms
+       * @description From the first request to the last result (async: the last callback).
+       */
+      duration_ms: number
+      /** Failed */
+      failed: number
+      /** Failures By Kind */
+      failures_by_kind: {
+        [key: string]: number
+      }
+      generating: components['schemas']['Spread']
+      latency: components['schemas']['Distribution']
+      /** Max Latency Ms */
+      max_latency_ms: number | null
+      /** Min Latency Ms */
+      min_latency_ms: number | null
+      /**
+       * Mode
+       * @enum {string}
+       */
+      mode: 'sync' | 'async'
+      /** P50 Callback Ms */
+      p50_callback_ms: number | null
+      /** P50 Ms */
+      p50_ms: number | null
+      /** P90 Ms */
+      p90_ms: number | null
+      /** P95 Callback Ms */
+      p95_callback_ms: number | null
+      /** P95 Ms */
+      p95_ms: number | null
+      /** P99 Callback Ms */
+      p99_callback_ms: number | null
+      /** P99 Ms */
+      p99_ms: number | null
+      /** P999 Ms */
+      p999_ms: number | null
+      /** Receivers */
+      receivers: components['schemas']['ReceiverAccount'][]
+      /**
+       * Scatter
+       * @description When it was sent (ms from the beginning), time to callback (ms), which receiver.
+       */
+      scatter: [number, number, number][]
+      /** Successful */
+      successful: number
+      /** Throughput Per S */
+      throughput_per_s: number | null
+      /** Timeline */
+      timeline: components['schemas']['TimelinePoint'][]
+      /** Total Requests */
+      total_requests: number
+      waiting: components['schemas']['Spread']
+    }
+    /**
+     * BenchmarkAnswer
+     * @description What was measured; a mode that was not asked for is null.
+     */
+    BenchmarkAnswer: {
+      async: components['schemas']['AsyncSide'] | null
+      /** Config */
+      config: {
+        [key: string]: unknown
+      }
+      generator: components['schemas']['Generator']
+      /** Interrupted */
+      interrupted: boolean
+      /**
+       * Started At
+       * Format: date-time
+       */
+      started_at: string
+      sync: components['schemas']['SyncSide'] | null
+      /** Test Duration Ms */
+      test_duration_ms: number
+      /** Thresholds */
+      thresholds: {
+        [key: string]: unknown
+      }[]
+    }
+    /**
+     * BenchmarkComparison
+     * @description Two runs side by side.
+     */
+    BenchmarkComparison: {
+      a: components['schemas']['BenchmarkRun']
+      b: components['schemas']['BenchmarkRun']
+      /** Measures */
+      measures: components['schemas']['ComparedMeasure'][]
+    }
+    /**
+     * BenchmarkRequest
+     * @description How this server is to be measured.
+     * @example {
+     *       "concurrency": 20,
+     *       "num_transactions": 50,
+     *       "requests": 20
+     *     }
+     */
+    BenchmarkRequest: {
+      /**
+       * Concurrency
+       * @description Callers at the same moment.
+       * @default 20
+       */
+      concurrency?: number
+      /**
+       * Num Transactions
+       * @description Rows of each report.
+       * @default 50
+       */
+      num_transactions?: number
+      /**
+       * Rate Per S
+       * @description Requests begun in a second, whatever becomes of those before (an open loop; latency counts from when the request was due). Left out: each caller waits for its answer before it asks again (a closed loop).
+       */
+      rate_per_s?: number | null
+      /**
+       * Requests
+       * @description Requests, for each of the two modes.
+       * @default 20
+       */
+      requests?: number
+    }
+    /**
+     * BenchmarkRun
+     * @description One run in a list.
+     */
+    BenchmarkRun: {
+      async: components['schemas']['RunFigures'] | null
+      /** Config */
+      config: {
+        [key: string]: unknown
+      }
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string
+      /** Ended At */
+      ended_at: string | null
+      /** Failure Reason */
+      failure_reason: string | null
+      /**
+       * Mode
+       * @enum {string}
+       */
+      mode: 'sync' | 'async' | 'both'
+      /**
+       * Run Id
+       * Format: uuid
+       */
+      run_id: string
+      /**
+       * Status
+       * @enum {string}
+       */
+      status: 'RUNNING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
+      sync: components['schemas']['RunFigures'] | null
+    }
+    /**
+     * BenchmarkRunDetail
+     * @description One run with everything that was measured.
+     */
+    BenchmarkRunDetail: {
+      /** Config */
+      config: {
+        [key: string]: unknown
+      }
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string
+      /** Ended At */
+      ended_at: string | null
+      /** Failure Reason */
+      failure_reason: string | null
+      /**
+       * Mode
+       * @enum {string}
+       */
+      mode: 'sync' | 'async' | 'both'
+      /**
+       * Progress
+       * @description What it said last, while it is under way in this process.
+       */
+      progress: {
+        [key: string]: unknown
+      } | null
+      /**
+       * Run Id
+       * Format: uuid
+       */
+      run_id: string
+      /**
+       * Status
+       * @enum {string}
+       */
+      status: 'RUNNING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
+      summary: components['schemas']['BenchmarkAnswer'] | null
+    }
+    /**
+     * BenchmarkRuns
+     * @description The runs that are kept, newest first.
+     */
+    BenchmarkRuns: {
+      /** Runs */
+      runs: components['schemas']['BenchmarkRun'][]
+    }
+    /**
+     * BenchmarkStarted
+     * @description The run is under way; its progress is on the WebSocket as `benchmark.progress`.
+     */
+    BenchmarkStarted: {
+      /**
+       * Run Id
+       * Format: uuid
+       */
+      run_id: string
+      /**
+       * Status
+       * @enum {string}
+       */
+      status: 'RUNNING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
+      /** Status Url */
+      status_url: string
     }
     /**
      * CallbackFailure
@@ -586,6 +1043,30 @@ export interface components {
      */
     CallbackStatus: 'PENDING' | 'SUCCESS' | 'FAILED'
     /**
+     * ComparedMeasure
+     * @description One figure of two runs.
+     */
+    ComparedMeasure: {
+      /** A */
+      a: number | null
+      /** B */
+      b: number | null
+      /**
+       * Better
+       * @description Whether b is better than a; null where neither is.
+       */
+      better: boolean | null
+      /** Change Percent */
+      change_percent: number | null
+      /** Measure */
+      measure: string
+      /**
+       * Mode
+       * @enum {string}
+       */
+      mode: 'sync' | 'async'
+    }
+    /**
      * DatabaseHealth
      * @description Whether PostgreSQL answers.
      */
@@ -631,6 +1112,22 @@ export interface components {
        * Format: uuid
        */
       request_id: string
+    }
+    /**
+     * Distribution
+     * @description A distribution to draw.
+     */
+    Distribution: {
+      /**
+       * Histogram
+       * @description From ms, to ms, how many.
+       */
+      histogram: [number, number, number][]
+      /**
+       * Percentile Curve
+       * @description Pairs of percentile and ms.
+       */
+      percentile_curve: [number, number][]
     }
     /**
      * DuplicateAnswer
@@ -679,6 +1176,18 @@ export interface components {
       entries: components['schemas']['Ranks'][]
       /** Generation Inversions */
       generation_inversions: number
+    }
+    /**
+     * Generator
+     * @description Whether the load generator itself was the limit.
+     */
+    Generator: {
+      /** Cpu Percent */
+      cpu_percent: number | null
+      /** Limited */
+      limited: boolean
+      /** Sentence */
+      sentence: string
     }
     /**
      * HealthAnswer
@@ -906,6 +1415,28 @@ export interface components {
       signature_valid: boolean
       /** Webhook Id */
       webhook_id: string | null
+    }
+    /**
+     * ReceiverAccount
+     * @description What one receiver got.
+     */
+    ReceiverAccount: {
+      /** Accepted */
+      accepted: number
+      /** Bad Signatures */
+      bad_signatures: number | null
+      /** Duplicate */
+      duplicate: number
+      /** Missing */
+      missing: number
+      /** Name */
+      name: string
+      /** Out Of Order */
+      out_of_order: number
+      /** Received */
+      received: number
+      /** Url */
+      url: string
     }
     /**
      * RedeliverAnswer
@@ -1147,6 +1678,44 @@ export interface components {
       status: 'resumed'
     }
     /**
+     * RunDeleted
+     * @description The run is gone.
+     */
+    RunDeleted: {
+      /**
+       * Deleted
+       * @constant
+       */
+      deleted: true
+      /**
+       * Run Id
+       * Format: uuid
+       */
+      run_id: string
+    }
+    /**
+     * RunFigures
+     * @description The figures of one mode in a list of runs.
+     */
+    RunFigures: {
+      /** Failed */
+      failed: number
+      /** P50 Ms */
+      p50_ms: number | null
+      /** P95 Callback Ms */
+      p95_callback_ms?: number | null
+      /** P95 Ms */
+      p95_ms: number | null
+      /** P99 Ms */
+      p99_ms: number | null
+      /** Successful */
+      successful: number
+      /** Throughput Per S */
+      throughput_per_s: number | null
+      /** Total Requests */
+      total_requests: number
+    }
+    /**
      * SecretAnswer
      * @description A Standard Webhooks secret.
      */
@@ -1169,6 +1738,26 @@ export interface components {
       hang: boolean
       /** Status Code */
       status_code: number
+    }
+    /**
+     * Spread
+     * @description How a time is distributed, ms.
+     */
+    Spread: {
+      /** Avg Ms */
+      avg_ms: number | null
+      /** Count */
+      count: number
+      /** Max Ms */
+      max_ms: number | null
+      /** Min Ms */
+      min_ms: number | null
+      /** P50 Ms */
+      p50_ms: number | null
+      /** P95 Ms */
+      p95_ms: number | null
+      /** P99 Ms */
+      p99_ms: number | null
     }
     /**
      * Status
@@ -1201,6 +1790,78 @@ export interface components {
       total_revenue: string
       /** Total Transactions */
       total_transactions: number
+    }
+    /**
+     * SyncSide
+     * @description What a mode's requests measured. Failures are counted by kind and are in no percentile.
+     */
+    SyncSide: {
+      /** Avg Latency Ms */
+      avg_latency_ms: number | null
+      /**
+       * Client Blocked Ms
+       * @description The time that callers waited for answers, added up.
+       */
+      client_blocked_ms: number
+      /**
+       * Duration Ms
+       * @description From the first request to the last result (async: the last callback).
+       */
+      duration_ms: number
+      /** Failed */
+      failed: number
+      /** Failures By Kind */
+      failures_by_kind: {
+        [key: string]: number
+      }
+      latency: components['schemas']['Distribution']
+      /** Max Latency Ms */
+      max_latency_ms: number | null
+      /** Min Latency Ms */
+      min_latency_ms: number | null
+      /**
+       * Mode
+       * @enum {string}
+       */
+      mode: 'sync' | 'async'
+      /** P50 Ms */
+      p50_ms: number | null
+      /** P90 Ms */
+      p90_ms: number | null
+      /** P95 Ms */
+      p95_ms: number | null
+      /** P99 Ms */
+      p99_ms: number | null
+      /** P999 Ms */
+      p999_ms: number | null
+      /** Successful */
+      successful: number
+      /** Throughput Per S */
+      throughput_per_s: number | null
+      /** Timeline */
+      timeline: components['schemas']['TimelinePoint'][]
+      /** Total Requests */
+      total_requests: number
+    }
+    /**
+     * TimelinePoint
+     * @description What happened up to a moment of the run; percentiles are those of the last interval.
+     */
+    TimelinePoint: {
+      /** Done */
+      done: number
+      /** Failed */
+      failed: number
+      /** P50 Ms */
+      p50_ms: number | null
+      /** P95 Ms */
+      p95_ms: number | null
+      /** P99 Ms */
+      p99_ms: number | null
+      /** Sent */
+      sent: number
+      /** T Ms */
+      t_ms: number
     }
     /**
      * WorkerHealth
@@ -1301,6 +1962,570 @@ export interface operations {
       }
       /** @description Too Many Requests */
       429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  benchmark_async_api_benchmark_async_post: {
+    parameters: {
+      query?: {
+        /** @description Answer when everything is measured (or with 202 at once). */
+        wait?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BenchmarkRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkAnswer']
+        }
+      }
+      /** @description With `wait=false`: the run is under way. */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkStarted']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  benchmark_both_api_benchmark_both_post: {
+    parameters: {
+      query?: {
+        /** @description Answer when everything is measured (or with 202 at once). */
+        wait?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BenchmarkRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkAnswer']
+        }
+      }
+      /** @description With `wait=false`: the run is under way. */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkStarted']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  compare_benchmark_runs_api_benchmark_comparison_get: {
+    parameters: {
+      query: {
+        /** @description The run to compare with. */
+        a: string
+        /** @description The run that is compared. */
+        b: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkComparison']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  list_benchmark_runs_api_benchmark_runs_get: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkRuns']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_benchmark_run_api_benchmark_runs__run_id__get: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a benchmark run. */
+        run_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkRunDetail']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  delete_benchmark_run_api_benchmark_runs__run_id__delete: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a benchmark run. */
+        run_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['RunDeleted']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  export_benchmark_run_api_benchmark_runs__run_id__export_get: {
+    parameters: {
+      query?: {
+        /** @description `csv` has one line for each figure. */
+        format?: 'json' | 'csv'
+      }
+      header?: never
+      path: {
+        /** @description The id of a benchmark run. */
+        run_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The summary, as a file. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': unknown
+          'text/csv': unknown
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  stop_benchmark_run_api_benchmark_runs__run_id__stop_post: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a benchmark run. */
+        run_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkRunDetail']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  benchmark_sync_api_benchmark_sync_post: {
+    parameters: {
+      query?: {
+        /** @description Answer when everything is measured (or with 202 at once). */
+        wait?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BenchmarkRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkAnswer']
+        }
+      }
+      /** @description With `wait=false`: the run is under way. */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BenchmarkStarted']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }

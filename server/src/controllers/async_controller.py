@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 from src.controllers.submission import Submission, check_size
+from src.errors import ForbiddenCallbackUrl
 from src.models import Mode
 from src.services.parts import Parts
 from src.services.records import Accepted, Duplicate, NewRequest
@@ -19,7 +20,10 @@ async def accept(parts: Parts, submission: Submission, callback_url: str) -> Acc
         Unavailable: too much waits, or the database is away.
     """
     check_size(submission, parts.async_max_transactions)
-    target = parts.check_callback_url(callback_url)
+    benchmark = submission.benchmark
+    target = parts.check_callback_url(callback_url, benchmark is not None)
+    if benchmark and target.receiver != benchmark.receiver:
+        raise ForbiddenCallbackUrl("A benchmark is called back by its own receiver only.", "benchmark")
     return await parts.batcher.accept(
         NewRequest(
             id=uuid4(),
@@ -30,5 +34,6 @@ async def accept(parts: Parts, submission: Submission, callback_url: str) -> Acc
             callback_url=target.url,
             receiver=target.receiver,
             idempotency_key=submission.idempotency_key,
+            benchmark_run_id=submission.benchmark_run_id,
         )
     )

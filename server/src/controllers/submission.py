@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from src.errors import Invalid
+from src.services.benchmark_gate import BenchmarkPass
 from src.services.records import IdempotencyKey
 from src.services.report_generator import ReportParameters, default_seed
 
@@ -21,6 +23,13 @@ class Submission:
     caller: str
     parameters: ReportParameters
     idempotency_key: IdempotencyKey | None
+    #: The benchmark run that asks, if it is one.
+    benchmark: BenchmarkPass | None = None
+
+    @property
+    def benchmark_run_id(self) -> UUID | None:
+        """What the request is marked with."""
+        return self.benchmark.run_id if self.benchmark else None
 
 
 def fill_in(

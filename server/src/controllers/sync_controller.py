@@ -36,6 +36,7 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
         parameters=submission.parameters,
         created_at=parts.now(),
         idempotency_key=submission.idempotency_key,
+        benchmark_run_id=submission.benchmark_run_id,
     )
     accepted = await parts.batcher.accept(request)
     if isinstance(accepted, Duplicate):

@@ -1,6 +1,7 @@
 """Tables: columns, constraints, enums. No queries."""
 
 from src.models.base import Base
+from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus
 from src.models.callback_log_model import CallbackLogModel
 from src.models.idempotency_key_model import IdempotencyKeyModel
 from src.models.leader_model import LeaderModel
@@ -10,6 +11,7 @@ from src.models.request_model import CallbackStatus, Mode, RequestModel, Status
 
 __all__ = [
     "Base",
+    "BenchmarkRunModel",
     "CallbackLogModel",
     "CallbackStatus",
     "IdempotencyKeyModel",
@@ -18,5 +20,6 @@ __all__ = [
     "PausedReceiverModel",
     "QueueCounterModel",
     "RequestModel",
+    "RunStatus",
     "Status",
 ]

@@ -46,6 +46,8 @@ class CallbackStatus(StrEnum):
 
 #: Which way a callback can end is only open once the report has ended.
 ENDED = (Status.COMPLETED, Status.FAILED)
+#: What stands in the history.
+_LISTED = text("benchmark_run_id IS NULL")
 
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -92,6 +94,9 @@ class RequestModel(Base):
     completed_at: Mapped[datetime | None]
     callback_finished_at: Mapped[datetime | None]
 
+    #: The benchmark run that it belongs to: it is worked on like any other, but stands in nobody's history.
+    benchmark_run_id: Mapped[UUID | None]
+
     __table_args__ = (
         _one_of("mode", Mode),
         _one_of("status", Status),
@@ -126,8 +131,18 @@ class RequestModel(Base):
             postgresql_where=text("callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')"),
         ),
         # Keyset pages of the list, newest first: unfiltered, and one range for each combination of filters.
-        Index("ix_requests_newest", "created_at", "id"),
-        Index("ix_requests_newest_by_state", "mode", "status", "callback_status", "created_at", "id"),
+        Index("ix_requests_newest", "created_at", "id", postgresql_where=_LISTED),
+        Index(
+            "ix_requests_newest_by_state",
+            "mode",
+            "status",
+            "callback_status",
+            "created_at",
+            "id",
+            postgresql_where=_LISTED,
+        ),
+        # What a benchmark leaves behind.
+        Index("ix_requests_benchmark", "benchmark_run_id", postgresql_where=text("benchmark_run_id IS NOT NULL")),
         # Every status change rewrites the row; room in the page keeps the new version near the old.
         {"postgresql_with": {"fillfactor": "80"}},
     )

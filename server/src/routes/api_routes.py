@@ -75,7 +75,12 @@ def _submission(request: Request, parts: Parts, route: str, body: ReportRequest 
     idempotency_key = key and IdempotencyKey(
         caller=caller, route=route, key=key, fingerprint=fingerprint(body.model_dump(mode="json"))
     )
-    return Submission(caller=caller, parameters=parameters, idempotency_key=idempotency_key or None)
+    return Submission(
+        caller=caller,
+        parameters=parameters,
+        idempotency_key=idempotency_key or None,
+        benchmark=request.scope["benchmark"],
+    )
 
 
 @submitting.post(

@@ -19,10 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.routes.callers import Network, caller_of
 from src.routes.problems import instance_of, problem
+from src.services.benchmark_gate import BenchmarkGate, BenchmarkPass
 
 LIMIT_OFF = "off"
 #: Callers remembered at most; the one that was quiet longest is forgotten first.
 CALLERS_MAX = 20_000
+BENCHMARK_TOKEN_HEADER = b"x-benchmark-token"
+#: What a benchmark's requests are stored under, whatever address they come from.
+BENCHMARK_CALLER = "benchmark"
 
 
 class BoundedMemoryStorage(Storage, MovingWindowSupport):
@@ -137,16 +141,31 @@ class RateLimits:
 
 
 class RateLimitMiddleware:
-    """Counts every POST to a limited path, also one whose body turns out to be invalid."""
+    """Counts every POST to a limited path, also one whose body turns out to be invalid; names the caller.
 
-    def __init__(self, app: ASGIApp, *, limits: RateLimits, trusted_proxies: Sequence[Network]) -> None:
+    Args:
+        app: what comes after.
+        limits: how often.
+        trusted_proxies: whose X-Forwarded-For counts.
+        benchmarks: lets the load generator pass that this server runs.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, limits: RateLimits, trusted_proxies: Sequence[Network], benchmarks: BenchmarkGate
+    ) -> None:
         self._app = app
         self._limits = limits
         self._trusted_proxies = trusted_proxies
+        self._benchmarks = benchmarks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 429, or pass on and tell in the answer's headers what is left."""
         if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        scope["benchmark"] = self._benchmark_of(scope)
+        if scope["benchmark"]:
+            scope["caller"] = BENCHMARK_CALLER
             await self._app(scope, receive, send)
             return
         scope["caller"] = caller_of(scope, self._trusted_proxies)
@@ -166,6 +185,10 @@ class RateLimitMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _benchmark_of(self, scope: Scope) -> BenchmarkPass | None:
+        token = next((value for name, value in scope["headers"] if name == BENCHMARK_TOKEN_HEADER), None)
+        return self._benchmarks.check(token) if token else None
 
 
 def _unused() -> str:

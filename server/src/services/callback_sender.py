@@ -115,7 +115,8 @@ class CallbackSender:
     Args:
         store: the statements, on that loop.
         connect: opens the way to a receiver, scheme, host and port; nothing is dialled before the first attempt.
-        check_url: the rules for callback URLs; settings may have changed since the URL was accepted.
+        check_url: the rules for callback URLs, told whether a benchmark asks; settings may have changed since the
+            URL was accepted.
         locate: the address a URL leads to, as text, for the limit on attempts to one address.
         signer: signs each attempt.
         rules: how callbacks are sent.
@@ -128,7 +129,7 @@ class CallbackSender:
         *,
         store: RequestStore,
         connect: Callable[[str], Connection],
-        check_url: Callable[[str], CallbackUrl],
+        check_url: Callable[[str, bool], CallbackUrl],
         locate: Callable[[CallbackUrl], Awaitable[str]],
         signer: Signer,
         rules: DeliveryRules,
@@ -327,7 +328,7 @@ class CallbackSender:
 
     async def _address(self, callback: OwedCallback) -> str:
         try:
-            return await self._locate(self._check_url(callback.callback_url))
+            return await self._locate(self._check_url(callback.callback_url, callback.benchmark))
         except ForbiddenCallbackUrl:
             return callback.receiver  # nothing will be dialled
 
@@ -336,7 +337,7 @@ class CallbackSender:
         signature = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
         headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signature}
         try:
-            url = self._check_url(callback.callback_url)
+            url = self._check_url(callback.callback_url, callback.benchmark)
             return await connection.post(url, headers, body, deadline_s=self._rules.timeout_s)
         except ForbiddenCallbackUrl as error:
             return Failure("blocked_address", error.detail)

@@ -41,6 +41,7 @@ class Janitor:
         while True:
             await self._store.fail_abandoned_sync(self._now())
             await self._store.expire_keys(self._now())
+            await self.delete_benchmarked()
             if self._retention is not None:
                 await self.delete_old(self._now() - self._retention)
             await asyncio.sleep(CLEANS_EVERY_S)
@@ -48,6 +49,11 @@ class Janitor:
     async def delete_old(self, ended_before: datetime) -> None:
         """Delete requests that ended before a moment, with their logs, keys and files."""
         while deleted := await self._store.delete_older_than(ended_before):
+            await asyncio.to_thread(self._storage.delete, deleted)
+
+    async def delete_benchmarked(self) -> None:
+        """Delete what benchmarks that have ended left behind."""
+        while deleted := await self._store.delete_benchmarked():
             await asyncio.to_thread(self._storage.delete, deleted)
 
     async def delete_orphans(self) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
+from src.services.benchmark_runner import BenchmarkRunner
+from src.services.benchmark_store import BenchmarkStore
 from src.services.callback_url import CallbackUrl
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
@@ -32,12 +34,14 @@ class Parts:
     worker: BackgroundWorker
     events: EventBus
     demo_receiver: DemoReceiver
+    benchmarks: BenchmarkRunner
+    benchmark_store: BenchmarkStore
     #: The secret that signs, for the demo's signature check.
     signing_secret: str
     #: Threads for what blocks: generating sync reports, hashing and deleting files.
     threads: Executor
-    #: The rules for callback URLs, without a lookup.
-    check_callback_url: Callable[[str], CallbackUrl]
+    #: The rules for callback URLs, without a lookup; told whether a benchmark asks.
+    check_callback_url: Callable[[str, bool], CallbackUrl]
     simulated_work: SimulatedWork
     sync_max_transactions: int
     async_max_transactions: int

@@ -32,6 +32,8 @@ class NewRequest:
     callback_url: str | None = None
     receiver: str | None = None
     idempotency_key: IdempotencyKey | None = None
+    #: The benchmark run that it belongs to, if any.
+    benchmark_run_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class Job:
     receiver: str
     #: How often a process began this report and died before its end.
     generation_attempts: int
+    #: Whether it belongs to a benchmark.
+    benchmark: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,8 @@ class OwedCallback:
     next_attempt_at: datetime | None = None
     #: When somebody asked for it again; null: it is owed since its report ended.
     redelivered_at: datetime | None = None
+    #: Whether it belongs to a benchmark.
+    benchmark: bool = False
 
     @property
     def owed_since(self) -> datetime:

@@ -29,6 +29,8 @@ R = RequestModel
 #: The columns of a list: everything but the result.
 _LISTED = [column for column in R.__table__.columns if column.name != "result_payload"]
 _WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
+#: What benchmarks send is worked on like anything else, but it is nobody's history.
+_IN_HISTORY = R.benchmark_run_id.is_(None)
 _OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
 
 
@@ -94,7 +96,8 @@ class RequestReader:
         """Read some requests as a list shows them, in the order in which they were accepted."""
         if not request_ids:
             return []
-        return await self._all(select(*_LISTED).where(R.id.in_(request_ids)).order_by(R.created_at, R.id))
+        wanted = select(*_LISTED).where(R.id.in_(request_ids), _IN_HISTORY)
+        return await self._all(wanted.order_by(R.created_at, R.id))
 
     async def attempts(self, numbers: Sequence[tuple[UUID, int]]) -> Sequence[Row[Any]]:
         """Read some attempts, by request id and attempt number, in the order in which they were made."""
@@ -102,7 +105,8 @@ class RequestReader:
             return []
         log = CallbackLogModel
         wanted = tuple_(log.request_id, log.attempt_number).in_(numbers)
-        return await self._all(select(*log.__table__.columns).where(wanted).order_by(log.attempted_at))
+        found = select(*log.__table__.columns).join(R, R.id == log.request_id).where(wanted, _IN_HISTORY)
+        return await self._all(found.order_by(log.attempted_at))
 
     async def why_paused(self, receiver: str) -> str | None:
         """Read why callbacks to a receiver are paused; None when they are not."""
@@ -166,7 +170,7 @@ class RequestReader:
 
     async def milestones(self, limit: int) -> Sequence[Milestones]:
         """Read when the newest async requests passed which point; redelivered ones are left out."""
-        newest = select(*_LISTED).where(R.queue_position.is_not(None), R.callback_series_start == 0)
+        newest = select(*_LISTED).where(R.queue_position.is_not(None), R.callback_series_start == 0, _IN_HISTORY)
         return [
             Milestones(
                 request_id=row.id,
@@ -212,7 +216,7 @@ def _newest(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -
     behind = [tuple_(R.created_at, R.id) < tuple_(*after)] if after else []
 
     def newest(*conditions: ColumnElement[bool]) -> Select[UUID, datetime]:
-        found = select(R.id, R.created_at).where(*conditions, *behind)
+        found = select(R.id, R.created_at).where(_IN_HISTORY, *conditions, *behind)
         return found.order_by(R.created_at.desc(), R.id.desc()).limit(limit)
 
     if (filters.mode, filters.status, filters.callback_status) == (None, None, None):

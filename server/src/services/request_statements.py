@@ -12,8 +12,9 @@ connection.
 INSERT = """
 WITH offered AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::text[], $9::text[], $10::bytea[]) WITH ORDINALITY
-    AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint, n)
+                         $8::text[], $9::text[], $10::bytea[], $11::uuid[]) WITH ORDINALITY
+    AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint,
+                benchmark_run_id, n)
 ), claimed AS (
     INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
     SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
@@ -29,10 +30,11 @@ WITH offered AS (
     RETURNING last_position - waiting.number AS first
 )
 INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
-                      callback_url, receiver, callback_status, created_at, started_at)
+                      callback_url, receiver, callback_status, created_at, started_at, benchmark_run_id)
 SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
        CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
-       CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END
+       CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
+       benchmark_run_id
 FROM created LEFT JOIN counter ON true
 RETURNING id, queue_position
 """
@@ -50,7 +52,9 @@ SELECT count(*) FROM (SELECT 1 FROM requests WHERE mode = 'async' AND status = '
 """
 
 WAITING_AFTER = """
-SELECT id, queue_position, input_payload, callback_url, receiver, generation_attempts FROM requests
+SELECT id, queue_position, input_payload, callback_url, receiver, generation_attempts,
+       benchmark_run_id IS NOT NULL AS benchmark
+FROM requests
 WHERE mode = 'async' AND status = 'PENDING' AND queue_position > $1
 ORDER BY queue_position LIMIT $2
 """
@@ -123,7 +127,8 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 
 OWED = """
 SELECT id, queue_position, callback_url, receiver, status, result_payload, failure_reason, completed_at,
-       callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
+       callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at,
+       benchmark_run_id IS NOT NULL AS benchmark
 FROM requests
 WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND receiver = $1
 ORDER BY queue_position LIMIT $2
@@ -194,7 +199,7 @@ RETURNING receiver
 DELETE_OLD = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE created_at < $1 AND completed_at < $1 AND callback_status IS DISTINCT FROM 'PENDING'
-    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    AND benchmark_run_id IS NULL ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 
@@ -203,6 +208,16 @@ KNOWN = "SELECT id FROM requests WHERE id = ANY($1::uuid[])"
 DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNING id"
 
 DELETE_SOME = """
-DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE status <> 'PROCESSING' LIMIT $1 FOR UPDATE SKIP LOCKED)
+DELETE FROM requests WHERE id IN (
+    SELECT id FROM requests WHERE status <> 'PROCESSING' AND benchmark_run_id IS NULL
+    LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+DELETE_BENCHMARKED = """
+DELETE FROM requests WHERE id IN (
+    SELECT id FROM requests WHERE benchmark_run_id IS NOT NULL AND status <> 'PROCESSING'
+    AND benchmark_run_id NOT IN (SELECT id FROM benchmark_runs WHERE status = 'RUNNING')
+    LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """

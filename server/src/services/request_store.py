@@ -103,6 +103,7 @@ class RequestStore:
             [key and key.route for key in keys],
             [key and key.key for key in keys],
             [key and key.fingerprint for key in keys],
+            [request.benchmark_run_id for request in requests],
         )
         self._changes.updated([record["id"] for record in records])
         return {
@@ -265,6 +266,13 @@ class RequestStore:
         self._changes.deleted(deleted)
         return deleted
 
+    async def delete_benchmarked(self) -> list[UUID]:
+        """Delete a batch of what benchmarks that have ended left; an empty list says that none is left.
+
+        Nobody is told: nobody was shown them.
+        """
+        return [record["id"] for record in await self._fetch(statements.DELETE_BENCHMARKED, DELETE_BATCH_ROWS)]
+
 
 def _duplicate(record: asyncpg.Record) -> Duplicate:
     result = record["result_payload"]
@@ -285,6 +293,7 @@ def _job(record: asyncpg.Record) -> Job:
         callback_url=record["callback_url"],
         receiver=record["receiver"],
         generation_attempts=record["generation_attempts"],
+        benchmark=record["benchmark"],
     )
 
 
@@ -304,4 +313,5 @@ def _owed(record: asyncpg.Record) -> OwedCallback:
         series_start=record["callback_series_start"],
         next_attempt_at=record["callback_next_attempt_at"],
         redelivered_at=record["callback_redelivered_at"],
+        benchmark=record["benchmark"],
     )

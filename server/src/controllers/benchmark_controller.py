@@ -1,0 +1,157 @@
+"""Use cases around benchmarks: measure this server, look at what was measured, compare, stop, delete."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from src.errors import Conflict, Invalid, NotFound, Unavailable
+from src.services.load_generator import LoadOrder
+from src.services.parts import Parts
+
+RUNS_LISTED_MAX = 100
+MODES = ("sync", "async")
+#: What two runs are compared by, as the summary names it, and whether more of it is better.
+MEASURES = {
+    "total_requests": None,
+    "failed": False,
+    "throughput_per_s": True,
+    "duration_ms": False,
+    "client_blocked_ms": False,
+    "avg_latency_ms": False,
+    "p50_ms": False,
+    "p95_ms": False,
+    "p99_ms": False,
+    "max_latency_ms": False,
+    "callbacks_received": True,
+    "callbacks_missing": False,
+    "p50_callback_ms": False,
+    "p95_callback_ms": False,
+    "p99_callback_ms": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One figure of two runs side by side; `change_percent` is null where dividing says nothing."""
+
+    mode: str
+    measure: str
+    a: float | None
+    b: float | None
+    change_percent: float | None
+    #: Whether b is better than a; null where neither is.
+    better: bool | None
+
+
+async def begin(parts: Parts, order: LoadOrder) -> UUID:
+    """Begin a benchmark of this server.
+
+    Raises:
+        Invalid: a report of the run is larger than a sync one may be.
+        Conflict: one is under way.
+    """
+    if order.mode != "async" and order.num_transactions > parts.sync_max_transactions:
+        raise Invalid(f"A sync report has at most {parts.sync_max_transactions:,} transactions.", "/num_transactions")
+    return await parts.benchmarks.begin(order)
+
+
+async def finish(parts: Parts, run_id: UUID) -> dict[str, Any]:
+    """Wait for a run that was begun here, and read what it measured.
+
+    Raises:
+        NotFound: somebody deleted it meanwhile.
+        Unavailable: it measured nothing; the sentence says why.
+    """
+    await parts.benchmarks.wait(run_id)
+    run = await get(parts, run_id)
+    if run.summary is None:
+        raise Unavailable(run.failure_reason or "The benchmark has no result.")
+    summary: dict[str, Any] = run.summary
+    return summary
+
+
+async def result(parts: Parts, run_id: UUID) -> dict[str, Any]:
+    """Read what a run measured.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it has no result, or none yet.
+    """
+    run = await get(parts, run_id)
+    if run.summary is None:
+        raise Conflict("The benchmark has no result, or none yet.")
+    summary: dict[str, Any] = run.summary
+    return summary
+
+
+async def list_runs(parts: Parts) -> Sequence[Row[Any]]:
+    """Read the runs that are kept, newest first."""
+    await parts.benchmark_store.fail_abandoned(parts.now())
+    return await parts.benchmark_store.newest(RUNS_LISTED_MAX)
+
+
+async def get(parts: Parts, run_id: UUID) -> Row[Any]:
+    """Read one run.
+
+    Raises:
+        NotFound: there is none.
+    """
+    run = await parts.benchmark_store.get(run_id)
+    if run is None:
+        raise NotFound("There is no benchmark run with this id.")
+    return run
+
+
+async def stop(parts: Parts, run_id: UUID) -> Row[Any]:
+    """End a run early; what it has measured is kept.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it is not under way in this process.
+    """
+    await get(parts, run_id)
+    await parts.benchmarks.stop(run_id)
+    return await get(parts, run_id)
+
+
+async def delete(parts: Parts, run_id: UUID) -> None:
+    """Delete a run that has ended.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it is under way.
+    """
+    if not await parts.benchmark_store.delete(run_id):
+        await get(parts, run_id)
+        raise Conflict("The benchmark is under way; stop it first.")
+
+
+async def compare(parts: Parts, a: UUID, b: UUID) -> tuple[Row[Any], Row[Any], list[Measured]]:
+    """Put two runs side by side.
+
+    Raises:
+        NotFound: one does not exist.
+        Conflict: one has no result.
+    """
+    first, second = await get(parts, a), await get(parts, b)
+    if first.summary is None or second.summary is None:
+        raise Conflict("Only runs that have a result can be compared.")
+    return first, second, list(_side_by_side(first.summary, second.summary))
+
+
+def _side_by_side(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Measured]:
+    for mode in MODES:
+        a, b = first.get(mode) or {}, second.get(mode) or {}
+        for measure, more_is_better in MEASURES.items():
+            if measure in a or measure in b:
+                yield _measured(mode, measure, a.get(measure), b.get(measure), more_is_better)
+
+
+def _measured(mode: str, measure: str, a: float | None, b: float | None, more_is_better: bool | None) -> Measured:  # noqa: FBT001  a column of the table
+    if a is None or b is None:
+        return Measured(mode, measure, a, b, None, None)
+    better = None if more_is_better is None or a == b else (b > a) is more_is_better
+    return Measured(mode, measure, a, b, round((b - a) / a * 100, 1) if a else None, better)
