@@ -1,0 +1,106 @@
+"""Put load on a server of financial reports: `python -m src.loadgen --help`."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+
+from src.loadgen.errors import CannotRun
+from src.loadgen.options import Options, parse_options
+from src.loadgen.program import measure
+from src.loadgen.progress import Bar, JsonLines, NoProgress, Progress, write_line
+from src.loadgen.table import table
+
+EXIT_BROKEN = 1
+EXIT_CANNOT_RUN = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make one run.
+
+    Args:
+        arguments: the command line without the program's name; the process's own when missing.
+
+    Returns:
+        The exit status: 0 fine, 1 a threshold was broken, 2 it could not be run, 130 interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = parse_options(arguments)
+        _check_writable(options)
+        return _run(options)
+    except CannotRun as error:
+        return _refuse(error.sentence, as_json=_wants_json(arguments))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not fail as well
+        return EXIT_INTERRUPTED
+
+
+def _run(options: Options) -> int:
+    progress = _progress(options)
+    try:
+        summary = uvloop.run(measure(options, progress))
+    finally:
+        progress.end()
+    if options.json_path is not None:
+        options.json_path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+    if isinstance(progress, JsonLines):
+        write_line({"type": "summary", "summary": summary})
+    else:
+        sys.stdout.write(table(summary, coloured=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    return _status(summary)
+
+
+def _status(summary: dict[str, Any]) -> int:
+    if summary["interrupted"]:
+        return EXIT_INTERRUPTED
+    return EXIT_BROKEN if any(threshold["broken"] for threshold in summary["thresholds"]) else 0
+
+
+def _progress(options: Options) -> Progress:
+    if options.progress == "json":
+        return JsonLines()
+    if options.progress == "bar" or (options.progress is None and sys.stderr.isatty()):
+        return Bar()
+    return NoProgress()
+
+
+def _check_writable(options: Options) -> None:
+    """Find out before the run, not after it, that its figures cannot be kept."""
+    for path in filter(None, (options.json_path, options.html_path)):
+        if not _is_writable(path):
+            raise CannotRun(f"{path} cannot be written.")
+
+
+def _is_writable(path: Path) -> bool:
+    try:
+        with path.open("ab"):
+            return True
+    except OSError:
+        return False
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether lines of JSON were asked for; also when something else on the command line is wrong."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return "--progress=json" in arguments or ("--progress", "json") in pairs
+
+
+def _refuse(sentence: str, *, as_json: bool) -> int:
+    if as_json:
+        write_line({"type": "error", "detail": sentence})
+    else:
+        sys.stderr.write(f"{sentence}\n")
+    return EXIT_CANNOT_RUN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Latencies in an HDR histogram: percentiles of any number of values in fixed memory, within 0.1 %."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+LATENCY_US_MAX = 3_600_000_000
+#: 0.1 % for the result, 1 % for the many small ones of a timeline.
+DIGITS_FINE = 3
+DIGITS_COARSE = 2
+CURVE_POINTS_MAX = 120
+BINS_MAX = 60
+#: Points of the curve on the way from 50 to 75 %, from 75 to 87.5 %, and so on.
+CURVE_POINTS_PER_HALF = 6
+
+
+class LatencyHistogram:
+    """Latencies of successes. Minimum, mean and maximum are exact; percentiles are HDR's.
+
+    Args:
+        digits: significant decimal digits of a percentile.
+    """
+
+    def __init__(self, digits: int = DIGITS_FINE) -> None:
+        self._hdr: Any = HdrHistogram(1, LATENCY_US_MAX, digits)
+        self.count = 0
+        self._sum_s = 0.0
+        self._min_s = math.inf
+        self._max_s = 0.0
+
+    def record(self, latency_s: float) -> None:
+        """Count one latency."""
+        self._hdr.record_value(min(max(int(latency_s * 1e6 + 0.5), 1), LATENCY_US_MAX))
+        self.count += 1
+        self._sum_s += latency_s
+        self._min_s = min(self._min_s, latency_s)
+        self._max_s = max(self._max_s, latency_s)
+
+    def add(self, other: "LatencyHistogram") -> None:
+        """Count everything that another one of the same precision counted."""
+        self._hdr.add(other._hdr)  # noqa: SLF001  of the same class
+        self.count += other.count
+        self._sum_s += other._sum_s  # noqa: SLF001
+        self._min_s = min(self._min_s, other._min_s)  # noqa: SLF001
+        self._max_s = max(self._max_s, other._max_s)  # noqa: SLF001
+
+    @property
+    def min_ms(self) -> float | None:
+        """The shortest; None when there is none."""
+        return _ms(self._min_s) if self.count else None
+
+    @property
+    def avg_ms(self) -> float | None:
+        """The mean; None when there is none."""
+        return _ms(self._sum_s / self.count) if self.count else None
+
+    @property
+    def max_ms(self) -> float | None:
+        """The longest; None when there is none."""
+        return _ms(self._max_s) if self.count else None
+
+    def percentiles_ms(self, percentiles: Sequence[float]) -> list[float | None]:
+        """The latencies that so many percent did not exceed, in ms; None when nothing was counted."""
+        if not self.count:
+            return [None] * len(percentiles)
+        found = self._hdr.get_percentile_to_value_dict(list(percentiles))
+        return [_ms(min(max(found[one] / 1e6, self._min_s), self._max_s)) for one in percentiles]
+
+    def curve(self) -> list[list[float | None]]:
+        """Percentiles that come closer to 100 with every point, as far as there are values to tell them apart."""
+        if not self.count:
+            return []
+        steps = min(CURVE_POINTS_MAX - 2, math.ceil(math.log2(self.count + 1)) * CURVE_POINTS_PER_HALF)
+        points = [100 * (1 - 2 ** (-step / CURVE_POINTS_PER_HALF)) for step in range(steps + 1)] + [100.0]
+        values = self.percentiles_ms(points)
+        return [[round(point, 5), value] for point, value in zip(points, values, strict=True)]
+
+    def bins(self) -> list[list[float]]:
+        """How many latencies lie where: [from ms, to ms, count], in steps that grow by the same factor."""
+        if not self.count:
+            return []
+        low_us, high_us = max(self._min_s * 1e6, 1.0), max(self._max_s * 1e6, 1.0) * (1 + 1e-9)
+        number = BINS_MAX if high_us > low_us * 1.001 else 1
+        factor = (high_us / low_us) ** (1 / number) if number > 1 else max(high_us / low_us, 1.001)
+        counts = [0] * number
+        for value_us, count in self._recorded():
+            place = int(math.log(max(value_us / low_us, 1.0)) / math.log(factor)) if number > 1 else 0
+            counts[min(place, number - 1)] += count
+        edges = [low_us * factor**step / 1e3 for step in range(number + 1)]
+        return [[round(edges[place], 4), round(edges[place + 1], 4), count] for place, count in enumerate(counts)]
+
+    def stats(self) -> dict[str, Any]:
+        """What a table shows of it."""
+        p50, p95, p99 = self.percentiles_ms((50, 95, 99))
+        return {
+            "min_ms": self.min_ms,
+            "avg_ms": self.avg_ms,
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "p99_ms": p99,
+            "max_ms": self.max_ms,
+            "count": self.count,
+        }
+
+    def _recorded(self) -> Iterable[tuple[int, int]]:
+        for item in self._hdr.get_recorded_iterator():
+            yield item.value_iterated_to, item.count_at_value_iterated_to
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 3)

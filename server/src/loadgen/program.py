@@ -1,0 +1,112 @@
+"""A whole run, from the options to the summary."""
+
+import asyncio
+import gc
+import resource
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from src.loadgen.faults import Fault
+from src.loadgen.http_client import HttpClient
+from src.loadgen.meter import GeneratorMeter
+from src.loadgen.options import Options
+from src.loadgen.progress import Progress
+from src.loadgen.receiver import Receivers
+from src.loadgen.recorder import SLOT_S
+from src.loadgen.run import SideRun
+from src.loadgen.sides import AsyncSide, SyncSide
+from src.loadgen.signatures import SignatureCheck
+from src.loadgen.stopping import Stop
+from src.loadgen.summary import async_side, sync_side, whole_summary
+from src.loadgen.thresholds import judge
+
+
+async def measure(options: Options, progress: Progress) -> dict[str, Any]:
+    """Run every mode asked for, one after the other, and sum it up.
+
+    Raises:
+        CannotRun: the server cannot be measured.
+    """
+    _allow_many_connections()
+    meter = GeneratorMeter()
+    sides: dict[str, dict[str, Any]] = {}
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(Stop(options.parent_fd))
+        runs = [await _prepared(mode, options, stop, meter, stack) for mode in options.modes]
+        for run in runs:  # all of them first: a run of two modes must not fail after the first
+            await run.check()
+        started_at, started_s = datetime.now(UTC), time.perf_counter()
+        for run in runs:
+            if not stop.wished.is_set():
+                await _shown(run, progress)
+                sides[run.side.mode] = _summed_up(run)
+        duration_s = time.perf_counter() - started_s
+    return whole_summary(
+        options,
+        sides,
+        started_at=started_at,
+        duration_s=duration_s,
+        interrupted=stop.wished.is_set(),
+        generator=meter.verdict(_least(sides, "p50_ms"), _least(sides, "p99_ms")),
+        thresholds=judge(list(options.thresholds), sides),
+    )
+
+
+async def _prepared(mode: str, options: Options, stop: Stop, meter: GeneratorMeter, stack: AsyncExitStack) -> SideRun:
+    client = HttpClient(options.target, timeout_s=options.timeout_s, headers=options.headers)
+    stack.callback(client.abort)
+    await client.find()
+    if mode == "sync":
+        return SideRun(SyncSide(client, options), options, client, stop, meter, None)
+    receivers = _receivers(options)
+    stack.push_async_callback(receivers.stop)
+    await receivers.start()
+    return SideRun(AsyncSide(client, options, receivers), options, client, stop, meter, receivers)
+
+
+def _receivers(options: Options) -> Receivers:
+    return Receivers(
+        [Fault.PLAIN, *options.faults],
+        host=options.callback_host,
+        port=options.callback_port,
+        descriptor=options.receiver_fd,
+        check=SignatureCheck(options.signing_secrets) if options.signing_secrets else None,
+    )
+
+
+def _summed_up(run: SideRun) -> dict[str, Any]:
+    if run.receivers is None:
+        return sync_side(run.recorder)
+    return async_side(run.recorder, run.receivers, run.states)
+
+
+async def _shown(run: SideRun, progress: Progress) -> None:
+    """Run one side, and show how it goes."""
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again would only cost pauses
+    showing = asyncio.create_task(_show(run, progress))
+    try:
+        await run.run()
+    finally:
+        showing.cancel()
+        await asyncio.wait({showing})
+        progress.show(run.snapshot())
+
+
+async def _show(run: SideRun, progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(SLOT_S)
+        run.recorder.tick()
+        progress.show(run.snapshot())
+
+
+def _allow_many_connections() -> None:
+    """Each connection is an open file; the soft limit is often 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _least(sides: dict[str, dict[str, Any]], name: str) -> float | None:
+    return min((side[name] for side in sides.values() if side[name] is not None), default=None)
