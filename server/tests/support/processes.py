@@ -30,10 +30,17 @@ class ServerProcess:
     """`python -m src` with settings of the test's own."""
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._settings = {"DATA_DIR": str(data_dir), "PORT": str(self.port), **settings}
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process, to look at."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Start, and wait until it answers as ready."""
