@@ -152,7 +152,13 @@ async def running_parts(
                 await listener.listening.wait()
 
         stopping = asyncio.Event()
-        batcher = AcceptBatcher(store, pending_max=settings.max_pending_requests, on_accepted=feed.wake, now=now)
+        batcher = AcceptBatcher(
+            store,
+            pending_max=settings.max_pending_requests,
+            pending_per_caller_max=settings.max_pending_per_caller,
+            on_accepted=feed.wake,
+            now=now,
+        )
         stack.push_async_callback(batcher.drain)
         stack.callback(stopping.set)
         yield Parts(

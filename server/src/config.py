@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     max_pending_requests: int = Field(
         default=100_000, ge=1, description="requests that may wait; above it a submission is answered 503"
     )
+    max_pending_per_caller: int = Field(
+        default=10_000,
+        ge=1,
+        description="requests of one caller that may wait; above it its submissions are answered 429",
+    )
     retention_days: int = Field(
         default=0,
         ge=0,

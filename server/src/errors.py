@@ -100,5 +100,9 @@ class QueueFull(Unavailable):
     """More requests wait than `MAX_PENDING_REQUESTS` allows."""
 
 
+class CallerQueueFull(Unavailable):
+    """More requests of one caller wait than `MAX_PENDING_PER_CALLER` allows."""
+
+
 class DatabaseAway(Unavailable):
     """PostgreSQL does not answer."""

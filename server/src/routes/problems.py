@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from src.errors import (
+    CallerQueueFull,
     Conflict,
     ForbiddenCallbackUrl,
     IdempotencyKeyReused,
@@ -39,8 +40,12 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (NotFound, 404, "not-found"),
     (StillProcessing, 409, "still-processing"),
     (Conflict, 409, "conflict"),
+    (CallerQueueFull, 429, "too-many-waiting"),
     (Unavailable, 503, "unavailable"),
 ]
+
+#: Kinds of problems that share a status with another kind.
+_TITLES = {"too-many-waiting": "Too Many Requests Waiting"}
 
 _SLUGS = {
     400: "malformed-request",
@@ -76,7 +81,7 @@ def problem(
     """
     body = {
         "type": f"urn:problem:financial-report-generator:{slug}",
-        "title": HTTPStatus(status).phrase,
+        "title": _TITLES.get(slug, HTTPStatus(status).phrase),
         "status": status,
         "detail": detail,
         "instance": instance[:INSTANCE_LENGTH_MAX],

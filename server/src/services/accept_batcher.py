@@ -1,13 +1,13 @@
 """Accepting requests: many at once, one transaction, positions in the order of arrival, each key used once."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from src import crash_points
-from src.errors import DatabaseAway, IdempotencyKeyReused, QueueFull
+from src.errors import CallerQueueFull, DatabaseAway, IdempotencyKeyReused, QueueFull
 from src.models import Mode
+from src.services.backlog import Backlog, Verdict
 from src.services.group_commit import GroupCommit
 from src.services.records import Accepted, Duplicate, IdempotencyKey, NewRequest
 from src.services.request_store import RequestStore
@@ -17,17 +17,13 @@ ACCEPTS_IN_ONE_TRANSACTION_MAX = 256
 KEY_LOOKUPS_MAX = 3
 
 
-#: Between two counts the number that wait is estimated from above.
-BACKLOG_COUNTED_EVERY_MAX_S = 2.0
-BACKLOG_COUNTED_EVERY_MIN_S = 0.1
-
-
 class AcceptBatcher:
     """Stores new requests; an answer means that the transaction has been committed.
 
     Args:
         store: the statements, on this event loop.
         pending_max: async requests that may wait before `QueueFull` is raised.
+        pending_per_caller_max: those of one caller that may wait before `CallerQueueFull` is raised.
         on_accepted: called after each transaction that made an async request visible.
         now: the time, aware UTC.
     """
@@ -37,11 +33,14 @@ class AcceptBatcher:
         store: RequestStore,
         *,
         pending_max: int,
+        pending_per_caller_max: int,
         on_accepted: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._backlog = Backlog(store.count_waiting, pending_max)
+        self._backlog = Backlog(
+            store.count_waiting, pending_max=pending_max, pending_per_caller_max=pending_per_caller_max
+        )
         self._on_accepted = on_accepted
         self._now = now
         self._commits = GroupCommit(self._write, items_max=ACCEPTS_IN_ONE_TRANSACTION_MAX)
@@ -52,11 +51,13 @@ class AcceptBatcher:
         Raises:
             IdempotencyKeyReused: the key came with another body before.
             QueueFull: too many requests wait.
+            CallerQueueFull: too many requests of this caller wait.
             DatabaseAway: whether it was stored is unknown; a key makes trying again safe.
         """
         for _ in range(KEY_LOOKUPS_MAX):
-            if request.mode is Mode.ASYNC and not await self._backlog.admit():
-                return await self._find(request.idempotency_key) or self._refuse()
+            verdict = await self._backlog.admit(request.caller) if request.mode is Mode.ASYNC else Verdict.ADMITTED
+            if verdict is not Verdict.ADMITTED:
+                return await self._find(request.idempotency_key) or self._refuse(verdict)
             accepted = await self._commits.submit(request)
             if accepted is not None:
                 return accepted
@@ -69,10 +70,20 @@ class AcceptBatcher:
         await self._commits.drain()
 
     async def _write(self, requests: Sequence[NewRequest]) -> list[Accepted | None]:
-        created = await self._store.insert(requests)
+        try:
+            created = await self._store.insert(requests)
+        except Exception:  # whether they are stored is unknown
+            self._settle(requests, {request.id for request in requests})
+            raise
+        self._settle(requests, created)
         crash_points.reached("after_accept_commit")
         self._on_accepted()
         return [created.get(request.id) for request in requests]
+
+    def _settle(self, requests: Sequence[NewRequest], stored: Container[UUID]) -> None:
+        for request in requests:
+            if request.mode is Mode.ASYNC:
+                self._backlog.settle(request.caller, stored=request.id in stored)
 
     async def _find(self, key: IdempotencyKey | None) -> Duplicate | None:
         found = await self._store.find_by_keys([key], self._now()) if key else {}
@@ -84,44 +95,7 @@ class AcceptBatcher:
             raise IdempotencyKeyReused("This idempotency key was used with another body; take a new key.")
         return duplicate
 
-    def _refuse(self) -> Duplicate:
+    def _refuse(self, verdict: Verdict) -> Duplicate:
+        if verdict is Verdict.CALLER_FULL:
+            raise CallerQueueFull("Too many of your requests wait already; try again when some have ended.")
         raise QueueFull("Too many requests wait; try again later.")
-
-
-class Backlog:
-    """How many requests wait, so that there is a limit to it.
-
-    Counting costs what waits, so it is done when the limit may be near, and every other second for the sake of
-    other processes. In between, what was admitted is added and what was worked off is not subtracted: the
-    estimate errs to the safe side.
-
-    Args:
-        count: counts what waits, up to a given number.
-        pending_max: requests that may wait.
-    """
-
-    def __init__(self, count: Callable[[int], Awaitable[int]], pending_max: int) -> None:
-        self._count = count
-        self._pending_max = pending_max
-        self._estimate = 0
-        self._counted_at: float | None = None
-        self._counting = asyncio.Lock()
-
-    async def admit(self) -> bool:
-        """Make room for one more, or say that there is none."""
-        if self._is_stale():
-            async with self._counting:
-                if self._is_stale():
-                    self._estimate = await self._count(self._pending_max)
-                    self._counted_at = time.monotonic()
-        if self._estimate >= self._pending_max:
-            return False
-        self._estimate += 1
-        return True
-
-    def _is_stale(self) -> bool:
-        if self._counted_at is None:
-            return True
-        age_s = time.monotonic() - self._counted_at
-        full = self._estimate >= self._pending_max
-        return age_s > (BACKLOG_COUNTED_EVERY_MIN_S if full else BACKLOG_COUNTED_EVERY_MAX_S)

@@ -1,5 +1,6 @@
 """The frozen records that travel between the parts: what is accepted, worked on, owed and tried."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -138,3 +139,14 @@ class Attempt:
     response_excerpt: str | None = None
     #: When the attempt after this one is due; null when this one was the last.
     next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How many async requests wait, when they were counted."""
+
+    total: int
+    #: Of the callers that have most.
+    by_caller: Mapping[str, int]
+    #: Every caller that is not named has at most so many.
+    of_any_other_max: int

@@ -47,8 +47,11 @@ JOIN idempotency_keys k USING (caller, route, key) JOIN requests r ON r.id = k.r
 
 FREE_KEYS = "DELETE FROM idempotency_keys WHERE request_id = ANY($1::uuid[])"
 
+# In the index of what is unfinished: it costs what waits, whatever the history is.
 COUNT_WAITING = """
-SELECT count(*) FROM (SELECT 1 FROM requests WHERE mode = 'async' AND status = 'PENDING' LIMIT $1) AS waiting
+SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
+    SELECT caller FROM requests WHERE mode = 'async' AND status = 'PENDING' LIMIT $1
+) AS waiting GROUP BY caller ORDER BY number DESC LIMIT $2
 """
 
 WAITING_AFTER = """

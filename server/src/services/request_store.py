@@ -32,6 +32,7 @@ from src.services.records import (
     NewRequest,
     OwedCallback,
     Pause,
+    Waiting,
 )
 from src.services.report_generator import ReportParameters
 
@@ -43,6 +44,8 @@ SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
 #: Small, so that nobody waits for a clean-up.
 RETENTION_BATCH_ROWS = 500
+#: Callers named by a count of what waits, those with most first.
+CALLERS_COUNTED_MAX = 5_000
 #: Paused receivers kept in mind; one beyond is found to fail again.
 PAUSES_MAX = 10_000
 #: The SQLSTATE of `require_epoch`.
@@ -129,14 +132,14 @@ class RequestStore:
         """Free a batch of keys whose requests ended 24 hours ago."""
         await self._fetch(statements.EXPIRE_KEYS, now - IDEMPOTENCY_KEY_KEPT, DELETE_BATCH_ROWS)
 
-    async def count_waiting(self, at_most: int) -> int:
-        """Count the async requests that wait, up to `at_most`."""
-        [record] = await self._fetch(
-            statements.COUNT_WAITING,
-            at_most,
+    async def count_waiting(self, at_most: int) -> Waiting:
+        """Count the async requests that wait, up to `at_most`, in all and by caller."""
+        records = await self._fetch(statements.COUNT_WAITING, at_most, CALLERS_COUNTED_MAX)
+        return Waiting(
+            total=records[0]["total"] if records else 0,
+            by_caller={record["caller"]: record["number"] for record in records},
+            of_any_other_max=records[-1]["number"] if len(records) == CALLERS_COUNTED_MAX else 0,
         )
-        count: int = record[0]
-        return count
 
     # --- generating ------------------------------------------------------------------------------------------
 
