@@ -26,6 +26,7 @@ from src.services.callback_sender import CallbackSender, DeliveryRules
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.change_feed import ChangeListener, ChangeNotifier, Changes, announce
 from src.services.clock import SteadyClock
+from src.services.delivery_pace import DeliveryPace, parse_rate
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
@@ -217,6 +218,7 @@ def _sender_factory(
 ) -> Callable[[RequestStore], CallbackSender]:
     """Make the sender on the worker's loop: its guard's lookups and its connections belong there."""
     tls = tls_context()  # reads the certificate authorities, some 37 ms; shared by all connections
+    pace = DeliveryPace(parse_rate(settings.callback_rate_per_receiver))  # not begun again with each term
 
     def create(store: RequestStore) -> CallbackSender:
         guard = CallbackGuard(ThreadResolver())
@@ -235,6 +237,7 @@ def _sender_factory(
             signer=signer,
             rules=rules,
             now=now,
+            pace=pace,
         )
 
     return create

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SERVER_FOLDER = Path(__file__).resolve().parent.parent
+PACE_PATTERN = r"^(off|[1-9]\d{0,4}/(second|minute))$"
 RATE_LIMIT_PATTERN = r"^(off|[1-9]\d{0,6}/(second|minute|hour|day))$"
 
 
@@ -106,6 +107,11 @@ class Settings(BaseSettings):
         gt=0,
         le=120,
         description="one attempt at most: resolving, connecting, sending and reading, seconds",
+    )
+    callback_rate_per_receiver: str = Field(
+        default="1000/second",
+        pattern=PACE_PATTERN,
+        description="attempts to one receiver, and to one address, in any second or minute; more are delayed; or off",
     )
     callback_probe_seconds: float = Field(
         default=30,

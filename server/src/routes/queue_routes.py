@@ -192,6 +192,8 @@ def _lane_state(lane: LaneState) -> tuple[LaneStateName, str | None, datetime | 
         return "paused", f"{lane.pause.reason} Probes so far: {lane.pause.probes}.", lane.pause.next_probe_at
     if lane.in_flight:
         return "sending", None, None
+    if lane.paced:
+        return "waiting", "Paced: more may not go to this receiver or address in a time; it goes on by itself.", None
     if lane.current and lane.current.next_attempt_at:
         return "retrying", f"Attempt {lane.current.attempts} failed.", lane.current.next_attempt_at
     return "waiting", None, None

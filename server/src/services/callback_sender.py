@@ -21,6 +21,7 @@ from src.services.callback_client import Failure, Reply
 from src.services.callback_message import message_body, message_id
 from src.services.callback_url import CallbackUrl
 from src.services.delivery_lane import DeliveryLane
+from src.services.delivery_pace import DeliveryPace
 from src.services.delivery_slots import DeliverySlots
 from src.services.group_commit import GroupCommit
 from src.services.records import Attempt, OwedCallback, Pause
@@ -89,6 +90,8 @@ class LaneState:
     current: OwedCallback | None
     #: Why and until when it is left alone; null when it is not paused.
     pause: Pause | None
+    #: Whether its next attempt is delayed by the pace.
+    paced: bool
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ class CallbackSender:
         signer: signs each attempt.
         rules: how callbacks are sent.
         now: the time, aware UTC, never going back.
+        pace: how many attempts may go to one receiver or address in a time.
         sleep: waits for a number of seconds.
     """
 
@@ -134,6 +138,7 @@ class CallbackSender:
         signer: Signer,
         rules: DeliveryRules,
         now: Callable[[], datetime],
+        pace: DeliveryPace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
@@ -148,7 +153,8 @@ class CallbackSender:
         self.in_flight = 0
         self._receivers: dict[str, _Receiver] = {}
         self._pauses: dict[str, Pause] = {}
-        self._slots = DeliverySlots()
+        self._pace = pace or DeliveryPace(None)
+        self._slots = DeliverySlots(self._pace)
         self._records = GroupCommit(store.record_attempts, items_max=ATTEMPTS_IN_ONE_TRANSACTION_MAX)
 
     async def prepare(self) -> None:
@@ -180,6 +186,7 @@ class CallbackSender:
                 in_flight=receiver.in_flight,
                 current=receiver.lane.current,
                 pause=self._pauses.get(name),
+                paced=name in self._pace.delayed,
             )
             for name, receiver in self._receivers.items()
             if receiver.lane.busy
@@ -239,6 +246,7 @@ class CallbackSender:
         while next_callback is not None:
             callback = next_callback
             await self._wait_until_due(callback)
+            await self._pace.until_free(callback.receiver)
             fresh = self._now() - callback.finished.completed_at < LOOKED_UP_AGAIN_AFTER
             if not fresh and not await self._is_still_owed(callback):
                 return
@@ -300,7 +308,7 @@ class CallbackSender:
         if self._now() >= self._expires_at(callback):
             return self._expired(callback)
         address = await self._address(callback)
-        async with self._slots.slot(address, proven=receiver.proven):
+        async with self._slots.slot(callback.receiver, address, proven=receiver.proven):
             receiver.in_flight = True
             self.in_flight += 1
             receiver.last_used_at = attempted_at = self._now()

@@ -24,7 +24,7 @@ class Attempts:
         self.tasks.append(asyncio.create_task(self._attempt(address, proven=proven)))
 
     async def _attempt(self, address: str, *, proven: bool) -> None:
-        async with self.slots.slot(address, proven=proven):
+        async with self.slots.slot(address, address, proven=proven):
             self.under_way += 1
             await self.gate.wait()
             self.under_way -= 1

@@ -1,0 +1,95 @@
+"""How many attempts may go to one receiver, and to one address, in a time: nobody can be flooded through us.
+
+By address as well, because any number of names and ports may lead to one machine.
+"""
+
+import asyncio
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+RATE_OFF = "off"
+_WINDOWS_S = {"second": 1.0, "minute": 60.0}
+#: A shorter sleep than the event loop's clock can tell would be none.
+SLEEP_MIN_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many attempts in any window of so many seconds."""
+
+    attempts: int
+    window_s: float
+
+
+def parse_rate(text: str) -> Rate | None:
+    """Read `1000/second`, `60/minute` or `off`."""
+    if text == RATE_OFF:
+        return None
+    attempts, _, unit = text.partition("/")
+    return Rate(int(attempts), _WINDOWS_S[unit])
+
+
+class DeliveryPace:
+    """Delays attempts, loses none and changes no order. Used on one thread.
+
+    It remembers the attempts of the last window and nothing else, so memory is bounded by what one window holds.
+
+    Args:
+        rate: for each receiver and each address; None: no limit.
+        now_s: seconds from any starting point, never going back.
+        sleep: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        rate: Rate | None,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._rate = rate
+        self._now_s = now_s
+        self._sleep = sleep
+        #: When the last attempts began, by receiver and by address; the one that was quiet longest first.
+        self._begun_s: OrderedDict[str, deque[float]] = OrderedDict()
+        #: Receivers whose next attempt is being delayed.
+        self.delayed: set[str] = set()
+
+    async def until_free(self, receiver: str, *addresses: str) -> None:
+        """Wait until one more attempt may go to a receiver, and to addresses it may lead to."""
+        if self._wait_s({receiver, *addresses}) <= 0:
+            return
+        self.delayed.add(receiver)
+        try:
+            while (wait_s := self._wait_s({receiver, *addresses})) > 0:
+                await self._sleep(max(wait_s, SLEEP_MIN_S))
+        finally:
+            self.delayed.discard(receiver)
+
+    def take(self, receiver: str, address: str) -> bool:
+        """Count an attempt that begins now; False when it may not, because another one was quicker."""
+        if self._rate is None:
+            return True
+        keys = {receiver, address}
+        if self._wait_s(keys) > 0:
+            return False
+        for key in keys:
+            self._begun_s.setdefault(key, deque(maxlen=self._rate.attempts)).append(self._now_s())
+            self._begun_s.move_to_end(key)
+        self._forget(self._rate.window_s)
+        return True
+
+    def _wait_s(self, keys: Collection[str]) -> float:
+        if self._rate is None:
+            return 0
+        known = [self._begun_s[key] for key in keys if key in self._begun_s]
+        first_s = [begun_s[0] for begun_s in known if len(begun_s) == self._rate.attempts]
+        return max(first_s, default=-math.inf) + self._rate.window_s - self._now_s()
+
+    def _forget(self, window_s: float) -> None:
+        """Forget receivers and addresses that had no attempt within the window."""
+        while next(iter(self._begun_s.values()))[-1] + window_s < self._now_s():
+            self._begun_s.popitem(last=False)

@@ -1,0 +1,40 @@
+"""Time that passes when a test says so: a clock, and a sleep that ends when the clock gets there."""
+
+import asyncio
+import heapq
+import itertools
+
+
+class VirtualTime:
+    """Hand `now_s` and `sleep` to what is tested, then let time pass."""
+
+    def __init__(self) -> None:
+        self._now_s = 1_000.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    def now_s(self) -> float:
+        """Read the clock."""
+        return self._now_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when so much time has passed."""
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now_s + seconds, next(self._numbers), woken))
+        await woken
+
+    async def settle(self) -> None:
+        """Let everything run that needs no time."""
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+    async def pass_by(self, seconds: float) -> None:
+        """Let time pass, with everything that happens on the way."""
+        end_s = self._now_s + seconds
+        await self.settle()
+        while self._sleepers and self._sleepers[0][0] <= end_s:
+            self._now_s, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+            await self.settle()
+        self._now_s = end_s
