@@ -24,6 +24,7 @@ from src.routes import (
     webhook_test,
 )
 from src.routes.body_limit import BodyLimitMiddleware
+from src.routes.cross_origin import cross_origin
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.security_headers import SecurityHeadersMiddleware
 from src.services.benchmark_gate import BenchmarkGate
@@ -58,12 +59,14 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=[
             Middleware(SecurityHeadersMiddleware),
+            *cross_origin(settings.cors_allowed_origins),
             Middleware(
                 RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
             ),
             Middleware(BodyLimitMiddleware),
         ],
     )
+    app.state.cors_allowed_origins = settings.cors_allowed_origins
     problems.install(app)
     openapi.install(app)
     routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]

@@ -4,11 +4,12 @@ Values come from the environment, then from `.env` in `server/` or at the reposi
 comma-separated; an empty value means the default. A test keeps `.env.example` equal to this file.
 """
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SERVER_FOLDER = Path(__file__).resolve().parent.parent
@@ -23,6 +24,21 @@ def _split(value: Any) -> Any:
 
 def _network(value: Any) -> Any:
     return ip_network(value, strict=False) if isinstance(value, str) else value
+
+
+_BROWSER_ORIGIN = re.compile(
+    r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9]\d{0,4})?", re.ASCII
+)
+
+
+def _browser_origin(text: str) -> str:
+    """Refuse what no browser ever sends as `Origin` (RFC 6454, section 6.1): it would silently let nobody in."""
+    if not _BROWSER_ORIGIN.fullmatch(text):
+        raise ValueError(
+            "write each origin as browsers send it: scheme, host in lower case, and the port unless it is the "
+            "scheme's own, such as https://app.example.com or http://localhost:3000; no path and no wildcard"
+        )
+    return text
 
 
 CommaSeparated = BeforeValidator(_split)
@@ -93,6 +109,14 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="networks (CIDR) whose X-Forwarded-For names the caller"
+    )
+
+    cors_allowed_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_browser_origin)], ...], NoDecode, CommaSeparated
+    ] = Field(
+        default=(),
+        description="exact origins whose pages may use the API and watch its events, e.g. https://app.example.com; "
+        "empty: only the page that this server serves",
     )
 
     callback_allowed_origins: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(

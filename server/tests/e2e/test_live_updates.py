@@ -14,11 +14,13 @@ from websockets.exceptions import InvalidStatus
 from tests.support.processes import ServerProcess, server_process
 from tests.support.receivers import Receiver
 
+FRIEND = "https://app.example"
+
 
 @pytest.fixture
 async def server(data_dir: Path, receiver: Receiver) -> AsyncIterator[ServerProcess]:
-    settings = {"CALLBACK_ALLOWED_ORIGINS": receiver.origin, "SIMULATED_MS_PER_TRANSACTION": "0"}
-    with server_process(data_dir, CALLBACK_RETRY_DELAYS="0.05", **settings) as server:
+    settings = {"CALLBACK_ALLOWED_ORIGINS": receiver.origin, "CORS_ALLOWED_ORIGINS": FRIEND}
+    with server_process(data_dir, CALLBACK_RETRY_DELAYS="0.05", SIMULATED_MS_PER_TRANSACTION="0", **settings) as server:
         yield server
 
 
@@ -63,12 +65,20 @@ async def test_every_step_of_a_request_is_told(server: ServerProcess, receiver: 
 
 
 async def test_a_page_of_another_origin_may_not_watch(server: ServerProcess) -> None:
-    for origin in ("http://evil.example", "http://[", "null"):
+    for origin in (
+        "http://evil.example",
+        "http://[",
+        "null",
+        f"{FRIEND}:8443",
+        f"{FRIEND}.evil.example",
+        FRIEND.upper(),
+    ):
         with pytest.raises(InvalidStatus, match="403"):
             async with watch(server, origin=origin):
                 pass
-    async with watch(server, origin=server.base_url) as socket:
-        assert (await next_event(socket))["type"] == "hello"
+    for origin in (server.base_url, FRIEND):
+        async with watch(server, origin=origin) as socket:
+            assert (await next_event(socket))["type"] == "hello"
 
 
 async def test_watchers_do_not_keep_the_server_from_stopping(server: ServerProcess) -> None:
