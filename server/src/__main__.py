@@ -2,7 +2,7 @@
 
 import argparse
 import errno
-import logging
+import logging.config
 import os
 import signal
 import socket
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from src.config import Settings
 from src.errors import ServiceError
 from src.http_protocol import limited_protocol
+from src.logs import logging_config
 
 EXIT_SETTING_WRONG = 2
 EXIT_NOT_STARTED = 3
@@ -89,8 +90,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    logging.getLogger("src").setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    logging.config.dictConfig(logging_config(settings.log_format, debug=settings.debug))
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _leave_quietly)
     try:
@@ -110,7 +110,10 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
 def _reload(settings: Settings, listener: socket.socket) -> int:
     listener.close()  # uvicorn binds again, for the processes that it starts
     source = str(Path(__file__).parent)
-    uvicorn.run("src.app:app", host=settings.host, port=settings.port, reload=True, reload_dirs=source, **UVICORN)
+    logs = logging_config(settings.log_format, debug=settings.debug)
+    logs["loggers"]["uvicorn.error"] = {"level": "INFO"}  # says where it listens, and that it starts again
+    options = {**UVICORN, "reload": True, "reload_dirs": source, "log_config": logs}
+    uvicorn.run("src.app:app", host=settings.host, port=settings.port, **options)
     return 0
 
 

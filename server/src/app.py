@@ -1,10 +1,11 @@
 """The application: settings in, ASGI out. `fastapi dev src/app.py` and `python -m src` both serve `app`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from src.assembly import callback_policy, given_secrets, running_parts
 from src.config import SERVER_FOLDER, Settings
@@ -24,10 +25,24 @@ from src.routes import (
     webhook_test,
 )
 from src.routes.body_limit import BodyLimitMiddleware
+from src.routes.call_ids import CallIdMiddleware
 from src.routes.cross_origin import cross_origin
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.security_headers import SecurityHeadersMiddleware
 from src.services.benchmark_gate import BenchmarkGate
+
+
+class Application(FastAPI):
+    """FastAPI, with middleware around what Starlette puts outermost: its answer to an error nobody foresaw."""
+
+    outermost: Sequence[Middleware] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap Starlette's stack."""
+        stack = super().build_middleware_stack()
+        for middleware, arguments, options in reversed(self.outermost):
+            stack = middleware(stack, *arguments, **options)
+        return stack
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,20 +67,23 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     rate_limits = RateLimits({SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async})
-    app = FastAPI(
+    app = Application(
         lifespan=lifespan,
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=[
-            Middleware(SecurityHeadersMiddleware),
-            *cross_origin(settings.cors_allowed_origins),
             Middleware(
                 RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
             ),
             Middleware(BodyLimitMiddleware),
         ],
     )
+    app.outermost = [
+        Middleware(CallIdMiddleware),
+        Middleware(SecurityHeadersMiddleware),
+        *cross_origin(settings.cors_allowed_origins),
+    ]
     app.state.cors_allowed_origins = settings.cors_allowed_origins
     problems.install(app)
     openapi.install(app)

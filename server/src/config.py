@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from src.logs import LogFormat
+
 SERVER_FOLDER = Path(__file__).resolve().parent.parent
 PACE_PATTERN = r"^(off|[1-9]\d{0,4}/(second|minute))$"
 RATE_LIMIT_PATTERN = r"^(off|[1-9]\d{0,6}/(second|minute|hour|day))$"
@@ -154,7 +156,11 @@ class Settings(BaseSettings):
     )
 
     demo_tools: bool = Field(default=True, description="the demo receiver, its switches, benchmarks and delete-all")
-    debug: bool = Field(default=False, description="log every request and every database statement's failure in detail")
+    log_format: LogFormat = Field(default="plain", description="log lines as plain text, or as json")
+    debug: bool = Field(
+        default=False,
+        description="log every call and what every exception says, which may be what a caller sent",
+    )
 
     @field_validator("webhook_signing_secrets", mode="before")
     @classmethod

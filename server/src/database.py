@@ -53,6 +53,7 @@ def create_engine(url: str) -> AsyncEngine:
         pool_pre_ping=True,
         # COMMIT and ROLLBACK are round trips; a read of one statement needs neither.
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # an error's text names the statement, never what a caller sent
         connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
     )
 

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from src.logs import new_call_id
+
 HEAD_BYTES_MAX = 16 * 1024
 #: From the connection, or the first byte of a further request, to the end of the head.
 HEAD_WITHIN_S = 10.0
@@ -101,7 +103,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         body = orjson.dumps(problem)
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {new_call_id()}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()

@@ -15,7 +15,8 @@ Ask for a financial report (a CSV of N transactions with exact totals), in one o
 * `POST /api/async` answers at once and calls you back later: reports are generated in strict first-in-first-out
   order and delivered to your `callback_url`, signed, with retries, and with a log of every attempt.
 
-Every error is `application/problem+json` (RFC 9457).
+Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the id of this one HTTP call:
+yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new one. It is not a report's `request_id`.
 """
 
 REF_TEMPLATE = "#/components/schemas/{model}"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -181,7 +182,8 @@ class BackgroundWorker:
         # The loop is closed when the thread has ended; then there is nobody to tell.
         with suppress(RuntimeError):
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(action)
+                # In a context of its own: what begins here belongs to no HTTP call.
+                self._loop.call_soon_threadsafe(action, context=Context())
 
     # --- on the worker's thread ------------------------------------------------------------------------------
 

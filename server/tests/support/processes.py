@@ -29,6 +29,9 @@ def free_port() -> int:
 class ServerProcess:
     """`python -m src` with settings of the test's own."""
 
+    #: The file that gets all it writes; without one, only errors are shown, by the tests' own stderr.
+    said: Path | None = None
+
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
@@ -45,12 +48,14 @@ class ServerProcess:
     def start(self) -> None:
         """Start, and wait until it answers as ready."""
         environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "HOST"}}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "src"],
-            cwd=SERVER_FOLDER,
-            env={**environment, **self._settings},
-            stdout=subprocess.DEVNULL,
-        )
+        with (self.said or Path(os.devnull)).open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "src"],
+                cwd=SERVER_FOLDER,
+                env={**environment, **self._settings},
+                stdout=output,
+                stderr=output if self.said else None,
+            )
         deadline_s = time.monotonic() + STARTS_WITHIN_S
         while not self._is_ready():
             assert self._process.poll() is None, f"the server ended with status {self._process.returncode}"
