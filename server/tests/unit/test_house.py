@@ -5,14 +5,19 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from uuid import UUID
 
+import httpx
 import pytest
 from dotenv import dotenv_values
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from src import __version__
 from src.app import create_app
+from src.assembly import callback_policy
 from src.config import SERVER_FOLDER, Settings
+from src.errors import ForbiddenCallbackUrl
 
 ROOT = SERVER_FOLDER.parent
 
@@ -35,11 +40,40 @@ def test_the_specification_names_every_setting_and_every_route() -> None:
     assert routes - named == set()
 
 
-def test_demo_tools_can_be_switched_off_together() -> None:
-    paths = create_app(Settings(_env_file=None, demo_tools=False)).openapi()["paths"]
+async def test_without_the_demo_tools_none_of_them_is_there_or_described() -> None:
+    with_tools, without = (create_app(Settings(_env_file=None, demo_tools=on)) for on in (True, False))
+    tools = operations(with_tools) - operations(without)
+    transport = httpx.ASGITransport(app=without, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        answers = {(method, path): (await client.request(method, path)).status_code for method, path in tools}
+        # Without a lifespan there are no parts, so what is there fails; what is not there is refused.
+        there = (await client.request("DELETE", f"/api/requests/{UUID(int=0)}")).status_code
 
-    assert not any(path.startswith("/api/callbacks/") for path in paths)
-    assert "delete" not in paths["/api/requests"]
+    assert tools >= {
+        ("DELETE", "/api/requests"),
+        ("POST", "/api/callbacks/receive"),
+        ("GET", "/api/callbacks/history"),
+        ("DELETE", "/api/callbacks/history"),
+        ("GET", "/api/callbacks/signing-secret"),
+        ("GET", "/api/callbacks/simulate-failures"),
+        ("POST", "/api/callbacks/simulate-failures"),
+    }
+    assert not any(path.startswith("/api/callbacks/") for _, path in operations(without))
+    assert {key: status for key, status in answers.items() if status not in {404, 405}} == {}
+    assert there == 500
+
+
+def operations(app: FastAPI) -> set[tuple[str, str]]:
+    return {(method.upper(), path) for path, found in app.openapi()["paths"].items() for method in found}
+
+
+def test_without_the_demo_tools_the_demo_receiver_may_not_be_called() -> None:
+    url = Settings(_env_file=None).demo_receiver_url
+    policies = [callback_policy(Settings(_env_file=None, demo_tools=on)) for on in (True, False)]
+
+    assert policies[0].check(url).exempt
+    with pytest.raises(ForbiddenCallbackUrl):
+        policies[1].check(url)
 
 
 def test_every_operation_is_described_and_answers_errors_as_problems() -> None:

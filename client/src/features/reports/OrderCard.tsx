@@ -19,17 +19,21 @@ const SAME_AXIS_MS = 2_000
 
 /** The one form of the page: what report, and who is told when it exists. */
 export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
-  const form = useStore(orderForm)
+  const typed = useStore(orderForm)
   const { data: settings } = useQuery(settingsQuery)
+  const hasDemo = settings?.demo_tools !== false
+  const form = hasDemo ? typed : { ...typed, useOwnUrl: true }
   const receiver = settings?.demo_receiver_url ?? `${location.origin}/api/callbacks/receive`
   const errors = checkOrder(form)
   const invalid = Object.keys(errors).length > 0
+  const syncInvalid = Object.keys(errors).some((field) => field !== 'ownUrl')
   const syncBlocked = useBlocked('/api/sync')
   const asyncBlocked = useBlocked('/api/async')
   const change = (changes: Partial<OrderForm>) => orderForm.set({ ...form, ...changes })
   const run = (modes: Mode[]) => {
+    if (modes.includes('async') ? invalid : syncInvalid) return
     const newSession = modes.length > 1 || Date.now() - raceEndedAt > SAME_AXIS_MS
-    if (!invalid) startRuns(modes, toOrder(form, receiver), { newSession })
+    startRuns(modes, toOrder(form, receiver), { newSession })
   }
   const race = () => run(['sync', 'async'])
   useKey('r', race)
@@ -65,7 +69,12 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
           maxLength={100}
           onChange={(event) => change({ name: event.target.value })}
         />
-        <ReceiverFields form={form} receiver={receiver} error={errors.ownUrl} onChange={change} />
+        <ReceiverFields
+          form={form}
+          receiver={hasDemo ? receiver : null}
+          error={errors.ownUrl}
+          onChange={change}
+        />
         <WorkNote rows={Number(form.rows)} />
         <Button
           type="submit"
@@ -80,7 +89,7 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
           </span>
         </Button>
         <div className="grid grid-cols-2 gap-2">
-          <Button disabled={invalid || syncBlocked} onClick={() => run(['sync'])}>
+          <Button disabled={syncInvalid || syncBlocked} onClick={() => run(['sync'])}>
             <Play aria-hidden size={15} />
             Run sync
           </Button>
@@ -98,7 +107,8 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
 
 type ReceiverFieldsProps = {
   form: OrderForm
-  receiver: string
+  /** The demo receiver's URL; null when the server has none. */
+  receiver: string | null
   error?: string
   onChange: (changes: Partial<OrderForm>) => void
 }
@@ -106,15 +116,17 @@ type ReceiverFieldsProps = {
 function ReceiverFields({ form, receiver, error, onChange }: ReceiverFieldsProps) {
   return (
     <>
-      <SelectField
-        label="Callback receiver"
-        value={form.useOwnUrl ? 'own' : 'demo'}
-        onChange={(event) => onChange({ useOwnUrl: event.target.value === 'own' })}
-        hint={form.useOwnUrl ? undefined : <span className="break-all">{receiver}</span>}
-      >
-        <option value="demo">Demo receiver of this server</option>
-        <option value="own">Another URL…</option>
-      </SelectField>
+      {receiver !== null && (
+        <SelectField
+          label="Callback receiver"
+          value={form.useOwnUrl ? 'own' : 'demo'}
+          onChange={(event) => onChange({ useOwnUrl: event.target.value === 'own' })}
+          hint={form.useOwnUrl ? undefined : <span className="break-all">{receiver}</span>}
+        >
+          <option value="demo">Demo receiver of this server</option>
+          <option value="own">Another URL…</option>
+        </SelectField>
+      )}
       {form.useOwnUrl && (
         <TextField
           label="Callback URL"

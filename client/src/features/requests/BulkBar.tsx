@@ -1,7 +1,8 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { keys } from '@/api/keys'
+import { settingsQuery } from '@/api/queries'
 import { Button } from '@/components/Button'
 import { Dialog } from '@/components/Dialog'
 import { ErrorState } from '@/components/ErrorState'
@@ -19,6 +20,7 @@ type BulkBarProps = {
 
 export function BulkBar({ count, complete, selected, onDelete, onClear }: BulkBarProps) {
   const [asking, setAsking] = useState(false)
+  const { data: settings } = useQuery(settingsQuery)
   return (
     <div className="flex min-h-11 flex-wrap items-center gap-2 border-y border-line px-3 py-1.5 text-muted">
       {selected.size > 0 ? (
@@ -38,10 +40,18 @@ export function BulkBar({ count, complete, selected, onDelete, onClear }: BulkBa
           {complete ? '' : ' loaded, more below'}
         </span>
       )}
-      <Button small look="danger" className="ml-auto" disabled={count === 0} onClick={() => setAsking(true)}>
-        <Trash2 aria-hidden size={14} />
-        Delete all…
-      </Button>
+      {settings?.demo_tools && (
+        <Button
+          small
+          look="danger"
+          className="ml-auto"
+          disabled={count === 0}
+          onClick={() => setAsking(true)}
+        >
+          <Trash2 aria-hidden size={14} />
+          Delete all…
+        </Button>
+      )}
       {asking && <DeleteAll onClose={() => setAsking(false)} />}
     </div>
   )

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { isFinal, logsQuery, receivedQuery, requestQuery } from '@/api/queries'
+import { isFinal, logsQuery, receivedQuery, requestQuery, settingsQuery } from '@/api/queries'
 import type { RequestDetail } from '@/api/types'
 import { CodeBlock } from '@/components/CodeBlock'
 import { CopyButton } from '@/components/CopyButton'
@@ -43,7 +43,12 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
     enabled: isAsync,
     refetchInterval: open ? ASK_AGAIN_MS : false,
   })
-  const received = useQuery({ ...receivedQuery, enabled: isAsync, staleTime: 0 })
+  const { data: settings } = useQuery(settingsQuery)
+  const received = useQuery({
+    ...receivedQuery,
+    enabled: isAsync && settings?.demo_tools === true,
+    staleTime: 0,
+  })
   const attempts = logs.data?.logs ?? []
   const callbacks = received.data?.callbacks ?? []
   const entries = timelineOf({ detail, logs: attempts, received: callbacks })
