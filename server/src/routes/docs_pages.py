@@ -7,6 +7,9 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 ASSETS = "/docs-assets"
+#: ReDoc shows its maker's logo from here; one that cannot be had it leaves out.
+_REMOTE_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
+_NO_LOGO = b"data:,"
 
 _DOCS = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -34,6 +37,12 @@ _REDOC = f"""<!doctype html>
 def install(app: FastAPI) -> None:
     """Add the pages and what they load."""
     with as_file(files("fastapi_offline") / "static") as folder:
+        redoc_script = (folder / "redoc.standalone.js").read_bytes().replace(_REMOTE_LOGO, _NO_LOGO)
+
+        @app.get(f"{ASSETS}/redoc.standalone.js", include_in_schema=False)
+        async def redoc_standalone() -> Response:
+            return Response(redoc_script, media_type="text/javascript")
+
         app.mount(ASSETS, StaticFiles(directory=folder), name="docs-assets")
 
     @app.get("/docs", include_in_schema=False)
