@@ -30,6 +30,7 @@ from src.routes.cross_origin import cross_origin
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.security_headers import SecurityHeadersMiddleware
 from src.services.benchmark_gate import BenchmarkGate
+from src.services.callback_transport import Network
 
 
 class Application(FastAPI):
@@ -45,8 +46,12 @@ class Application(FastAPI):
         return stack
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     """Build the application; nothing is started and nothing connected before its lifespan begins.
+
+    Args:
+        settings: how.
+        network: the ways to receivers; this machine's when missing.
 
     Raises:
         ValueError: a setting that only its part understands is wrong.
@@ -61,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         show = {"show_request": views.item_event, "show_attempt": views.attempt_event}
-        async with running_parts(settings, **show, gate=benchmarks) as parts:
+        async with running_parts(settings, network or Network(), **show, gate=benchmarks) as parts:
             app.state.parts = parts
             app.state.public_settings = public_settings
             yield

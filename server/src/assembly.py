@@ -23,6 +23,7 @@ from src.services.benchmark_store import BenchmarkStore
 from src.services.callback_client import ReceiverClient, tls_context
 from src.services.callback_guard import CallbackGuard, ThreadResolver
 from src.services.callback_sender import CallbackSender, DeliveryRules
+from src.services.callback_transport import Network
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.change_feed import ChangeListener, ChangeNotifier, Changes, announce
 from src.services.clock import SteadyClock
@@ -58,12 +59,13 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def running_parts(
-    settings: Settings, *, show_request: Show, show_attempt: Show, gate: BenchmarkGate
+    settings: Settings, network: Network, *, show_request: Show, show_attempt: Show, gate: BenchmarkGate
 ) -> AsyncIterator[Parts]:
     """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
 
     Args:
         settings: how.
+        network: the ways to receivers.
         show_request: a row of requests, as events show it.
         show_attempt: a row of the callback log, as events show it.
         gate: lets benchmarks pass.
@@ -102,7 +104,7 @@ async def running_parts(
             changes=changes,
             create_pool=partial(create_pool, url, connections_max=WORKER_CONNECTIONS_MAX),
             connect=partial(connect, url),
-            create_sender=_sender_factory(settings, check_url, signer, now),
+            create_sender=_sender_factory(settings, network, check_url, signer, now),
             now=now,
         )
         feed = QueueFeed(store, jobs, on_put=worker.wake)
@@ -214,14 +216,18 @@ def given_secrets(settings: Settings) -> list[str]:
 
 
 def _sender_factory(
-    settings: Settings, check_url: Callable[[str, bool], CallbackUrl], signer: Signer, now: SteadyClock
+    settings: Settings,
+    network: Network,
+    check_url: Callable[[str, bool], CallbackUrl],
+    signer: Signer,
+    now: SteadyClock,
 ) -> Callable[[RequestStore], CallbackSender]:
     """Make the sender on the worker's loop: its guard's lookups and its connections belong there."""
     tls = tls_context()  # reads the certificate authorities, some 37 ms; shared by all connections
     pace = DeliveryPace(parse_rate(settings.callback_rate_per_receiver))  # not begun again with each term
 
     def create(store: RequestStore) -> CallbackSender:
-        guard = CallbackGuard(ThreadResolver())
+        guard = CallbackGuard(ThreadResolver(network.lookup))
         rules = DeliveryRules(
             base_url=settings.public_base_url,
             retry_delays_s=settings.callback_retry_delays,
@@ -231,7 +237,7 @@ def _sender_factory(
         )
         return CallbackSender(
             store=store,
-            connect=lambda receiver: ReceiverClient(receiver, guard, tls),
+            connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket),
             check_url=check_url,
             locate=guard.locate,
             signer=signer,

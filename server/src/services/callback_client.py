@@ -13,7 +13,7 @@ import certifi
 import httpx
 
 from src.services.callback_guard import AttemptFailed, CallbackGuard, ErrorCode
-from src.services.callback_transport import GuardedTransport
+from src.services.callback_transport import GuardedTransport, OpenSocket, open_socket
 from src.services.callback_url import CallbackUrl
 
 BODY_READ_BYTES_MAX = 64 * 1024
@@ -58,10 +58,13 @@ class ReceiverClient:
         receiver: `scheme://host:port`, as in `CallbackUrl.receiver`.
         guard: asked at each attempt.
         tls: one context shared by all clients.
+        open_socket: makes the socket for an address that the guard approved.
     """
 
-    def __init__(self, receiver: str, guard: CallbackGuard, tls: ssl.SSLContext) -> None:
-        self._transport = GuardedTransport(receiver, guard, tls)
+    def __init__(
+        self, receiver: str, guard: CallbackGuard, tls: ssl.SSLContext, open_socket: OpenSocket = open_socket
+    ) -> None:
+        self._transport = GuardedTransport(receiver, guard, tls, open_socket)
         self._busy = False
 
     async def post(

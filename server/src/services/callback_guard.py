@@ -144,7 +144,8 @@ class Resolver(Protocol):
         """All addresses of `host`; raises `ResolutionFailed`."""
 
 
-def _getaddrinfo(host: str, port: int) -> list[Address]:
+def system_lookup(host: str, port: int) -> list[Address]:
+    """Ask the system for all addresses of a name; blocks, raises OSError."""
     # Bytes keep the name out of Python's IDNA codec. No AI_ADDRCONFIG: every answer is to be checked.
     found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     return [ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in found]
@@ -164,7 +165,7 @@ class ThreadResolver:
     """
 
     def __init__(
-        self, lookup: Callable[[str, int], list[Address]] = _getaddrinfo, timeout_s: float = LOOKUP_TIMEOUT_S
+        self, lookup: Callable[[str, int], list[Address]] = system_lookup, timeout_s: float = LOOKUP_TIMEOUT_S
     ) -> None:
         self._lookup = lookup
         self._timeout_s = timeout_s

@@ -10,6 +10,8 @@ import ipaddress
 import os
 import socket
 import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
@@ -20,7 +22,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
-from src.services.callback_guard import Address, AttemptFailed, Blocked, CallbackGuard
+from src.services.callback_guard import Address, AttemptFailed, Blocked, CallbackGuard, system_lookup
 from src.services.callback_url import CallbackUrl
 
 KEEPALIVE_IDLE_S = 15.0  # a connection that was idle for longer is not used again
@@ -37,6 +39,29 @@ _NOT_FROM_THE_CALLER = frozenset(
     {"accept-encoding", "connection", "content-length", "cookie", "expect", "host", "keep-alive", "te"}
     | {"proxy-authorization", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
 )
+
+
+#: What aiohttp knows when it is about to connect: family, kind, protocol, an empty name, the address to dial.
+AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
+OpenSocket = Callable[[AddressInfo], socket.socket]
+
+
+def open_socket(info: AddressInfo) -> socket.socket:
+    """Make the socket for one connection; nothing is sent yet."""
+    return socket.socket(*info[:3])
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The ways out of this machine; a test hands in ones that lead nowhere.
+
+    Args:
+        lookup: the blocking lookup of a name, for `ThreadResolver`.
+        open_socket: makes the socket for an approved address.
+    """
+
+    lookup: Callable[[str, int], list[Address]] = system_lookup
+    open_socket: OpenSocket = open_socket
 
 
 class _NotApprovedError(OSError):
@@ -99,7 +124,8 @@ class _Wire(ResponseHandler):
 class _Pin(AbstractResolver):
     """What aiohttp may connect to: names lead to the approved addresses, and no socket is made for another."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_socket: OpenSocket) -> None:
+        self._open_socket = open_socket
         self.approved: tuple[Address, ...] = ()
         self.wire: _Wire | None = None
 
@@ -112,12 +138,11 @@ class _Pin(AbstractResolver):
     async def close(self) -> None:
         pass
 
-    def make_socket(self, addr_info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+    def make_socket(self, info: AddressInfo) -> socket.socket:
         # The last stop before connect(): aiohttp asks no resolver when the URL's host is an address.
-        family, kind, proto, _, sockaddr = addr_info
-        if ipaddress.ip_address(str(sockaddr[0])) not in self.approved:
+        if ipaddress.ip_address(str(info[4][0])) not in self.approved:
             raise _NotApprovedError
-        return socket.socket(family, kind, proto)
+        return self._open_socket(info)
 
     def make_wire(self) -> _Wire:
         self.wire = _Wire(asyncio.get_running_loop(), self.approved)
@@ -149,13 +174,16 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         receiver: `scheme://host:port`.
         guard: asked for each request.
         tls: one context shared by all; making one costs more than 10 ms.
+        open_socket: makes the socket for an approved address; it may refuse with an OSError.
     """
 
-    def __init__(self, receiver: str, guard: CallbackGuard, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, receiver: str, guard: CallbackGuard, tls: ssl.SSLContext, open_socket: OpenSocket = open_socket
+    ) -> None:
         self._receiver = receiver
         self._guard = guard
         self._tls = tls
-        self._pin = _Pin()
+        self._pin = _Pin(open_socket)
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

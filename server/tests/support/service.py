@@ -10,6 +10,7 @@ import httpx
 
 from src.app import create_app
 from src.config import Settings
+from src.services.callback_transport import Network
 from src.services.parts import Parts
 from tests.support.waiting import eventually
 
@@ -55,7 +56,9 @@ class Service:
 
 
 @asynccontextmanager
-async def running_service(database_url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Service]:
+async def running_service(
+    database_url: str, data_dir: Path, network: Network | None = None, **settings: Any
+) -> AsyncIterator[Service]:
     """Run the service; simulated work and rate limits are off, and retries quick, unless settings say otherwise."""
     chosen = Settings(
         _env_file=None,
@@ -69,7 +72,7 @@ async def running_service(database_url: str, data_dir: Path, **settings: Any) ->
             **settings,
         },
     )
-    app = create_app(chosen)
+    app = create_app(chosen, network)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
