@@ -27,6 +27,7 @@ from src.routes import (
 from src.routes.body_limit import BodyLimitMiddleware
 from src.routes.call_ids import CallIdMiddleware
 from src.routes.cross_origin import cross_origin
+from src.routes.methods import HeadMiddleware
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.security_headers import SecurityHeadersMiddleware
 from src.services.benchmark_gate import BenchmarkGate
@@ -82,6 +83,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
                 RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
             ),
             Middleware(BodyLimitMiddleware),
+            Middleware(HeadMiddleware),
         ],
     )
     app.outermost = [

@@ -24,6 +24,7 @@ from src.errors import (
     StillProcessing,
     Unavailable,
 )
+from src.routes.methods import allowed_methods
 
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
@@ -156,7 +157,10 @@ async def http_error(request: Request, error: Exception) -> Response:
     """Answer what FastAPI and Starlette refuse."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     slug = _SLUGS.get(error.status_code, "error")
-    return problem(error.status_code, slug, str(error.detail), instance_of(request.scope), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # the framework names only the methods of one route
+        headers["Allow"] = ", ".join(allowed_methods(request.scope))
+    return problem(error.status_code, slug, str(error.detail), instance_of(request.scope), headers=headers)
 
 
 async def _data_error(request: Request, error: Exception) -> Response:

@@ -210,11 +210,46 @@ async def test_an_unknown_or_malformed_id_is_a_404(service: Service, request_id:
 
 
 async def test_an_unknown_path_is_a_404_and_an_unknown_method_a_405(service: Service) -> None:
-    wrong_method = await service.client.put("/api/sync", json={})
-
     assert_problem(await service.client.get("/api/nothing"), 404)
-    assert_problem(wrong_method, 405)
-    assert "POST" in wrong_method.headers["allow"]
+    assert_problem(await service.client.put("/api/sync", json={}), 405)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/sync", "POST"),
+        ("/api/requests", "GET, HEAD, DELETE"),
+        ("/api/requests/x", "GET, HEAD, DELETE"),
+        ("/api/requests/x/redeliver", "POST"),
+        ("/api/reports/x.csv", "GET, HEAD"),
+        ("/api/callbacks/simulate-failures", "GET, HEAD, POST"),
+        ("/api/callbacks/history", "GET, HEAD, DELETE"),
+        ("/docs", "GET, HEAD"),
+        ("/docs-assets/swagger-ui.css", "GET, HEAD"),
+        ("/", "GET, HEAD"),
+    ],
+)
+async def test_a_405_names_every_method_of_the_path(service: Service, path: str, methods: str) -> None:
+    for method in ("PATCH", "OPTIONS", "TRACE", "BREW"):
+        answer = await service.client.request(method, path)
+
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == methods
+        assert answer.json()["status"] == 405
+
+
+@pytest.mark.parametrize("path", ["/api/health/live", "/api/requests", "/api/settings", "/docs", "/openapi.json", "/"])
+async def test_head_is_answered_as_get_without_the_body(service: Service, path: str) -> None:
+    whole, head = await service.client.get(path), await service.client.head(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert {name: value for name, value in head.headers.items() if name != "date"} == dict(whole.headers)
+
+
+async def test_head_is_not_answered_where_get_is_not(service: Service) -> None:
+    assert (await service.client.head("/api/sync")).status_code == 405
+    assert (await service.client.head("/api/nothing")).status_code == 404
+    assert (await service.client.head("/api/requests/x")).status_code == 404
 
 
 @pytest.mark.parametrize(
