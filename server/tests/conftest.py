@@ -14,6 +14,15 @@ from tests.support.receivers import Receiver, serving
 from tests.support.service import Service, running_service
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell, at the end of a run, what tests counted and recorded as a `figure`."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [str(value) for report in passed for name, value in report.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("counted")
+        terminalreporter.write_line("\n".join(figures))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Start one PostgreSQL for the whole run; its URL."""

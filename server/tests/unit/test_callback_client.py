@@ -34,6 +34,7 @@ from src.services.callback_client import (
 from src.services.callback_guard import Address, Blocked, CallbackGuard, ThreadResolver
 from src.services.callback_transport import GuardedTransport
 from src.services.callback_url import CallbackPolicy, CallbackUrl
+from tests.support.sealed_network import Names
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -178,18 +179,6 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     fields = {name.lower(): value for name, _, value in (line.partition(b": ") for line in head.split(b"\r\n")[1:])}
     return head + await reader.readexactly(int(fields.get(b"content-length", b"0")))
-
-
-class Names:
-    """A resolver with fixed answers, one for each lookup and the last one for ever; it counts."""
-
-    def __init__(self, *answers: list[Address]) -> None:
-        self._answers = list(answers)
-        self.lookups = 0
-
-    async def __call__(self, _host: str, _port: int) -> list[Address]:
-        self.lookups += 1
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
 class Lane:

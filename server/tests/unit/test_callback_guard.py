@@ -25,38 +25,12 @@ from src.services.callback_guard import (
     ThreadResolver,
     forbidden_reason,
 )
+from tests.support.callback_urls import FORBIDDEN_ADDRESSES
+from tests.support.sealed_network import Names
 
 PUBLIC = "93.184.216.34"
 PUBLIC_V6 = "2606:4700:4700::1111"
 
-FORBIDDEN = {
-    "this-network": "0.0.0.0 0.0.0.1 0.255.255.255",
-    "private": "10.0.0.0 10.255.255.255 172.16.0.0 172.31.255.255 192.168.0.0 192.168.255.255",
-    "shared": "100.64.0.0 100.100.100.200 100.127.255.255",
-    "loopback": "127.0.0.0 127.0.0.1 127.0.0.53 127.255.255.255 ::1",
-    "cloud-platform": "168.63.129.16",
-    "link-local": "169.254.0.0 169.254.169.254 169.254.170.2 169.254.255.255 fe80:: fe80::1 febf:ffff::1",
-    "protocol-assignment": "192.0.0.0 192.0.0.8 192.0.0.170 192.0.0.192 192.0.0.255 "
-    "2001:: 2001:0:7f00:1:: 2001::80ff:fffe 2001:1::1 2001:2::1 2001:10::1 2001:20::1 2001:1ff:ffff::",
-    "documentation": "192.0.2.0 198.51.100.0 203.0.113.255 2001:db8:: 2001:db8:ffff::1 3fff:: 3fff:fff::1",
-    "as112": "192.31.196.1 192.175.48.1 2620:4f:8000::1",
-    "amt": "192.52.193.1",
-    "6to4-relay": "192.88.99.1 192.88.99.255",
-    "benchmarking": "198.18.0.0 198.19.255.255",
-    "multicast": "224.0.0.0 224.0.0.251 239.255.255.250 ff00:: ff02::1 ff05::1:3 ff0e::1",
-    "reserved": "240.0.0.0 250.1.2.3 255.255.255.255",
-    "unspecified": "::",
-    "ipv4-compatible": "::2 ::127.0.0.1 ::8.8.8.8 ::ffff:ffff",
-    "ipv4-mapped": "::ffff:0.0.0.0 ::ffff:127.0.0.1 ::ffff:169.254.169.254 ::ffff:8.8.8.8",
-    "ipv4-translated": "::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8",
-    "nat64": "64:ff9b:: 64:ff9b::127.0.0.1 64:ff9b::8.8.8.8 64:ff9b:1::1 64:ff9b:1:ffff::a00:1",
-    "6to4": "2002:: 2002:7f00:1:: 2002:a9fe:a9fe::1 2002:808:808::1",
-    "isatap": "2a00:1450::5efe:127.0.0.1 2a00:1450::200:5efe:8.8.8.8",
-    "unique-local": "fc00:: fd00:ec2::254 fd20:ce::254 fdff:ffff::1",
-    "site-local": "fec0:: fec0::1 feff:ffff::1",
-    "zone-id": "fe80::1%eth0 ::1%lo 2606:4700:4700::1111%1",
-    "not-global-unicast": "1:: 64:ff9a::1 64:ff9b:2::1 100:: 100:0:0:1:: 1fff:ffff:: 4000:: 5f00::1 8000:: e000::",
-}
 PUBLIC_ONES = (
     "1.0.0.0 1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 93.184.216.34 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0 "
     "168.63.129.15 168.63.129.17 169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 191.255.255.255 192.0.1.0 "
@@ -91,20 +65,8 @@ def addresses(*texts: str) -> list[Address]:
     return [ipaddress.ip_address(text) for text in texts]
 
 
-class Answers:
-    """A resolver that gives these answers, one for each lookup, and the last one for ever."""
-
-    def __init__(self, *answers: list[Address]) -> None:
-        self._answers = list(answers)
-        self.lookups = 0
-
-    async def __call__(self, _host: str, _port: int) -> list[Address]:
-        self.lookups += 1
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-
-
 @pytest.mark.parametrize(
-    ("word", "text"), [(word, text) for word, texts in FORBIDDEN.items() for text in texts.split()]
+    ("word", "text"), [(word, text) for word, texts in FORBIDDEN_ADDRESSES.items() for text in texts.split()]
 )
 def test_an_address_that_is_not_public_unicast_is_forbidden_and_its_kind_named(word: str, text: str) -> None:
     assert forbidden_reason(ipaddress.ip_address(text)) == word
@@ -140,7 +102,7 @@ def test_nothing_that_the_standard_library_calls_local_is_let_through(address: A
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "::1", "10.0.0.1", "::ffff:127.0.0.1", "169.254.169.254"])
 async def test_a_forbidden_literal_is_blocked_without_a_lookup(text: str) -> None:
-    resolver = Answers(addresses(PUBLIC))
+    resolver = Names(addresses(PUBLIC))
     with pytest.raises(Blocked) as blocked:
         await CallbackGuard(resolver).check(Url(text))
     assert blocked.value.error_code == "blocked_address"
@@ -148,13 +110,13 @@ async def test_a_forbidden_literal_is_blocked_without_a_lookup(text: str) -> Non
 
 
 async def test_a_public_literal_is_approved_without_a_lookup() -> None:
-    resolver = Answers(addresses("127.0.0.1"))
+    resolver = Names(addresses("127.0.0.1"))
     assert await CallbackGuard(resolver).check(Url(PUBLIC_V6)) == tuple(addresses(PUBLIC_V6))
     assert resolver.lookups == 0
 
 
 async def test_a_name_is_looked_up_once_for_each_check() -> None:
-    resolver = Answers(addresses(PUBLIC, PUBLIC_V6))
+    resolver = Names(addresses(PUBLIC, PUBLIC_V6))
     guard = CallbackGuard(resolver)
     assert await guard.check(Url("a.test")) == tuple(addresses(PUBLIC, PUBLIC_V6))
     await guard.check(Url("a.test"))
@@ -179,11 +141,11 @@ async def test_a_name_is_looked_up_once_for_each_check() -> None:
 )
 async def test_one_forbidden_answer_refuses_the_name(answers: list[str]) -> None:
     with pytest.raises(Blocked):
-        await CallbackGuard(Answers(addresses(*answers))).check(Url("a.test"))
+        await CallbackGuard(Names(addresses(*answers))).check(Url("a.test"))
 
 
 async def test_a_name_that_changes_its_answer_is_judged_by_the_answer_of_each_attempt() -> None:
-    guard = CallbackGuard(Answers(addresses(PUBLIC), addresses("127.0.0.1")))
+    guard = CallbackGuard(Names(addresses(PUBLIC), addresses("127.0.0.1")))
     assert await guard.check(Url("a.test")) == tuple(addresses(PUBLIC))
     with pytest.raises(Blocked, match="loopback"):
         await guard.check(Url("a.test"))
@@ -191,12 +153,12 @@ async def test_a_name_that_changes_its_answer_is_judged_by_the_answer_of_each_at
 
 async def test_at_most_three_different_addresses_are_dialled_but_all_are_checked() -> None:
     found = addresses(PUBLIC, PUBLIC, "8.8.8.8", PUBLIC_V6, "1.1.1.1")
-    assert await CallbackGuard(Answers(found)).check(Url("a.test")) == tuple(addresses(PUBLIC, "8.8.8.8", PUBLIC_V6))
+    assert await CallbackGuard(Names(found)).check(Url("a.test")) == tuple(addresses(PUBLIC, "8.8.8.8", PUBLIC_V6))
     assert ADDRESSES_MAX == 3
 
 
 async def test_an_exempt_url_may_lead_anywhere_but_is_looked_up_as_well() -> None:
-    resolver = Answers(addresses("127.0.0.1", "::1"))
+    resolver = Names(addresses("127.0.0.1", "::1"))
     assert await CallbackGuard(resolver).check(Url("localhost", exempt=True)) == tuple(addresses("127.0.0.1", "::1"))
     assert await CallbackGuard(resolver).check(Url("10.0.0.1", exempt=True)) == tuple(addresses("10.0.0.1"))
     assert resolver.lookups == 1
@@ -204,7 +166,7 @@ async def test_an_exempt_url_may_lead_anywhere_but_is_looked_up_as_well() -> Non
 
 async def test_a_name_without_an_address_is_a_failed_lookup() -> None:
     with pytest.raises(ResolutionFailed, match="no address"):
-        await CallbackGuard(Answers([])).check(Url("a.test"))
+        await CallbackGuard(Names([])).check(Url("a.test"))
 
 
 # The system's lookup, in threads.
