@@ -1,5 +1,8 @@
 """Callback URLs and addresses that must be refused, by the rule, those that must not be, and generated ones."""
 
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
 from hypothesis import strategies as st
 
 #: rule → spellings that must be refused because of it.
@@ -477,3 +480,80 @@ URLS = st.one_of(
     ),
     st.text(max_size=60).map(lambda text: "http://" + text),
 )
+
+
+# One address in many spellings: what one reader takes for a name is 127.0.0.1 to the next.
+_FULL_WIDTH = {ord(character): ord(character) + 0xFEE0 for character in "0123456789."}
+_CIRCLED = str.maketrans("0123456789", "⓪①②③④⑤⑥⑦⑧⑨")
+_V4_SPELLINGS: list[Callable[[IPv4Address], str]] = [
+    str,
+    lambda address: str(int(address)),
+    lambda address: hex(int(address)),
+    lambda address: f"0{int(address):o}",
+    lambda address: ".".join(f"0{byte:o}" for byte in address.packed),
+    lambda address: ".".join(f"{byte:#X}" for byte in address.packed),
+    lambda address: ".".join(f"{byte:03d}" for byte in address.packed),
+    lambda address: "{}.{}.{}".format(*address.packed[:2], int.from_bytes(address.packed[2:])),
+    lambda address: f"{address.packed[0]}.{int.from_bytes(address.packed[1:])}",
+    lambda address: f"{address}.",
+    lambda address: str(address).translate(_FULL_WIDTH),
+    lambda address: str(address).translate(_CIRCLED),
+    lambda address: str(address).replace(".", "。"),
+    lambda address: "".join(f"%{ord(character):02x}" for character in str(address)),
+    lambda address: f"[{address}]",
+]
+#: An IPv4 address as a number → an IPv6 address that leads to it.
+EMBEDDINGS: list[Callable[[int], int]] = [
+    lambda inner: inner,  # compatible
+    lambda inner: 0xFFFF << 32 | inner,  # mapped
+    lambda inner: 0xFFFF << 48 | inner,  # SIIT
+    lambda inner: 0x64_FF9B << 96 | inner,  # NAT64
+    lambda inner: 0x64_FF9B_0001 << 80 | inner,  # NAT64, local use
+    lambda inner: 0x2002 << 112 | inner << 80,  # 6to4
+    lambda inner: 0x2001 << 112 | inner << 64,  # Teredo: the server
+    lambda inner: 0x2001 << 112 | inner ^ 0xFFFF_FFFF,  # Teredo: the client
+    lambda inner: 0x2A00 << 112 | 0x5EFE << 32 | inner,  # ISATAP
+]
+_V6_SPELLINGS: list[Callable[[IPv6Address], str]] = [
+    lambda address: f"[{address}]",
+    lambda address: f"[{address.exploded}]",
+    lambda address: f"[{str(address).upper()}]",
+    lambda address: f"[{IPv6Address(int(address) >> 32 << 32)}{IPv4Address(int(address) & 0xFFFF_FFFF)}]",
+    lambda address: f"[{address}%25lo]",
+    lambda address: f"[{address}%lo]",
+    str,
+]
+_ANY_V4 = st.one_of(
+    st.sampled_from(["127.0.0.1", "127.255.255.254", "10.0.0.1", "169.254.169.254", "8.8.8.8"]).map(IPv4Address),
+    st.integers(0, 2**32 - 1).map(IPv4Address),
+)
+_ANY_V6 = st.one_of(
+    st.builds(lambda embed, inner: IPv6Address(embed(int(inner))), st.sampled_from(EMBEDDINGS), _ANY_V4),
+    st.integers(0x2000 << 112, (0x4000 << 112) - 1).map(IPv6Address),
+    st.integers(0, 2**128 - 1).map(IPv6Address),
+)
+ADDRESSES = st.one_of(_ANY_V4, _ANY_V6)
+_HOSTS = st.one_of(
+    st.builds(lambda spell, address: spell(address), st.sampled_from(_V4_SPELLINGS), _ANY_V4),
+    st.builds(lambda spell, address: spell(address), st.sampled_from(_V6_SPELLINGS), _ANY_V6),
+    _GOOD_HOSTS,
+    _ODD_HOSTS,
+    st.text(st.characters(), min_size=1, max_size=12),
+)
+_SPELLED_URLS = st.builds(
+    "{}{}{}{}{}{}".format,
+    st.sampled_from(["http://", "https://", "HTTPS://", "http:/", "http:\\\\", "ftp://", "//", ""]),
+    st.sampled_from(["", "", "", "user@", "user:secret@", "example.com\\@", "8.8.8.8#@", "%40@"]),
+    _HOSTS,
+    st.sampled_from(["", ":80", ":443", ":8080", ":9001", ":65535", ":0", ":080", ":65536", ":22", ":"]),
+    st.sampled_from(["", "/", "?", "#", "\\", "/%2e%2e/", "/%2F..%5c", "\t", "\n"]),
+    _TAILS,
+)
+_PLAIN_URLS = st.builds(
+    "{}://{}{}".format,
+    st.sampled_from(["http", "https"]),
+    st.one_of(_ANY_V4.map(str), _ANY_V6.map(lambda address: f"[{address}]"), _GOOD_HOSTS, st.just("localhost")),
+    st.sampled_from(["", "/", ":9001/hook", ":8080/a?b=c", ":443/"]),
+)
+#: All of it: plain and odd, of every address.
+ANY_URLS = st.one_of(URLS, _SPELLED_URLS, _PLAIN_URLS)
