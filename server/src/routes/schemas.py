@@ -44,7 +44,11 @@ def _known_currency(code: str) -> str:
     return code
 
 
-PlainText = Annotated[str, Strict(), AfterValidator(_plain_text)]
+#: For the document; the check itself also knows lone surrogates, which patterns do not agree on.
+_PLAIN_TEXT_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+PlainText = Annotated[
+    str, Strict(), AfterValidator(_plain_text), Field(json_schema_extra={"pattern": _PLAIN_TEXT_PATTERN})
+]
 CalendarDate = Annotated[
     date,
     BeforeValidator(_calendar_date),

@@ -12,6 +12,9 @@ from src.routes.dependencies import PartsDependency
 from src.routes.problems import problem, responses
 from src.services.demo_receiver import HANG_MAX_S, Simulation
 
+#: RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5: bytes after such a head would be taken for the next answer.
+WITHOUT_BODY = frozenset({204, 205, 304})
+
 router = APIRouter(prefix="/api/callbacks", tags=["Demo receiver"])
 
 
@@ -82,6 +85,8 @@ async def receive_callback(request: Request, parts: PartsDependency) -> Response
     if received.answered is None:
         await _hang(request)
         return problem(503, "simulated-failure", "The receiver was told to hang.", request.url.path)
+    if received.answered in WITHOUT_BODY:
+        return Response(status_code=received.answered)
     if received.answered != 200:
         return Response(b'{"received":false}', received.answered, media_type="application/json")
     return ReceiveAnswer(received=True)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from src.http_protocol import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX, LimitedHttpProtocol, limited_protocol
+from tests.support.over_http import over_http
 from tests.support.processes import free_port
 from tests.support.waiting import eventually
 
@@ -28,17 +28,8 @@ async def echo_length(scope: Scope, receive: Receive, send: Send) -> None:
 @asynccontextmanager
 async def serving(protocol: type[LimitedHttpProtocol] | None = None) -> AsyncIterator[int]:
     port = free_port()
-    http = protocol or limited_protocol()
-    config = uvicorn.Config(echo_length, port=port, http=http, lifespan="off", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # this process is pytest's
-    running = asyncio.create_task(server._serve())
-    await eventually(lambda: server.started)
-    try:
+    async with over_http(echo_length, port, protocol):
         yield port
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def exchange(port: int, *pieces: bytes, within_s: float = 5) -> bytes:

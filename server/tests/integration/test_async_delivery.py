@@ -6,9 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import httpx
+import pytest
 from standardwebhooks import Webhook
 
 from src.services.signing_secrets import kept_secret
+from src.services.webhook_signing import Signer
+from tests.support.over_http import over_http
+from tests.support.processes import free_port
 from tests.support.receivers import Receiver
 from tests.support.service import Service
 from tests.support.waiting import eventually
@@ -201,6 +205,19 @@ async def test_the_demo_receiver_is_reached_only_at_its_own_url(service: Service
         answers[url] = await service.client.post("/api/async", json={"payload": {}, "callback_url": url})
 
     assert [answer.status_code for answer in answers.values()] == [202, 422, 422]
+
+
+@pytest.mark.parametrize("status", [201, 204, 205, 304, 500])
+async def test_the_demo_receiver_answers_with_any_status_and_the_connection_stays_good(
+    service: Service, status: int
+) -> None:
+    signed = Signer([service.parts.signing_secret]).headers("msg_1", int(time.time()), b"{}")
+    port = free_port()
+    async with over_http(service.app, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        await client.post("/api/callbacks/simulate-failures", params={"failure_rate": 1, "status_code": status})
+        answers = [await client.post("/api/callbacks/receive", content=b"{}", headers=signed) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [status] * 3
 
 
 async def test_a_callback_that_waits_in_its_lane_is_not_sent_once_its_request_is_deleted(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from src.app import create_app
 from src.config import Settings
@@ -19,6 +20,7 @@ from tests.support.waiting import eventually
 class Service:
     """A running service."""
 
+    app: FastAPI
     client: httpx.AsyncClient
     parts: Parts
     settings: Settings
@@ -78,4 +80,4 @@ async def running_service(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://service.test", timeout=30) as client,
     ):
-        yield Service(client, app.state.parts, chosen)
+        yield Service(app, client, app.state.parts, chosen)

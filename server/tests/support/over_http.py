@@ -1,0 +1,27 @@
+"""An application of this process behind a real socket, as uvicorn serves it in production."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from src.http_protocol import LimitedHttpProtocol, limited_protocol
+from tests.support.waiting import eventually
+
+
+@asynccontextmanager
+async def over_http(app: ASGIApp, port: int, protocol: type[LimitedHttpProtocol] | None = None) -> AsyncIterator[None]:
+    """Serve an application on 127.0.0.1; its lifespan is whoever's called this."""
+    http = protocol or limited_protocol()
+    config = uvicorn.Config(app, port=port, http=http, lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # this process is pytest's
+    running = asyncio.create_task(server._serve())
+    await eventually(lambda: server.started)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
