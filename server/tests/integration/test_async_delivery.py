@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
+from http.client import HTTPConnection
 
 import httpx
 import pytest
@@ -213,11 +214,22 @@ async def test_the_demo_receiver_answers_with_any_status_and_the_connection_stay
 ) -> None:
     signed = Signer([service.parts.signing_secret]).headers("msg_1", int(time.time()), b"{}")
     port = free_port()
-    async with over_http(service.app, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        await client.post("/api/callbacks/simulate-failures", params={"failure_rate": 1, "status_code": status})
-        answers = [await client.post("/api/callbacks/receive", content=b"{}", headers=signed) for _ in range(3)]
 
-    assert [answer.status_code for answer in answers] == [status] * 3
+    def statuses_on_one_connection() -> list[int]:
+        with closing(HTTPConnection("127.0.0.1", port)) as connection:
+            connection.connect()
+            connection.auto_open = 0
+            answers = []
+            for _ in range(3):
+                connection.request("POST", "/api/callbacks/receive", b"{}", signed)
+                with connection.getresponse() as answer:
+                    answer.read()
+                    answers.append(answer.status)
+            return answers
+
+    await service.client.post("/api/callbacks/simulate-failures", params={"failure_rate": 1, "status_code": status})
+    async with over_http(service.app, port):
+        assert await asyncio.to_thread(statuses_on_one_connection) == [status] * 3
 
 
 async def test_a_callback_that_waits_in_its_lane_is_not_sent_once_its_request_is_deleted(
