@@ -6,11 +6,8 @@ import gc
 import gzip
 import ipaddress
 import random
-import shutil
 import socket
 import ssl
-import struct
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,9 +31,9 @@ from src.services.callback_client import (
 from src.services.callback_guard import Address, Blocked, CallbackGuard, ThreadResolver
 from src.services.callback_transport import GuardedTransport
 from src.services.callback_url import CallbackPolicy, CallbackUrl
+from tests.support.certificates import make_certificates, server_context
+from tests.support.raw_receivers import Answer, RawReceiver, hangs, in_turn, repeats, says, then_closes
 from tests.support.sealed_network import Names
-
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 V4, V6 = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -73,114 +70,6 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
     return seen
 
 
-def says(*answers: bytes) -> Answer:
-    """One answer after the other, the last one for ever."""
-    left = list(answers)
-
-    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(left.pop(0) if len(left) > 1 else left[0])
-        await writer.drain()
-
-    return answer
-
-
-def then_closes(data: bytes, *, reset: bool = False) -> Answer:
-    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(data)
-        await writer.drain()
-        if reset:
-            sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
-        writer.close()
-
-    return answer
-
-
-def in_turn(*answers: Answer) -> Answer:
-    left = list(answers)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await (left.pop(0) if len(left) > 1 else left[0])(reader, writer)
-
-    return answer
-
-
-def repeats(head: bytes, piece: bytes, pause_s: float = 0) -> Answer:
-    """Sends the head once and the piece until the other side goes away."""
-
-    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
-        while not writer.is_closing():
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(pause_s)
-
-    return answer
-
-
-async def hangs(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-
-
-class Receiver:
-    """Answers every request as it is told, counts, and notices when the client drops the connection."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Condition()
-        self.connections = 0
-        self.open = 0
-        self.requests: list[bytes] = []
-
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        self._server = await asyncio.start_server(self._serve, host, port, ssl=tls)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self.open += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while not writer.is_closing():
-                self.requests.append(await _request(reader))
-                await self._notify()
-                await self._answer(reader, writer)
-        self.open -= 1
-        writer.transport.abort()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._notify()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await writer.wait_closed()
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def until(self, happened: Callable[[], bool]) -> None:
-        async with asyncio.timeout(1), self._changed:
-            await self._changed.wait_for(happened)
-
-    async def dropped(self, connections: int = 1) -> None:
-        """The client let go of so many connections, without waiting for the receiver to say goodbye."""
-        await self.until(lambda: self.connections - self.open >= connections)
-
-
-async def _request(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    fields = {name.lower(): value for name, _, value in (line.partition(b": ") for line in head.split(b"\r\n")[1:])}
-    return head + await reader.readexactly(int(fields.get(b"content-length", b"0")))
-
-
 class Lane:
     """A client and the URL it calls."""
 
@@ -192,19 +81,19 @@ class Lane:
         return await self.client.post(self.url, headers, BODY, deadline_s=deadline_s)
 
 
-Start = Callable[..., Awaitable[Receiver]]
+Start = Callable[..., Awaitable[RawReceiver]]
 Connect = Callable[..., Lane]
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
     """Starts receivers on this machine."""
-    started: list[Receiver] = []
+    started: list[RawReceiver] = []
 
     async def start(
         answer: Answer, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-    ) -> Receiver:
-        receiver = Receiver(answer)
+    ) -> RawReceiver:
+        receiver = RawReceiver(answer)
         await receiver.start(host, port, tls)
         started.append(receiver)
         return receiver
@@ -872,37 +761,12 @@ async def test_a_lane_never_holds_two_connections(start: Start, connect: Connect
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`ca.pem`, and `a.test.pem` with key, signed by it; made by the openssl program."""
-    assert shutil.which("openssl"), "install the openssl program: it makes the certificates of these tests"
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new_key = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650")
-    openssl(
-        *new_key,
-        *("-x509", "-subj", "/CN=Test CA", "-keyout", "ca.key", "-out", "ca.pem"),
-        *("-addext", "keyUsage=critical,keyCertSign"),
-    )
-    (folder / "a.ext").write_text(
-        "subjectAltName=DNS:a.test,IP:::1\nbasicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\n"
-        "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
-    )
-    openssl(*new_key[:-2], "-subj", "/CN=a.test", "-keyout", "a.key", "-out", "a.csr")
-    openssl(
-        *("x509", "-req", "-in", "a.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "3650"),
-        *("-extfile", "a.ext", "-out", "a.crt"),
-    )
-    (folder / "a.test.pem").write_bytes((folder / "a.key").read_bytes() + (folder / "a.crt").read_bytes())
-    return folder
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
 def server_tls(certificates: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "a.test.pem")
-    return context
+    return server_context(certificates)
 
 
 @pytest.fixture
@@ -1022,8 +886,8 @@ def test_lanes_work_on_the_loop_of_a_worker_thread_and_leave_nothing_behind(run:
     outcomes: list[Reply | Failure] = []
 
     async def lanes() -> None:
-        good = Receiver(says(OK))
-        bad = Receiver(in_turn(hangs, then_closes(b"", reset=True), repeats(HEAD + b"\r\n", b"x" * 65536), says(OK)))
+        good = RawReceiver(says(OK))
+        bad = RawReceiver(in_turn(hangs, then_closes(b"", reset=True), repeats(HEAD + b"\r\n", b"x" * 65536), says(OK)))
         resolver = ThreadResolver()
         guard, context = CallbackGuard(resolver), tls_context()
         clients = []
