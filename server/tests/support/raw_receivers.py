@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+#: A reset may overtake what was sent just before it.
+UNREAD_FOR_S = 0.05
+
 
 def says(*answers: bytes) -> Answer:
     """One answer after the other, the last one for ever."""
@@ -26,6 +29,7 @@ def then_closes(data: bytes, *, reset: bool = False) -> Answer:
         writer.write(data)
         await writer.drain()
         if reset:
+            await asyncio.sleep(UNREAD_FOR_S if data else 0)
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
