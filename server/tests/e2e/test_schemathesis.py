@@ -18,7 +18,7 @@ from tests.support.service import Service, running_service
 
 SEED = 1
 #: For each operation in one phase.
-EXAMPLES_MAX = 80
+EXAMPLES_MAX = 40
 CASES_MIN = 1_000
 ENDS_WITHIN_S = 180
 CONFIG = Path(__file__).with_name("schemathesis.toml")
