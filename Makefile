@@ -77,10 +77,11 @@ else
 	wait $$server; kill $$page 2>/dev/null; wait
 endif
 
-lint: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## check style, types and layers
+lint: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## check style, types, layers and known weaknesses
 	cd server && $(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd server && $(PY) -m mypy
 	cd server && .venv/bin/lint-imports
+	cd server && $(PY) -m bandit --quiet --recursive --configfile pyproject.toml src
 	$(if $(CLIENT),cd client && npm run --silent lint)
 	$(if $(CLIENT),@$(MAKE) --no-print-directory contract)
 

@@ -211,7 +211,7 @@ class PostgresCluster:
         # A file, not a pipe: the server would inherit the pipe, and its end would never come.
         with tempfile.TemporaryFile() as output:
             try:
-                subprocess.run(  # noqa: S603 - a program of the package, with arguments from this file
+                subprocess.run(  # noqa: S603 - a program of the package, arguments from this file # nosec B603
                     [programs / command, *arguments],
                     check=True,
                     cwd=data_folder,  # by which a start that was cut off is found
@@ -294,7 +294,7 @@ def _system_user() -> pwd.struct_passwd:
     except KeyError:
         logger.info("Creating the system user %s: PostgreSQL does not run as root …", SYSTEM_USER)
     try:
-        subprocess.run(  # noqa: S603 - fixed arguments
+        subprocess.run(  # noqa: S603 - fixed arguments # nosec B603 B607
             ["useradd", "--system", SYSTEM_USER],  # noqa: S607 - its place differs between systems
             check=False,
             capture_output=True,

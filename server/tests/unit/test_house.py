@@ -95,6 +95,26 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"])
+def test_every_package_is_pinned_with_its_hashes(name: str) -> None:
+    text = (SERVER_FOLDER / name).read_text().replace("\\\n", " ")
+    packages = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+    assert len(packages) > 30
+    assert [
+        line for line in packages if not re.match(r"[a-z0-9._-]+(\[[a-z,]+\])?==\S+.* --hash=sha256:[0-9a-f]{64}", line)
+    ] == []
+
+
+def test_packages_are_installed_with_their_hashes_and_from_the_lock_only() -> None:
+    files = {name: (ROOT / name).read_text() for name in ("Makefile", "server/Dockerfile", ".ci/run")}
+    installs = [line for text in files.values() for line in text.splitlines() if re.search(r"pip install(?! uv)", line)]
+
+    assert len(installs) == 3
+    assert all("--require-hashes" in line for line in installs)
+    assert all("npm install" not in text for text in files.values())
+
+
 def test_imports_only_go_down() -> None:
     program = Path(sys.executable).with_name("lint-imports")
     checked = subprocess.run([program, "--no-cache"], cwd=SERVER_FOLDER, capture_output=True, text=True, check=False)
