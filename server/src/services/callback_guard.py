@@ -16,9 +16,10 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Literal, Protocol
-from weakref import WeakValueDictionary
 
 import httpx
+
+from src.services.lookup_turns import LookupTurns
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 ErrorCode = Literal[
@@ -32,9 +33,8 @@ ErrorCode = Literal[
     "internal_error",
 ]
 
-LOOKUPS_MAX = 32  # threads at the same moment, over all receivers
-LOOKUPS_PER_HOST_MAX = 4  # of them for one name
 LOOKUP_TIMEOUT_S = 2.0
+LOOKUP_PROMPT_WITHIN_S = 1.0  # whoever answers within this time is sure of a thread the next time
 ADDRESSES_MAX = 3  # of one name, that are dialled
 
 _V4 = {
@@ -155,7 +155,7 @@ class ThreadResolver:
     """The system's lookup in threads, where one that hangs holds up nobody else.
 
     getaddrinfo has no deadline and cannot be cancelled: the caller stops waiting, the thread stays occupied
-    until the system gives up. Hence the bound for each name. Daemon threads of its own rather than a
+    until the system gives up. Hence the turns. Daemon threads of its own rather than a
     ThreadPoolExecutor: the interpreter waits for an executor's threads when it exits, and a hanging lookup
     would delay that. One event loop uses it.
 
@@ -169,9 +169,7 @@ class ThreadResolver:
     ) -> None:
         self._lookup = lookup
         self._timeout_s = timeout_s
-        self._slots = asyncio.Semaphore(LOOKUPS_MAX)
-        # A name's entry lives as long as somebody looks it up or waits for that.
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._turns = LookupTurns()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads_started = 0
         self._threads_idle = 0
@@ -192,20 +190,16 @@ class ThreadResolver:
             raise ResolutionFailed(f"the receiver's name has no address: {words or 'lookup failed'}") from error
 
     async def _in_thread(self, host: str, port: int) -> list[Address]:
-        turn = self._turns.setdefault(host, asyncio.Semaphore(LOOKUPS_PER_HOST_MAX))
-        await turn.acquire()  # before a thread is asked for: those who wait for this name take none from others
-        try:
-            await self._slots.acquire()
-        except BaseException:
-            turn.release()
-            raise
+        end_turn = await self._turns.begin(host)
         loop = asyncio.get_running_loop()
+        began_s = loop.time()
         answer: asyncio.Future[list[Address]] = loop.create_future()
 
         def finish(found: list[Address] | Exception) -> None:
             self._threads_idle += 1
-            self._slots.release()
-            turn.release()
+            answered = isinstance(found, list)
+            self._turns.judge(host, prompt=answered and loop.time() - began_s < LOOKUP_PROMPT_WITHIN_S)
+            end_turn()
             if not answer.done():
                 answer.set_result(found) if isinstance(found, list) else answer.set_exception(found)
 
@@ -221,8 +215,7 @@ class ThreadResolver:
         try:
             self._hand_over(run)
         except RuntimeError:
-            self._slots.release()
-            turn.release()
+            end_turn()
             raise ResolutionFailed("the system has no thread left for a lookup") from None
         return await answer
 

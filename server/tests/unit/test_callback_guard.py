@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 
 from src.services.callback_guard import (
     ADDRESSES_MAX,
-    LOOKUPS_MAX,
-    LOOKUPS_PER_HOST_MAX,
     Address,
     Blocked,
     CallbackGuard,
@@ -25,6 +23,7 @@ from src.services.callback_guard import (
     ThreadResolver,
     forbidden_reason,
 )
+from src.services.lookup_turns import LOOKUPS_MAX, LOOKUPS_PER_ZONE_MAX, LOOKUPS_UNPROVEN_MAX
 from tests.support.callback_urls import FORBIDDEN_ADDRESSES
 from tests.support.sealed_network import Names
 
@@ -252,14 +251,37 @@ async def test_a_name_whose_lookups_hang_leaves_threads_for_all_others(
     assert await resolver("good.test", 80) == addresses(PUBLIC)
     outcomes = await asyncio.gather(*hanging, return_exceptions=True)
     assert all(isinstance(outcome, ResolutionFailed) for outcome in outcomes)
-    assert lookups.running.count("hang.test") == LOOKUPS_PER_HOST_MAX
+    assert lookups.running.count("hang.test") == LOOKUPS_PER_ZONE_MAX
     assert await resolver("good.test", 80) == addresses(PUBLIC)
 
 
 async def test_threads_are_bounded_over_all_names(resolver: ThreadResolver, lookups: Lookups) -> None:
     names = [f"hang{number}.test" for number in range(2 * LOOKUPS_MAX)]
     await asyncio.gather(*(resolver(name, 80) for name in names), return_exceptions=True)
-    assert len(lookups.running) == LOOKUPS_MAX
+    assert len(lookups.running) == LOOKUPS_UNPROVEN_MAX
+
+
+async def test_a_name_that_answered_promptly_finds_a_thread_however_many_others_hang(
+    resolver: ThreadResolver, lookups: Lookups
+) -> None:
+    assert await resolver("good.test", 80) == addresses(PUBLIC)
+    names = [f"hang{number}.test" for number in range(2 * LOOKUPS_MAX)]
+    hanging = [asyncio.ensure_future(resolver(name, 80)) for name in names]
+    await asyncio.sleep(0)
+    assert await asyncio.gather(*(resolver("good.test", port) for port in range(20))) == [addresses(PUBLIC)] * 20
+    await asyncio.gather(*hanging, return_exceptions=True)
+    assert len([name for name in lookups.running if name != "good.test"]) == LOOKUPS_UNPROVEN_MAX
+
+
+async def test_one_owner_of_a_slow_zone_stops_nobody_whatever_names_it_makes_up(
+    resolver: ThreadResolver, lookups: Lookups
+) -> None:
+    names = [f"hang{number}.evil.test" for number in range(200)]
+    hanging = [asyncio.ensure_future(resolver(name, 80)) for name in names]
+    await asyncio.sleep(0)
+    assert await resolver("never-seen.test", 80) == addresses(PUBLIC)
+    await asyncio.gather(*hanging, return_exceptions=True)
+    assert len([name for name in lookups.running if name != "never-seen.test"]) == LOOKUPS_PER_ZONE_MAX
 
 
 async def test_hanging_lookups_that_end_give_their_threads_back(resolver: ThreadResolver, lookups: Lookups) -> None:
@@ -282,14 +304,14 @@ async def test_many_receivers_at_one_name_wait_for_each_other_and_all_succeed(
 
 
 async def test_a_caller_who_gives_up_does_not_disturb_the_next(resolver: ThreadResolver, lookups: Lookups) -> None:
-    waiting = [asyncio.ensure_future(resolver("hang.test", 80)) for _ in range(2 * LOOKUPS_PER_HOST_MAX)]
+    waiting = [asyncio.ensure_future(resolver("hang.test", 80)) for _ in range(2 * LOOKUPS_PER_ZONE_MAX)]
     await asyncio.sleep(0)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     lookups.release.set()
     assert await resolver("hang.test", 80) == addresses(PUBLIC)
-    assert len(lookups.running) == LOOKUPS_PER_HOST_MAX + 1
+    assert len(lookups.running) == LOOKUPS_PER_ZONE_MAX + 1
 
 
 def test_a_hanging_lookup_delays_neither_the_end_of_the_loop_nor_of_the_process() -> None:
