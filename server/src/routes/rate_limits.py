@@ -120,11 +120,14 @@ class RateLimits:
 
     Args:
         limits: `30/minute` or `off`, by path.
+        now_s: seconds from any starting point, never going back.
     """
 
-    def __init__(self, limits: Mapping[str, str]) -> None:
+    def __init__(self, limits: Mapping[str, str], now_s: Callable[[], float] = time.monotonic) -> None:
         limiter = Limiter(key_func=_unused, strategy="moving-window", storage_uri="bounded-memory://")
         self._window = limiter.limiter
+        self._window.storage.now_s = now_s  # type: ignore[attr-defined]  # the storage is ours
+        self._now_s = now_s
         self._items: dict[str, RateLimitItem] = {
             path: parse(text) for path, text in limits.items() if text != LIMIT_OFF
         }
@@ -136,7 +139,7 @@ class RateLimits:
             return None
         allowed = self._window.hit(item, path, caller)
         stats = self._window.get_window_stats(item, path, caller)
-        reset_after_s = math.ceil(max(0, stats.reset_time - time.monotonic()))
+        reset_after_s = math.ceil(max(0, stats.reset_time - self._now_s()))
         return Allowance(allowed, item.amount, max(0, stats.remaining), reset_after_s)
 
 

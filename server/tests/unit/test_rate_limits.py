@@ -1,14 +1,19 @@
 """Never more than the limit in any window, whoever asks."""
 
+import random
 from itertools import pairwise
+from typing import Any
 
-from hypothesis import given
+import httpx
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Scope
 
+from src.app import create_app
 from src.config import Settings
 from src.routes.callers import caller_of
-from src.routes.rate_limits import CALLERS_MAX, BoundedMemoryStorage
+from src.routes.rate_limits import CALLERS_MAX, BoundedMemoryStorage, RateLimits
 
 WINDOW_S = 60
 
@@ -26,6 +31,52 @@ def test_no_window_ever_holds_more_than_the_limit(gaps_s: list[float], limit: in
 
     assert all(later - earlier > WINDOW_S for earlier, later in zip(passed, passed[limit:], strict=False))
     assert all(earlier <= later for earlier, later in pairwise(passed))
+
+
+#: Gaps as an attacker would choose them: bursts, drips, and just before or at the end of a window.
+GAPS_S = [*[0.0] * 11, 0.25, 0.5, 1, 2, 29.75, 59, 59.75, 60, 60.25, 61]
+
+
+@pytest.mark.parametrize("limit", [30, 60])
+@settings(max_examples=40)
+@given(st.integers(0, 2**32))
+def test_exactly_the_limit_passes_in_any_window_and_the_wait_that_is_told_is_enough(limit: int, seed: int) -> None:
+    dice = random.Random(seed)
+    now_s = 1000.0
+    limits = RateLimits({"/path": f"{limit}/minute"}, now_s=lambda: now_s)
+    passed: dict[str, list[float]] = {"a": [], "b": []}
+    for caller in dice.choices("aaab", k=250):
+        now_s += dice.choice(GAPS_S)
+        in_window = len([at_s for at_s in passed[caller] if at_s >= now_s - WINDOW_S])
+        allowance = limits.hit("/path", caller)
+        assert allowance is not None
+        # Neither more nor fewer: it passes exactly when the window has room.
+        assert allowance.allowed == (in_window < limit)
+        assert allowance.remaining == max(0, limit - in_window - 1)
+        if allowance.allowed:
+            passed[caller].append(now_s)
+        else:
+            # Alone at that moment, whoever waits as long as was told (and an instant more) passes.
+            oldest_s = passed[caller][-limit]
+            assert now_s + allowance.reset_after_s >= oldest_s + WINDOW_S
+            assert allowance.reset_after_s <= WINDOW_S
+
+
+async def test_inventing_forwarded_addresses_does_not_go_around_a_limit() -> None:
+    assert await statuses() == [415, 415, 429, 429, 429]
+    assert await statuses(trusted_proxies="127.0.0.1") == [415] * 5
+    assert await statuses(trusted_proxies="10.0.0.0/8") == [415, 415, 429, 429, 429]
+
+
+async def statuses(**chosen: Any) -> list[int]:
+    """Ask five times, each time as if for somebody else."""
+    app = create_app(Settings(_env_file=None, rate_limit_sync="2/minute", **chosen))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        forwarded = [
+            {"X-Forwarded-For": f"198.51.100.{number}", "Forwarded": f"for=198.51.100.{number}"} for number in range(5)
+        ]
+        return [(await client.post("/api/sync", headers=headers)).status_code for headers in forwarded]
 
 
 def test_a_refused_request_does_not_lengthen_the_wait() -> None:
