@@ -3,10 +3,12 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,6 +51,38 @@ async def test_sync_and_async_make_the_same_bytes_and_the_sums_are_exact(
     assert recomputed["revenue"] == Decimal(summary["total_revenue"])
     assert recomputed["expenses"] == Decimal(summary["total_expenses"])
     assert recomputed["revenue"] - recomputed["expenses"] == Decimal(summary["net_income"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=1+1",
+        "=cmd|' /C calc'!A0",
+        "@SUM(A1)",
+        "-1",
+        '";x=y',
+        "a,=1",
+        "\uff1d1",
+        "../../x",
+        "\u202e=1",
+        "a%0d%0ab",
+        "\ufeff=",
+    ],
+)
+async def test_a_name_is_neither_in_the_report_nor_more_than_a_file_name_in_a_header(
+    service: Service, name: str
+) -> None:
+    parameters = {"num_transactions": 5, "seed": 1, **PERIOD}
+    plain = (await service.client.post("/api/sync", json={"report_name": "plain", **parameters})).json()
+    named = (await service.client.post("/api/sync", json={"report_name": name, **parameters})).json()
+    answer = await service.client.get(named["download_url"])
+    quoted = answer.headers["content-disposition"].removeprefix(
+        f"attachment; filename=\"{named['request_id']}.csv\"; filename*=UTF-8''"
+    )
+
+    assert named["sha256"] == plain["sha256"] == hashlib.sha256(answer.content).hexdigest()
+    assert re.fullmatch(r"[A-Za-z0-9._~%-]+", quoted)
+    assert unquote(quoted) == f"{name}.csv"
 
 
 async def test_without_a_seed_the_name_decides(service: Service) -> None:
