@@ -65,6 +65,10 @@ BROKEN_BODIES: list[tuple[str, bytes]] = [
     ("a text", b'"x"'),
     ("null", b"null"),
     ("two values", b"{}{}"),
+    ("a name twice", b'{"report_name": "a", "report_name": "a"}'),
+    ("a name twice, once escaped", b'{"seed": 1, "se\\u0065d": 1}'),
+    ("a name twice, further in", b'{"payload": {"seed": 1, "seed": 2}, "callback_url": "http://example.com/"}'),
+    ("a name twice among many", b'{"x": [{"a": {"b": "c"}}, "", {"": "", "\\"": 1, "": []}]}'),
 ]
 
 FORBIDDEN_URLS = [

@@ -1,0 +1,44 @@
+"""Names within an object: each once, also when they are written in different ways."""
+
+import json
+from typing import Any
+
+import pydantic_core
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from src.routes.strict_json import _names_twice
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(max_size=3), inner)),
+    max_leaves=20,
+)
+
+
+def written(value: Any, *, ascii_only: bool) -> bytes:
+    return json.dumps(value, ensure_ascii=ascii_only).encode()
+
+
+@given(VALUES, st.booleans())
+@example({"a": '"', "b": "\\"}, False)
+@example(['\\"', {"": ""}], False)
+def test_no_value_is_taken_for_one_with_a_name_twice(value: Any, ascii_only: bool) -> None:
+    body = written(value, ascii_only=ascii_only)
+    assert not _names_twice(body, pydantic_core.from_json(body))
+
+
+@given(st.dictionaries(st.text(max_size=3), VALUES, min_size=1), VALUES, st.booleans(), st.data())
+def test_a_name_twice_is_always_noticed(
+    value: dict[str, Any], other: Any, ascii_only: bool, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(value)))
+    head = written(value, ascii_only=ascii_only)[:-1]
+    body = b"[" + head + b", " + written({name: other}, ascii_only=not ascii_only)[1:] + b"]"
+    assert _names_twice(body, pydantic_core.from_json(body))
+
+
+@pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b'[[{"x":{"":0,"":0}}]]'])
+def test_it_is_noticed_wherever_it_is(body: bytes) -> None:
+    assert _names_twice(body, pydantic_core.from_json(body))
