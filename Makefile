@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup page test chaos dev lint contract openapi lock clean clean-data
+.PHONY: help run setup page test chaos bench dev lint contract openapi lock clean clean-data
 
 # The Python for server/.venv; when not given, the first of these that runs and is new enough.
 PYTHON ?=
@@ -17,6 +17,7 @@ VENV := server/.venv
 VENV_PYTHON := $(VENV)/bin/python
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
 # As seen from server/, where the server, its tests and its checks run.
 PY := .venv/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
@@ -38,7 +39,8 @@ OPENAPI := $(if $(HAS_CLIENT),client/src/api/openapi.json,build/openapi.json)
 ABSOLUTE_DATA_DIR = case "$$DATA_DIR" in /*) ;; ?*) export DATA_DIR="$$PWD/$$DATA_DIR" ;; esac
 
 # The settings of whoever runs the tests are not theirs.
-PYTEST = cd server && exec env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL $(PY) -m pytest
+WITHOUT_SETTINGS = env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL
+PYTEST = cd server && exec $(WITHOUT_SETTINGS) $(PY) -m pytest
 
 help: ## list the targets
 	@echo "Usage: make <target>; to start with: make run"
@@ -65,6 +67,9 @@ endif
 
 chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two servers; one line each (CHAOS_SEED=7)
 	@$(PYTEST) tests/chaos -m chaos -q $(ARGS)
+
+bench: $(BENCH_STAMP) ## measure beside FastAPI alone, an ORM, Celery, csv and polars (QUICK=1, ONLY="accept start")
+	@cd server && exec $(WITHOUT_SETTINGS) $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only $(ONLY))
 
 dev: setup $(if $(CLIENT),$(NODE_STAMP)) ## start with reload; the page, when there is one, from Vite
 ifeq ($(CLIENT),)
@@ -142,6 +147,11 @@ $(RUN_STAMP): server/requirements.txt $(VENV_PYTHON)
 # After the others, never beside them: both install into one folder.
 $(DEV_STAMP): server/requirements-dev.txt $(RUN_STAMP)
 	@echo "Installing the packages for tests and checks (about 5 s with uv, 25 s with pip) …"
+	@$(INSTALL)
+	@touch $@
+
+$(BENCH_STAMP): server/requirements-bench.txt $(DEV_STAMP)
+	@echo "Installing what is compared with (about 5 s with uv, 25 s with pip) …"
 	@$(INSTALL)
 	@touch $@
 

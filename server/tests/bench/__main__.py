@@ -1,0 +1,63 @@
+"""`make bench`: measures our service beside what people would use instead, and compares with the last stored run.
+
+Load, receivers, both sides and PostgreSQL share one machine. So figures say little and ratios much: both sides of a
+ratio run in turns, in the same minutes.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from src.config import SERVER_FOLDER
+from tests.bench import accept, end_to_end, generation, many_rows, memory, start, sync, under_load
+from tests.bench.figures import Row
+from tests.bench.harness import FULL, QUICK, Bench, bench, say
+from tests.bench.results import Store, explanations, table
+
+GROUPS: dict[str, Callable[[Bench], Sequence[Row]]] = {
+    "accept": accept.measure,
+    "end_to_end": end_to_end.measure,
+    "generation": generation.measure,
+    "memory": memory.measure,
+    "under_load": under_load.measure,
+    "sync": sync.measure,
+    "many_rows": many_rows.measure,
+    "start": start.measure,
+}
+PROGRAMS = ("redis-server", "wrk")
+EXIT_PROGRAM_MISSING = 2
+EXIT_INTERRUPTED = 130
+BUILD_FOLDER = SERVER_FOLDER.parent / "build"
+
+
+def main() -> int:
+    """Measure; a goal that is missed is no failure of the run."""
+    options = _parse()
+    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+        print(f"make bench needs {' and '.join(missing)} on PATH; on Debian: apt-get install {' '.join(missing)}")
+        return EXIT_PROGRAM_MISSING
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # every child is ended then, too
+    sizes = QUICK if options.quick else FULL
+    rows: list[Row] = []
+    with bench(sizes) as run:
+        for name in options.only or GROUPS:
+            say(f"{name} …")
+            rows += GROUPS[name](run)
+    print(table(rows), explanations(rows), Store(BUILD_FOLDER).save(rows, quick=sizes.quick), sep="\n\n")
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, smaller tables")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=f"some of: {', '.join(GROUPS)}")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

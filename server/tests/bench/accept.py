@@ -1,0 +1,75 @@
+"""Durable accepts a second beside the same route without a database, and with an ORM session for each request."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from tests.bench.baselines import tables
+from tests.bench.figures import Goal, Row, at_least
+from tests.bench.harness import Bench, interleave
+from tests.bench.jobs import JobLoad, job
+from tests.bench.programs import WebProgram, baseline_app, service
+from tests.bench.wrk import Load, post
+from tests.support.databases import run_sql
+
+CONNECTIONS = 64
+WE = (
+    "POST /api/async at 64 connections, answered after COMMIT: strict JSON, callback URL checked, rate limit counted,"
+    " idempotency key stored, position in order of arrival; worker, feed and event stream run, simulated work keeps"
+    " the worker from generating"
+)
+PLAIN = "the same body and response models in plain FastAPI; nothing is stored"
+ORM = "the same models, one SQLAlchemy AsyncSession a request on a pooled engine: add, commit"
+
+
+def measure(bench: Bench) -> Sequence[Row]:
+    """Run the three sides in turns."""
+    with ExitStack() as stack:
+        receivers = stack.enter_context(JobLoad())
+        body = job(receivers.origins[0])
+        sides = {
+            name: partial(_accept, stack.enter_context(side), body, bench)
+            for name, side in _sides(bench, receivers).items()
+        }
+        loads = interleave(sides, bench.sizes.more_rounds)
+    details = {name: {"ack_p99_ms": [load.p99_ms for load in side]} for name, side in loads.items()}
+
+    def row(than: str, side: str, goal: Goal, they: str, same_work: str) -> Row:
+        return Row(
+            measure=f"durable accepts/s, by {than}",
+            unit="/s",
+            ours=[load.per_s for load in loads["ours"]],
+            baseline=[load.per_s for load in loads[side]],
+            goal=goal,
+            we=WE,
+            they=they,
+            same_work=same_work,
+            details=details,
+        )
+
+    return [
+        row(
+            "FastAPI without a database", "plain", at_least(0.6), PLAIN, "no, ours does more: all but reading the body"
+        ),
+        row("one ORM session a request", "orm", at_least(5), ORM, "no, ours does more: key, limit, check of the URL"),
+    ]
+
+
+def _accept(side: WebProgram, body: object, bench: Bench) -> Load:
+    return post(side.base_url, "/api/async", body, connections=CONNECTIONS, sizes=bench.sizes)
+
+
+def _sides(bench: Bench, load: JobLoad) -> dict[str, WebProgram]:
+    orm_url = bench.database()
+    asyncio.run(run_sql(orm_url, tables.ORM))
+    return {
+        "ours": service(
+            bench.folder / "accept-ours",
+            DATABASE_URL=bench.database(),
+            CALLBACK_ALLOWED_ORIGINS=load.allowed_origins,
+            SIMULATED_MS_PER_TRANSACTION="10",
+        ),
+        "plain": baseline_app("plain", bench.folder / "accept-plain"),
+        "orm": baseline_app("orm", bench.folder / "accept-orm", BENCH_DATABASE_URL=orm_url),
+    }

@@ -1,0 +1,53 @@
+"""The same routes as ours in plain FastAPI, without a database: what the framework itself allows.
+
+Body and response models are ours, everything else is FastAPI's default. Nothing is stored or checked beyond the
+models; the sync route generates the report with our generator and stores its file, as ours does.
+"""
+
+import itertools
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from fastapi import FastAPI
+
+from src.controllers.submission import fill_in
+from src.models import Mode
+from src.routes.schemas import AcceptedAnswer, AsyncRequest, ReportRequest, ReportResult
+from src.services.report_production import describe, produce
+from src.services.report_storage import ReportStorage
+
+app = FastAPI()
+positions = itertools.count(1)
+storage = ReportStorage(Path(os.environ["BENCH_FOLDER"]))
+
+
+@app.post("/api/async", status_code=202)
+async def accept(body: AsyncRequest) -> AcceptedAnswer:
+    """Answer as if the request had been accepted."""
+    request_id = uuid4()
+    return AcceptedAnswer(
+        request_id=request_id,
+        queue_position=next(positions),
+        status="pending",
+        message="Accepted. The result will be sent to the callback URL.",
+        status_url=f"/api/requests/{request_id}",
+    )
+
+
+@app.post("/api/sync")
+def generate(body: ReportRequest) -> ReportResult:
+    """Generate a report; in FastAPI's threads, because it blocks."""
+    request_id, started_s = uuid4(), time.perf_counter()
+    parameters = fill_in(
+        num_transactions=body.num_transactions,
+        report_name=body.report_name,
+        seed=body.seed,
+        period=body.period,
+        currency=body.currency,
+        today=datetime.now(UTC).date(),
+    )
+    report = produce(request_id, parameters, storage)
+    return ReportResult(**describe(request_id, Mode.SYNC, parameters, report, started_s))

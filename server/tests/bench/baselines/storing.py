@@ -1,0 +1,22 @@
+"""Storing a report as `report_production.produce` does, whoever generates it."""
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from src.services.report_generator import Totals
+from src.services.report_storage import ReportStorage, StoredFile
+
+
+def store(
+    generated: Iterable[tuple[bytes, Totals]], request_id: UUID, storage: ReportStorage
+) -> tuple[StoredFile, Totals]:
+    """Write chunks, add their totals up, hash the file."""
+    totals = Totals()
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal totals
+        for chunk, of_chunk in generated:
+            totals += of_chunk
+            yield chunk
+
+    return storage.write(request_id, chunks()), totals

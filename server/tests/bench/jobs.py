@@ -1,0 +1,159 @@
+"""Jobs end to end: posted by 16 clients, called back at four receivers, timed from the POST to the callback.
+
+Clients and receivers live on an event loop in a thread of its own, in this process: both sides meet the same ones.
+"""
+
+import asyncio
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import uuid4
+
+import aiohttp
+import uvloop
+from aiohttp import web
+
+from src.services.webhook_signing import Signer
+from tests.bench.figures import percentile
+from tests.bench.programs import SIGNING_SECRET
+from tests.support.waiting import eventually
+
+CLIENTS = 16
+RECEIVERS = 4
+ROWS = 50
+CALLBACKS_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of a number of jobs."""
+
+    jobs: int
+    accepted_s: float
+    took_s: float
+    waits_ms: Sequence[float]
+
+    @property
+    def jobs_per_s(self) -> float:
+        """From the first POST to the last callback."""
+        return self.jobs / self.took_s
+
+    @property
+    def p95_ms(self) -> float:
+        """Time to callback that 95 of 100 do not exceed."""
+        return percentile(self.waits_ms, 95)
+
+    @property
+    def p50_ms(self) -> float:
+        """Median time to callback."""
+        return statistics.median(self.waits_ms)
+
+
+@dataclass(slots=True)
+class _Receivers:
+    """When each callback came, by its `webhook-id`, and one of them as it came."""
+
+    arrived_s: dict[str, float]
+    last: tuple[dict[str, str], bytes] | None = None
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.arrived_s[request.headers["webhook-id"]] = time.perf_counter()
+        self.last = (dict(request.headers), body)
+        return web.Response()
+
+
+class JobLoad:
+    """Clients and receivers for the length of a `with` block; `origins` is where callbacks may go."""
+
+    def __enter__(self) -> Self:
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="load", daemon=True)
+        self._thread.start()
+        self._receivers = _Receivers({})
+        self._runner, self.origins = self._call(self._serve())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call(self._runner.cleanup())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def allowed_origins(self) -> str:
+        """The origins as CALLBACK_ALLOWED_ORIGINS takes them."""
+        return ",".join(self.origins)
+
+    def run(self, base_url: str, jobs: int, *, rows: int = ROWS) -> Delivered:
+        """Post jobs and wait for the last callback.
+
+        Raises:
+            AssertionError: a request was refused, a callback did not come or was not signed as it should be.
+        """
+        delivered: Delivered = self._call(self._run(base_url, jobs, rows))
+        return delivered
+
+    def post(self, base_url: str, jobs: int, *, rows: int) -> None:
+        """Post jobs and leave them."""
+        self._call(self._post_all(base_url, jobs, rows))
+
+    def _call(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _serve(self) -> tuple[web.AppRunner, list[str]]:
+        app = web.Application()
+        app.router.add_post("/webhook", self._receivers.handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        for _ in range(RECEIVERS):
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner, [f"http://127.0.0.1:{port}" for _, port in runner.addresses]
+
+    async def _run(self, base_url: str, jobs: int, rows: int) -> Delivered:
+        arrived_s = self._receivers.arrived_s
+        arrived_s.clear()
+        started_s = time.perf_counter()
+        sent_s = await self._post_all(base_url, jobs, rows)
+        accepted_s = time.perf_counter() - started_s
+        await eventually(lambda: arrived_s.keys() >= sent_s.keys(), CALLBACKS_WITHIN_S)
+        self._verify()
+        return Delivered(
+            jobs=jobs,
+            accepted_s=accepted_s,
+            took_s=max(arrived_s[one] for one in sent_s) - started_s,
+            waits_ms=[(arrived_s[one] - sent_s[one]) * 1000 for one in sent_s],
+        )
+
+    async def _post_all(self, base_url: str, jobs: int, rows: int) -> dict[str, float]:
+        """Post; when each was sent, by the id that its callback will have."""
+        sent_s: dict[str, float] = {}
+        numbers = iter(range(jobs))
+
+        async def client(session: aiohttp.ClientSession) -> None:
+            for number in numbers:
+                started_s = time.perf_counter()
+                headers = {"X-Idempotency-Key": str(uuid4())}
+                body = job(self.origins[number % RECEIVERS], rows)
+                async with session.post(f"{base_url}/api/async", json=body, headers=headers) as answer:
+                    assert answer.status == 202, await answer.text()
+                    accepted = await answer.json()
+                sent_s["msg_" + accepted["request_id"].replace("-", "")] = started_s
+
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(client(session) for _ in range(CLIENTS)))
+        return sent_s
+
+    def _verify(self) -> None:
+        """Look at one callback as a receiver should: every round proves that both sides sign."""
+        assert self._receivers.last is not None
+        headers, body = self._receivers.last
+        Signer([SIGNING_SECRET]).verify(headers, body, now=time.time())
+
+
+def job(origin: str, rows: int = ROWS) -> dict[str, Any]:
+    """The body of one job."""
+    return {"payload": {"num_transactions": rows}, "callback_url": f"{origin}/webhook"}

@@ -1,0 +1,127 @@
+"""GET requests to two servers in turns: one has many rows in its table, the other few."""
+
+import asyncio
+import base64
+import http.client
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Self
+from urllib.parse import urlsplit
+
+from tests.bench.harness import Sizes
+from tests.support.database_state import fetch
+
+PAGE_ROWS = 50
+#: Each filter, with the condition it stands for. The last three find nothing: everything has ended.
+FILTERS = {
+    "": "true",
+    "mode=sync": "mode = 'sync'",
+    "mode=async": "mode = 'async'",
+    "status=COMPLETED": "status = 'COMPLETED'",
+    "status=FAILED": "status = 'FAILED'",
+    "callback_status=SUCCESS": "callback_status = 'SUCCESS'",
+    "callback_status=FAILED": "callback_status = 'FAILED'",
+    "mode=async&status=COMPLETED&callback_status=SUCCESS": "status = 'COMPLETED' AND callback_status = 'SUCCESS'",
+    "status=PENDING": "false",
+    "status=PROCESSING": "false",
+    "callback_status=PENDING": "false",
+}
+SEARCH = "q=Report_7"
+FIRST = "GET /requests, first page"
+DEEP = "GET /requests, deep page"
+SEARCHED = "GET /requests?q="
+ONE = "GET /requests/{id}"
+#: What is read, by kind.
+PAGES = {
+    FIRST: f"each of {len(FILTERS)} filters",
+    DEEP: "the last full page of each filter that finds anything",
+    SEARCHED: "the first page of names that contain a text, one in nine does",
+    ONE: "requests anywhere in the table",
+}
+LAST_FULL_PAGE = """
+SELECT created_at, id FROM requests WHERE {condition} ORDER BY created_at, id OFFSET {rows} LIMIT 1
+"""
+ANYWHERE = "SELECT id FROM requests ORDER BY md5(id::text) LIMIT 500"
+
+#: Milliseconds with many and with few rows, one of each for each round; by case, by kind.
+Took = Mapping[str, Mapping[str, tuple[list[float], list[float]]]]
+
+
+class Table:
+    """A filled table, the server in front of it, and one connection to that."""
+
+    def __init__(self, database_url: str, base_url: str) -> None:
+        self._database_url = database_url
+        self._connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def cases(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """The paths to read, by kind and case."""
+        found = {(FIRST, case or "no filter"): [f"/api/requests?{case}"] for case in FILTERS}
+        for case, condition in FILTERS.items():
+            if condition != "false":
+                found[DEEP, case or "no filter"] = [f"/api/requests?{case}&cursor={self._deep_cursor(condition)}"]
+        found[SEARCHED, SEARCH] = [f"/api/requests?{SEARCH}"]
+        found[ONE, "by id"] = [f"/api/requests/{one['id']}" for one in asyncio.run(fetch(self._database_url, ANYWHERE))]
+        return found
+
+    def _deep_cursor(self, condition: str) -> str:
+        """Make the cursor of the last full page: walking there would take thousands of pages."""
+        statement = LAST_FULL_PAGE.format(condition=condition, rows=PAGE_ROWS + 1)
+        [row] = asyncio.run(fetch(self._database_url, statement))
+        return base64.urlsafe_b64encode(f"{row['created_at'].isoformat()} {row['id']}".encode()).decode().rstrip("=")
+
+    def get(self, path: str) -> bytes:
+        """Read.
+
+        Raises:
+            RuntimeError: the answer is not 200.
+        """
+        self._connection.request("GET", path)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status} {body!r}")
+        return body
+
+    def took_ms(self, path: str) -> float:
+        """Time one request."""
+        started_s = time.perf_counter()
+        self.get(path)
+        return (time.perf_counter() - started_s) * 1000
+
+
+def read(many: Table, few: Table, sizes: Sizes) -> Took:
+    """Read every case from both, one request of each after the other."""
+    took: dict[str, dict[str, tuple[list[float], list[float]]]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
+    paths_of_few = few.cases()
+    for (kind, case), paths_of_many in many.cases().items():
+        paths = paths_of_many, paths_of_few[kind, case]
+        _check_same_page(kind, many.get(paths[0][0]), few.get(paths[1][0]))
+        for _ in range(sizes.rounds):
+            for side, ms in zip(took[kind][case], _p50s_ms(many, few, paths, sizes.reads), strict=True):
+                side.append(ms)
+    return took
+
+
+def _check_same_page(kind: str, many: bytes, few: bytes) -> None:
+    rows = [len(json.loads(page).get("requests", ())) for page in (many, few)]
+    assert rows[0] == rows[1], f"{kind}: pages of {rows} rows cannot be compared"
+
+
+def _p50s_ms(many: Table, few: Table, paths: tuple[Sequence[str], Sequence[str]], reads: int) -> tuple[float, float]:
+    pairs = [
+        (many.took_ms(of_many), few.took_ms(of_few))
+        for _, of_many, of_few in zip(range(reads), cycle(paths[0]), cycle(paths[1]), strict=False)
+    ]
+    with_many, with_few = zip(*pairs, strict=True)
+    return statistics.median(with_many), statistics.median(with_few)
