@@ -217,7 +217,10 @@ def _newest(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -
 
     def newest(*conditions: ColumnElement[bool]) -> Select[UUID, datetime]:
         found = select(R.id, R.created_at).where(_IN_HISTORY, *conditions, *behind)
-        return found.order_by(R.created_at.desc(), R.id.desc()).limit(limit)
+        # Named although it is the same for all: for PostgreSQL `IS NULL` does not make a column constant, and it would
+        # sort the whole range instead of following the index.
+        by_state = [R.callback_status.desc()] if conditions else []
+        return found.order_by(*by_state, R.created_at.desc(), R.id.desc()).limit(limit)
 
     if (filters.mode, filters.status, filters.callback_status) == (None, None, None):
         return newest()
