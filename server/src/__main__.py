@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import logging.config
 import os
 import signal
@@ -22,6 +23,9 @@ from src.logs import logging_config
 
 EXIT_SETTING_WRONG = 2
 EXIT_NOT_STARTED = 3
+#: New objects before a look for cycles among them, and such looks before one that goes further back. Python's own 700
+#: is reached every few requests.
+GC_THRESHOLDS = (10_000, 20, 20)
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
@@ -93,6 +97,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     logging.config.dictConfig(logging_config(settings.log_format, debug=settings.debug))
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _leave_quietly)
+    gc.disable()  # what starting makes is there to stay; `startup` enables it again
     try:
         from src.app import app  # noqa: PLC0415 - takes a second; what is checked above answers at once
     except ValueError as error:
@@ -128,8 +133,19 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        _collect_what_comes_from_now_on()
         if not self.should_exit:
             print(self.ready, flush=True)  # noqa: T201 - the terminal is the reader
+
+
+def _collect_what_comes_from_now_on() -> None:
+    """Leave what starting made out of garbage collection.
+
+    It is 150,000 objects that stay. To go through them took 120 ms twice a second under load, a fifth of an accept.
+    """
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
 
 
 def _explained(app: Any) -> Any:
