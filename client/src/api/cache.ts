@@ -1,7 +1,16 @@
 import type { InfiniteData, QueryClient } from '@tanstack/react-query'
+import { addLines, isLine, type BenchmarkEvent, type Sample } from './benchmarks'
 import type { Batch } from './events'
 import { keys, type RequestFilters } from './keys'
-import type { CallbackLog, CallbackLogs, Queue, RequestDetail, RequestItem, RequestList } from './types'
+import type {
+  BenchmarkRuns,
+  CallbackLog,
+  CallbackLogs,
+  Queue,
+  RequestDetail,
+  RequestItem,
+  RequestList,
+} from './types'
 
 export type RequestPages = InfiniteData<RequestList, string | null>
 
@@ -10,6 +19,7 @@ const PAGES_KEPT = 3
 
 /** Write what the live stream said into the query cache. Returns the keys whose queries must be read again. */
 export function applyBatch(client: QueryClient, batch: Batch): (readonly unknown[])[] {
+  patchSamples(client, batch)
   if (batch.resync || batch.allDeleted) {
     trimLists(client)
     return [[]]
@@ -18,7 +28,7 @@ export function applyBatch(client: QueryClient, batch: Batch): (readonly unknown
     const filters = query.queryKey[2] as RequestFilters
     client.setQueryData<RequestPages>(query.queryKey, (pages) => pages && patchPages(pages, filters, batch))
   }
-  const stale = [...patchDetails(client, batch), ...patchQueue(client, batch)]
+  const stale = [...patchDetails(client, batch), ...patchQueue(client, batch), ...staleRuns(client, batch)]
   if (batch.attempts.size > 0) stale.push(keys.received)
   return stale
 }
@@ -92,6 +102,22 @@ function patchQueue(client: QueryClient, batch: Batch): (readonly unknown[])[] {
     client.setQueryData<Queue>(keys.queue, (old) => old && { ...old, waiting: queue.waiting })
   }
   return queue || batch.updated.size > 0 || batch.attempts.size > 0 ? [keys.queue] : []
+}
+
+/** What a run says is told only once: it is kept even when everything else is read again. */
+function patchSamples(client: QueryClient, { benchmarks }: Batch): void {
+  for (const id of new Set(benchmarks.map((event) => event.run_id))) {
+    const lines = benchmarks.filter((event) => event.run_id === id).filter(isLine)
+    client.setQueryData<Sample[]>(keys.benchmarkSamples(id), (samples = []) => addLines(samples, lines))
+  }
+}
+
+/** A run that ended has a result now; one that nobody here knew was begun elsewhere. */
+function staleRuns(client: QueryClient, { benchmarks }: Batch): (readonly unknown[])[] {
+  if (benchmarks.some((event) => event.status !== 'RUNNING')) return [keys.benchmarks]
+  const known = client.getQueryData<BenchmarkRuns>(keys.benchmarkRuns)?.runs ?? []
+  const isNew = ({ run_id: id }: BenchmarkEvent) => !known.some((run) => run.run_id === id)
+  return benchmarks.some(isNew) ? [keys.benchmarkRuns] : []
 }
 
 function trimLists(client: QueryClient): void {

@@ -1,3 +1,4 @@
+import type { BenchmarkEvent } from './benchmarks'
 import type { CallbackLog, RequestItem } from './types'
 
 /** One message of the live stream. `seq` grows by one within a connection. */
@@ -7,6 +8,7 @@ export type LiveEvent = { seq: number; at: string } & (
   | { type: 'request.deleted'; data: { ids: string[] } }
   | { type: 'callback.attempted'; data: CallbackLog & { request_id: string } }
   | { type: 'queue.changed'; data: { waiting: number; processing_request_id: string | null } }
+  | { type: 'benchmark.progress'; data: BenchmarkEvent }
   | { type: 'resync' | 'ping'; data?: unknown }
 )
 
@@ -17,6 +19,7 @@ export type Batch = {
   allDeleted: boolean
   attempts: Map<string, CallbackLog[]>
   queue: { waiting: number; processing_request_id: string | null } | null
+  benchmarks: BenchmarkEvent[]
   resync: boolean
 }
 
@@ -30,6 +33,7 @@ export function emptyBatch(): Batch {
     allDeleted: false,
     attempts: new Map(),
     queue: null,
+    benchmarks: [],
     resync: false,
   }
 }
@@ -39,7 +43,7 @@ export function isEmpty(batch: Batch): boolean {
     !batch.resync &&
     !batch.allDeleted &&
     batch.queue === null &&
-    batch.updated.size + batch.deleted.size + batch.attempts.size === 0
+    batch.updated.size + batch.deleted.size + batch.attempts.size + batch.benchmarks.length === 0
   )
 }
 
@@ -57,6 +61,9 @@ export function collect(batch: Batch, event: LiveEvent): void {
       break
     case 'queue.changed':
       batch.queue = event.data
+      break
+    case 'benchmark.progress':
+      batch.benchmarks.push(event.data)
       break
     case 'resync':
       batch.resync = true

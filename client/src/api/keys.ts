@@ -10,6 +10,11 @@ export const keys = {
   fifoProof: ['queue', 'fifo-proof'] as const,
   received: ['callbacks', 'history'] as const,
   settings: ['settings'] as const,
+  benchmarks: ['benchmarks'] as const,
+  benchmarkRuns: ['benchmarks', 'runs'] as const,
+  benchmarkRun: (id: string) => ['benchmarks', 'run', id] as const,
+  benchmarkSamples: (id: string) => ['benchmarks', 'samples', id] as const,
+  comparison: (a: string, b: string) => ['benchmarks', 'comparison', a, b] as const,
 }
 
 /** The filters of the list, as the API names them. */

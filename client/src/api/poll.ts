@@ -11,7 +11,7 @@ export async function pollOnce(client: QueryClient, signal: AbortSignal): Promis
   for (const item of requests) batch.updated.set(item.id, item)
   applyBatch(client, batch)
   await Promise.all(
-    [keys.queue, keys.details, ['requests', 'logs'], keys.received].map((queryKey) =>
+    [keys.queue, keys.details, ['requests', 'logs'], keys.received, keys.benchmarkRuns].map((queryKey) =>
       client.invalidateQueries({ queryKey }),
     ),
   )

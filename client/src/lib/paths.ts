@@ -5,5 +5,9 @@ export const paths = {
   history: '/history',
   tests: '/tests',
   api: '/api-explorer',
+  load: '/tests?view=load',
+  benchmark: (id: string) => `/tests?view=load&run=${encodeURIComponent(id)}`,
+  comparison: (a: string, b: string) =>
+    `/tests?view=load&a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`,
   request: (id: string) => `/history?request=${encodeURIComponent(id)}`,
 } as const

@@ -1,3 +1,4 @@
+import type { ProgressLine } from '@/api/benchmarks'
 import type { CallbackLog, RequestDetail, RequestItem } from '@/api/types'
 
 let made = 0
@@ -57,6 +58,26 @@ export function attempt(number: number, changes: Partial<CallbackLog> = {}): Cal
     response_time_ms: 5,
     attempted_at: at(0),
     next_attempt_at: null,
+    ...changes,
+  }
+}
+
+export function progress(changes: Partial<ProgressLine> = {}): ProgressLine {
+  return {
+    mode: 'sync',
+    phase: 'sending',
+    elapsed_ms: 250,
+    planned: 20,
+    sent: 10,
+    done: 10,
+    successful: 10,
+    failed: 0,
+    throughput_per_s: 40,
+    p50_ms: 10,
+    p95_ms: 20,
+    p99_ms: 30,
+    callbacks_received: null,
+    p50_callback_ms: null,
     ...changes,
   }
 }
