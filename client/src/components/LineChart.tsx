@@ -1,8 +1,6 @@
-import { useEffect, useRef } from 'react'
-import uPlot from 'uplot'
-import 'uplot/dist/uPlot.min.css'
-import { useStore } from '@/hooks/useStore'
-import { theme } from '@/lib/theme'
+import { useCallback } from 'react'
+import type uPlot from 'uplot'
+import { Plot, type PlotOptions, type PlotStyle } from './Plot'
 
 export type ChartSeries = { name: string; colour: string; dashed?: boolean }
 type LineChartProps = {
@@ -15,53 +13,14 @@ type LineChartProps = {
   spanMin?: number
 }
 
-/** A chart for those who see it; the label says the same in words. */
-export function LineChart(props: LineChartProps) {
-  // uPlot reads its colours once: another theme is another chart.
-  const choice = useStore(theme)
-  return <Canvas key={choice} {...props} />
+/** What happened at which time of the day, or on which day. */
+export function LineChart({ data, series, label, height, spanMin = 0 }: LineChartProps) {
+  const options = useCallback((style: PlotStyle) => chartOptions(series, spanMin, style), [series, spanMin])
+  return <Plot data={data as uPlot.AlignedData} options={options} label={label} height={height} />
 }
 
-function Canvas({ data, series, label, height, spanMin = 0 }: LineChartProps) {
-  const box = useRef<HTMLDivElement>(null)
-  const chart = useRef<uPlot | null>(null)
-  const latest = useRef(data)
-
-  useEffect(() => {
-    const element = box.current
-    if (!element) return
-    const options = chartOptions(series, element.clientWidth, height, spanMin)
-    const plot = new uPlot(options, latest.current as uPlot.AlignedData, element)
-    chart.current = plot
-    const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }))
-    resize.observe(element)
-    return () => {
-      resize.disconnect()
-      plot.destroy()
-      chart.current = null
-    }
-  }, [series, height, spanMin])
-
-  useEffect(() => {
-    latest.current = data
-    chart.current?.setData(data as uPlot.AlignedData)
-  }, [data])
-
-  return <div ref={box} role="img" aria-label={label} style={{ height }} className="overflow-hidden" />
-}
-
-function chartOptions(series: ChartSeries[], width: number, height: number, spanMin: number): uPlot.Options {
-  const style = getComputedStyle(document.documentElement)
-  const colour = (name: string) => style.getPropertyValue(name).trim()
-  const axis: uPlot.Axis = {
-    stroke: colour('--faint'),
-    grid: { stroke: colour('--line'), width: 1 },
-    ticks: { show: false },
-    font: '11px system-ui, sans-serif',
-  }
+function chartOptions(series: ChartSeries[], spanMin: number, { colour, axis }: PlotStyle): PlotOptions {
   return {
-    width,
-    height,
     legend: { show: false },
     cursor: { y: false },
     scales: {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { formatBytes, formatCount, formatDuration, formatMoney, formatRelative, secondsLeft } from './format'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatMoney,
+  formatRelative,
+  secondsLeft,
+} from './format'
 
 describe('durations', () => {
   test.each([
@@ -36,4 +44,16 @@ test('a countdown ends at zero and never before its time', () => {
   expect(secondsLeft(1_000, 1)).toBe(1)
   expect(secondsLeft(1_000, 1_000)).toBe(0)
   expect(secondsLeft(1_000, 5_000)).toBe(0)
+})
+
+test('latencies keep three digits, so that small ones can be told apart', () => {
+  expect([0.734, 9.999, 12.14, 99.96, 512.4, 999.9, 12_340].map(formatLatency)).toEqual([
+    '0.73 ms',
+    '10.0 ms',
+    '12.1 ms',
+    '100 ms',
+    '512 ms',
+    '1,000 ms',
+    '12.3 s',
+  ])
 })

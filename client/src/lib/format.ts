@@ -34,6 +34,13 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`
 }
 
+/** Three digits below a second, for times that are compared; longer ones as everywhere. */
+export function formatLatency(ms: number): string {
+  if (ms >= 999.5) return formatDuration(ms)
+  const decimals = ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0
+  return `${ms.toFixed(decimals)} ms`
+}
+
 export function formatBytes(bytes: number): string {
   if (bytes < 1_024) return formatCount(bytes, 'byte')
   if (bytes < 1_024 ** 2) return `${(bytes / 1_024).toFixed(1)} KiB`

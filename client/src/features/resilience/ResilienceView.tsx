@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { ListChecks } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { settingsQuery } from '@/api/queries'
 import { Button } from '@/components/Button'
 import { PageHeader } from '@/components/PageHeader'
@@ -19,7 +20,7 @@ const checks = [idempotency, callbackFailure, signature, hangingReceiver, forbid
 /** Two stacks: a card that grows moves only those below it. */
 const columns = [checks.filter((_, index) => index % 2 === 0), checks.filter((_, index) => index % 2 === 1)]
 
-export function ResilienceView() {
+export function ResilienceView({ tabs }: { tabs: ReactNode }) {
   const settings = useQuery(settingsQuery)
   const { states, busy, run } = useChecks()
   const held = checks.filter((check) => states[check.id]?.status === 'held').length
@@ -42,6 +43,7 @@ export function ResilienceView() {
           {busy ? 'Running…' : 'Run all'}
         </Button>
       </PageHeader>
+      {tabs}
       <QueryView query={settings} height={480}>
         {() => (
           <div className="grid items-start gap-4 lg:grid-cols-2">
