@@ -35,6 +35,21 @@ test('the second mode goes on where the first one stopped', () => {
   ])
 })
 
+test('the clock that begins anew after the warm-up is not taken for an old one', () => {
+  const samples = addLines(
+    [],
+    [
+      progress({ phase: 'warm-up', elapsed_ms: 500 }),
+      progress({ elapsed_ms: 100 }),
+      progress({ phase: 'warm-up', elapsed_ms: 750 }),
+    ],
+  )
+  expect(samples.map((sample) => [sample.phase, sample.at_ms])).toEqual([
+    ['warm-up', 500],
+    ['sending', 600],
+  ])
+})
+
 function heard(client: QueryClient, status: 'RUNNING' | 'COMPLETED') {
   const batch = emptyBatch()
   const line = status === 'RUNNING' ? progress({ elapsed_ms: 250 }) : {}

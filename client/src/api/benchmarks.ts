@@ -26,6 +26,8 @@ export type Sample = ProgressLine & { at_ms: number }
 
 /** Ten minutes, the longest run, at four lines a second. */
 const SAMPLES_MAX = 2_400
+/** What happens in this phase is in no figure. */
+export const WARM_UP = 'warm-up'
 const ORDER: Record<Mode, number> = { sync: 0, async: 1 }
 
 export function isLine<T extends Partial<ProgressLine>>(value: T): value is T & ProgressLine {
@@ -45,12 +47,18 @@ export function addLines(samples: Sample[], lines: ProgressLine[]): Sample[] {
 }
 
 function follows(last: Sample, line: ProgressLine): boolean {
-  return line.mode === last.mode ? line.elapsed_ms > last.elapsed_ms : ORDER[line.mode] > ORDER[last.mode]
+  const [before, after] = [stretch(last), stretch(line)]
+  return before === after ? line.elapsed_ms > last.elapsed_ms : after > before
 }
 
-/** Each mode has a clock of its own: the second one's goes on from where the first one's stopped. */
+/** Each stretch has a clock of its own: the next one's goes on from where the one before it stopped. */
 function moment(last: Sample | undefined, line: ProgressLine): number {
   if (!last) return line.elapsed_ms
-  const before = last.mode === line.mode ? last.at_ms - last.elapsed_ms : last.at_ms
+  const before = stretch(last) === stretch(line) ? last.at_ms - last.elapsed_ms : last.at_ms
   return before + line.elapsed_ms
+}
+
+/** The warm-up of a mode, then its measuring; sync comes before async. */
+function stretch({ mode, phase }: ProgressLine): number {
+  return 2 * ORDER[mode] + (phase === WARM_UP ? 0 : 1)
 }

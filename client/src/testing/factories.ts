@@ -1,5 +1,12 @@
 import type { ProgressLine } from '@/api/benchmarks'
-import type { CallbackLog, RequestDetail, RequestItem } from '@/api/types'
+import type {
+  AsyncSide,
+  BenchmarkSummary,
+  CallbackLog,
+  RequestDetail,
+  RequestItem,
+  SyncSide,
+} from '@/api/types'
 
 let made = 0
 
@@ -79,5 +86,98 @@ export function progress(changes: Partial<ProgressLine> = {}): ProgressLine {
     callbacks_received: null,
     p50_callback_ms: null,
     ...changes,
+  }
+}
+
+type SummaryChanges = {
+  sync?: Partial<SyncSide>
+  async?: Partial<AsyncSide>
+  interrupted?: boolean
+}
+
+const SIDE = {
+  total_requests: 20,
+  successful: 20,
+  failed: 0,
+  avg_latency_ms: 285,
+  min_latency_ms: 280,
+  max_latency_ms: 300,
+  p50_ms: 285,
+  p90_ms: 295,
+  p95_ms: 300,
+  p99_ms: 300,
+  p999_ms: 300,
+  throughput_per_s: 69,
+  duration_ms: 290,
+  client_blocked_ms: 5_700,
+  failures_by_kind: {},
+  latency: { percentile_curve: [], histogram: [] },
+  timeline: [],
+} satisfies Omit<SyncSide, 'mode'>
+
+const SPREAD = {
+  min_ms: 280,
+  avg_ms: 2_700,
+  p50_ms: 2_600,
+  p95_ms: 4_900,
+  p99_ms: 5_200,
+  max_ms: 5_200,
+  count: 20,
+}
+
+/** What a run of both modes measures: sync is done sooner, async keeps nobody waiting. */
+export function summary(changes: SummaryChanges = {}): BenchmarkSummary {
+  return {
+    sync: { ...SIDE, mode: 'sync', ...changes.sync },
+    async: {
+      ...SIDE,
+      mode: 'async',
+      p95_ms: 20,
+      duration_ms: 5_200,
+      client_blocked_ms: 370,
+      callbacks_received: 20,
+      callbacks_missing: 0,
+      callbacks_duplicate: 0,
+      callbacks_out_of_order: 0,
+      avg_callback_ms: 2_700,
+      p50_callback_ms: 2_600,
+      p95_callback_ms: 4_900,
+      p99_callback_ms: 5_200,
+      acknowledge: SPREAD,
+      waiting: SPREAD,
+      generating: SPREAD,
+      callback: SPREAD,
+      callback_curve: {
+        percentile_curve: [
+          [50, 2_600],
+          [90, 4_700],
+          [100, 5_200],
+        ],
+        histogram: [],
+      },
+      scatter: [],
+      receivers: [],
+      account: {
+        accepted: 20,
+        delivered: 20,
+        missing: 0,
+        duplicate: 0,
+        out_of_order: 0,
+        bad_signatures: 0,
+        by_state: { 'COMPLETED/SUCCESS': 20 },
+        missing_ids: [],
+        duplicate_ids: [],
+        out_of_order_ids: [],
+        complete: true,
+        sentence: 'The account is complete.',
+      },
+      ...changes.async,
+    },
+    config: {},
+    test_duration_ms: 9_000,
+    interrupted: changes.interrupted ?? false,
+    started_at: at(0),
+    generator: { cpu_percent: 2, limited: false, sentence: 'The generator was not the limit.' },
+    thresholds: [],
   }
 }

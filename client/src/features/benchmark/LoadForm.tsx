@@ -1,0 +1,153 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Play } from 'lucide-react'
+import type { FormEvent } from 'react'
+import { ProblemError } from '@/api/client'
+import { settingsQuery } from '@/api/queries'
+import type { BenchmarkRun } from '@/api/types'
+import { Button } from '@/components/Button'
+import { Card } from '@/components/Card'
+import { ErrorState } from '@/components/ErrorState'
+import { TextField } from '@/components/Field'
+import { Link } from '@/components/Link'
+import { ToggleGroup } from '@/components/ToggleGroup'
+import { useStore } from '@/hooks/useStore'
+import { paths } from '@/lib/paths'
+import { navigate } from '@/lib/router'
+import { showToast } from '@/lib/toasts'
+import { checkLoad, loadForm, presets, toLoadOrder, workNote, type LoadForm as Form } from './loadForm'
+import { runsQuery, startRun } from './queries'
+
+const modes = [
+  { value: 'both', label: 'Both, one after the other', content: 'Both' },
+  { value: 'sync', label: 'Sync only', content: 'Sync' },
+  { value: 'async', label: 'Async only', content: 'Async' },
+] as const
+
+type LoadFormProps = { underWay: BenchmarkRun | null; shown: string | null }
+
+export function LoadForm({ underWay, shown }: LoadFormProps) {
+  const form = useStore(loadForm)
+  const settings = useQuery(settingsQuery).data
+  const errors = checkLoad(form, settings)
+  const invalid = Object.keys(errors).length > 0
+  const start = useStart()
+  const change = (changes: Partial<Form>) => loadForm.set({ ...form, ...changes })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (!invalid) start.mutate(form)
+  }
+  return (
+    <Card title="Load" hint="Sent to this very server, over HTTP." className="min-w-0">
+      <form onSubmit={submit} className="grid gap-3 p-4" noValidate>
+        <Presets onChoose={change} />
+        <div>
+          <ToggleGroup
+            label="What to measure"
+            value={form.mode}
+            options={[...modes]}
+            onChange={(mode) => change({ mode })}
+          />
+        </div>
+        <Fields form={form} errors={errors} onChange={change} />
+        {settings && !invalid && (
+          <p className="text-xs text-muted">{workNote(form.mode, toLoadOrder(form), settings)}</p>
+        )}
+        <Button
+          type="submit"
+          look="primary"
+          className="h-10"
+          disabled={invalid || underWay !== null || start.isPending}
+        >
+          <Play aria-hidden size={16} />
+          {start.isPending ? 'Starting…' : 'Start the run'}
+        </Button>
+        {underWay && underWay.run_id !== shown && (
+          <p className="text-xs text-muted">
+            One run at a time:{' '}
+            <Link
+              href={paths.benchmark(underWay.run_id)}
+              className="font-medium text-accent underline underline-offset-2"
+            >
+              show the one under way
+            </Link>
+            .
+          </p>
+        )}
+      </form>
+      {start.error && <ErrorState error={start.error} onRetry={() => start.mutate(form)} />}
+    </Card>
+  )
+}
+
+/** Begin a run and show it; when another one is under way, show that one. */
+function useStart() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async (form: Form) => {
+      try {
+        return await startRun(form.mode, toLoadOrder(form))
+      } catch (error) {
+        if (!(error instanceof ProblemError) || error.status !== 409) throw error
+        const { runs } = await client.fetchQuery({ ...runsQuery, staleTime: 0 })
+        const other = runs.find((run) => run.status === 'RUNNING')
+        if (!other) throw error
+        showToast({ tone: 'plain', text: 'Another run is under way; here it is.' })
+        return other.run_id
+      }
+    },
+    onSuccess: async (id) => {
+      navigate(paths.benchmark(id))
+      await client.invalidateQueries({ queryKey: runsQuery.queryKey })
+    },
+  })
+}
+
+function Presets({ onChoose }: { onChoose: (form: Form) => void }) {
+  return (
+    <div role="group" aria-label="Presets" className="flex flex-wrap gap-1.5">
+      {presets.map(({ name, form }) => (
+        <Button key={name} small onClick={() => onChoose(form)}>
+          {name}
+        </Button>
+      ))}
+    </div>
+  )
+}
+
+type FieldsProps = {
+  form: Form
+  errors: ReturnType<typeof checkLoad>
+  onChange: (changes: Partial<Form>) => void
+}
+
+function Fields({ form, errors, onChange }: FieldsProps) {
+  const field = (name: 'requests' | 'concurrency' | 'rows' | 'rate') => ({
+    value: form[name],
+    error: errors[name],
+    onChange: (event: { target: { value: string } }) => onChange({ [name]: event.target.value.trim() }),
+  })
+  return (
+    <>
+      <div className="grid grid-cols-2 gap-3">
+        <TextField
+          label="Requests"
+          inputMode="numeric"
+          hint={form.mode === 'both' ? 'for each of the two' : undefined}
+          {...field('requests')}
+        />
+        <TextField label="Callers at once" inputMode="numeric" {...field('concurrency')} />
+        <TextField label="Rows of each report" inputMode="numeric" {...field('rows')} />
+        <TextField
+          label="Requests a second"
+          inputMode="decimal"
+          placeholder="no fixed rate"
+          {...field('rate')}
+        />
+      </div>
+      <p className="text-xs text-faint">
+        Without a rate each caller waits for its answer before it asks again; with one, requests begin on time
+        whatever becomes of those before, and a late start counts as waiting.
+      </p>
+    </>
+  )
+}

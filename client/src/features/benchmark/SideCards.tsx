@@ -1,0 +1,91 @@
+import { Trophy } from 'lucide-react'
+import type { BenchmarkSummary, Mode, SyncSide } from '@/api/types'
+import { Card } from '@/components/Card'
+import { ModeBadge } from '@/components/ModeBadge'
+import { formatDuration } from '@/lib/format'
+import { explain, verdictsOf, type Verdicts } from './verdicts'
+
+const meanings = {
+  sync: {
+    total: 'From the first request to the last answer.',
+    blocked: 'What callers waited for their reports, added up over all of them.',
+  },
+  async: {
+    total: 'From the first request to the last callback.',
+    blocked: 'What callers waited for their receipts, added up over all of them. After that they were free.',
+  },
+}
+
+/** What each of the two wins at. They are two different times: neither is divided by the other. */
+export function SideCards({ summary }: { summary: BenchmarkSummary }) {
+  const verdicts = verdictsOf(summary)
+  const sides = [summary.sync, summary.async].filter((side) => side !== null)
+  return (
+    <div className="grid gap-4">
+      <div className="grid gap-4 sm:grid-cols-2">
+        {sides.map((side) => (
+          <SideCard key={side.mode} side={side} verdicts={verdicts} />
+        ))}
+      </div>
+      {verdicts.reservation && <p className="px-1 text-muted">{verdicts.reservation}</p>}
+    </div>
+  )
+}
+
+function SideCard({ side, verdicts }: { side: SyncSide; verdicts: Verdicts }) {
+  const { mode } = side
+  return (
+    <Card
+      className="flex flex-col"
+      title={
+        <span className="inline-flex items-center gap-2">
+          <ModeBadge mode={mode} />
+          <span>{headline(mode, verdicts)}</span>
+        </span>
+      }
+    >
+      <dl className="grid flex-1 content-start gap-3 p-4" data-testid={`side-${mode}`}>
+        <BigFigure
+          name="Total time"
+          ms={side.duration_ms}
+          wins={verdicts.total === mode}
+          meaning={meanings[mode].total}
+        />
+        <BigFigure
+          name="Client-blocked time"
+          ms={side.client_blocked_ms}
+          wins={verdicts.blocked === mode}
+          meaning={meanings[mode].blocked}
+        />
+      </dl>
+      <p className="border-t border-line px-4 py-3 text-muted">{explain(mode, verdicts)}</p>
+    </Card>
+  )
+}
+
+function headline(mode: Mode, { total, blocked }: Verdicts): string {
+  if (total === mode && blocked === mode) return 'Wins at both'
+  if (total === mode) return 'Wins at total time'
+  if (blocked === mode) return 'Wins at client-blocked time'
+  return mode === 'sync' ? 'Waits for the report' : 'Gets a receipt, is called back'
+}
+
+type BigFigureProps = { name: string; ms: number; wins: boolean; meaning: string }
+
+function BigFigure({ name, ms, wins, meaning }: BigFigureProps) {
+  return (
+    <div>
+      <dt className="text-xs font-medium text-muted">{name}</dt>
+      <dd className="flex flex-wrap items-center gap-x-3">
+        <span className="text-2xl leading-8 font-semibold tracking-tight">{formatDuration(ms)}</span>
+        {wins && (
+          <span className="inline-flex items-center gap-1 rounded-full bg-good-soft px-2 py-0.5 text-xs font-medium text-good">
+            <Trophy aria-hidden size={13} />
+            Shorter
+          </span>
+        )}
+      </dd>
+      <dd className="text-xs text-faint">{meaning}</dd>
+    </div>
+  )
+}

@@ -1,0 +1,46 @@
+import type { BenchmarkSummary, Mode } from '@/api/types'
+import { formatCount } from '@/lib/format'
+
+/** Who had the shorter time, for the two times that are weighed against each other. */
+export type Verdicts = { total: Mode | null; blocked: Mode | null; reservation: string | null }
+
+/** No winner without a fair race: both sides must have done everything that was asked of them. */
+export function verdictsOf(summary: BenchmarkSummary): Verdicts {
+  const { sync, async: later } = summary
+  if (!sync || !later) return { total: null, blocked: null, reservation: null }
+  const reservation = reservationOf(summary)
+  if (reservation) return { total: null, blocked: null, reservation }
+  return {
+    total: shorter(sync.duration_ms, later.duration_ms),
+    blocked: shorter(sync.client_blocked_ms, later.client_blocked_ms),
+    reservation: null,
+  }
+}
+
+function shorter(sync: number, later: number): Mode | null {
+  return sync === later ? null : sync < later ? 'sync' : 'async'
+}
+
+function reservationOf({ interrupted, sync, async: later }: BenchmarkSummary): string | null {
+  if (interrupted)
+    return 'The run was stopped early: the two sides did not do the same work, so neither wins.'
+  const failed = (sync?.failed ?? 0) + (later?.failed ?? 0)
+  if (failed > 0)
+    return `${formatCount(failed, 'request')} failed: the two sides did not do the same work, so neither wins.`
+  const missing = later?.callbacks_missing ?? 0
+  if (missing > 0) return `${formatCount(missing, 'callback')} never came, so neither side wins.`
+  return null
+}
+
+/** Why it comes out like this, in a sentence for each mode. */
+export function explain(mode: Mode, { total, blocked }: Verdicts): string {
+  if (mode === 'sync') {
+    if (total === 'sync') return 'Reports are made several at a time, so everything is done sooner.'
+    if (blocked === 'sync') return 'Reports this small are there before a receipt would be.'
+    return 'Every caller is held until its own report exists.'
+  }
+  if (blocked === 'async') return 'Callers get a receipt at once and are free while their report is made.'
+  if (total === 'async')
+    return 'Everything was done sooner, although one worker makes the reports in strict order.'
+  return 'One worker makes the reports in strict order and calls back.'
+}
