@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test'
 import { deleteAll, expect, expectNoAxeViolations, submitAsync, test } from './fixtures'
 
-const views = ['/', '/queue', '/history', '/tests', '/api-explorer']
+const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']
 
 async function openView(page: Page, path: string): Promise<void> {
   await page.goto(path)
@@ -38,6 +38,28 @@ test('no barrier in light or dark: every view, full', async ({ page, request }) 
   await openView(page, '/api-explorer')
   await page.getByRole('button', { name: 'Send' }).click()
   await expect(page.getByText('200 OK')).toBeVisible()
+  await expectNoAxeViolations(page)
+})
+
+test('no barrier in light or dark: a benchmark under way, its result, and two side by side', async ({
+  page,
+}) => {
+  test.setTimeout(60_000)
+  await openView(page, '/tests?view=load')
+  const start = page.getByRole('button', { name: 'Start the run' })
+  await start.click()
+  await expect(page.getByRole('progressbar', { name: 'async: called back' })).toBeVisible()
+  await expectNoAxeViolations(page)
+  await expect(page.getByTestId('side-async')).toBeVisible({ timeout: 20_000 })
+  await expectNoAxeViolations(page)
+  await page.getByLabel('Rows of each report').fill('1')
+  await start.click()
+  await expect(page.getByText('Sync and async: 20 requests of 1 row, 20 at once')).toBeVisible()
+  await expect(page.getByTestId('side-async')).toBeVisible({ timeout: 20_000 })
+  await page.getByRole('checkbox').nth(0).check()
+  await page.getByRole('checkbox').nth(1).check()
+  await page.getByRole('button', { name: 'Compare the two' }).click()
+  await expect(page.getByTestId('comparison')).toBeVisible()
   await expectNoAxeViolations(page)
 })
 

@@ -57,7 +57,7 @@ test('nothing is wider than the window from 360 to 1920 px', async ({ page, requ
   await submitAsync(request, 'A_report_with_a_rather_long_name_that_wants_a_lot_of_room_on_the_screen')
   for (const width of [360, 768, 1280, 1920]) {
     await page.setViewportSize({ width, height: 900 })
-    for (const path of ['/', '/queue', '/history', '/tests', '/api-explorer']) {
+    for (const path of ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']) {
       await page.goto(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
       const tooWide = await page.evaluate(

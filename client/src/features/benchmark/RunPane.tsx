@@ -36,17 +36,15 @@ function Head({ run }: { run: BenchmarkRunDetail }) {
     <Card
       title={`${modeNames[run.mode]}: ${describeConfig(run)}`}
       hint={
-        <>
-          <RelativeTime at={run.created_at} />
-          {summary && `, took ${formatDuration(summary.test_duration_ms)} in all`}
-        </>
-      }
-      actions={
-        <>
+        <span className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1">
           <StateBadge look={runLooks[run.status]} />
-          <RunActions run={run} hasResult={summary !== null} />
-        </>
+          <span>
+            <RelativeTime at={run.created_at} />
+            {summary && `, took ${formatDuration(summary.test_duration_ms)} in all`}
+          </span>
+        </span>
       }
+      actions={<RunActions run={run} hasResult={summary !== null} />}
     >
       {run.failure_reason && <p className="px-4 py-3 text-bad">{run.failure_reason}</p>}
       {run.status === 'STOPPED' && (

@@ -23,9 +23,7 @@ export function Histograms({ series }: { series: Drawn[] }) {
 
 function Row({ row, bars }: { row: Drawn; bars: Bar[] }) {
   const fullest = bars.toSorted((one, other) => other.count - one.count)[0]
-  const most = fullest
-    ? `most between ${formatLatency(fullest.from)} and ${formatLatency(fullest.to)}`
-    : 'none'
+  const most = fullest ? describeBar(fullest) : 'none'
   return (
     <figure>
       <figcaption className="mb-1 flex flex-wrap justify-between gap-x-3 text-xs text-muted">
@@ -59,6 +57,11 @@ function Row({ row, bars }: { row: Drawn; bars: Bar[] }) {
       </svg>
     </figure>
   )
+}
+
+function describeBar({ from, to }: Bar): string {
+  const [low, high] = [formatLatency(from), formatLatency(to)]
+  return low === high ? `most around ${low}` : `most between ${low} and ${high}`
 }
 
 function Axis({ axis }: { axis: LogAxis }) {

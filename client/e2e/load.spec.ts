@@ -1,0 +1,104 @@
+import type { Page } from '@playwright/test'
+import { expect, test, url } from './fixtures'
+
+type Runs = { runs: { run_id: string; status: string }[] }
+
+/** One row is 5 ms of simulated work here: six requests and three to warm up keep the worker busy for half a second. */
+async function order(page: Page, fields: Record<string, string>): Promise<void> {
+  for (const [label, value] of Object.entries(fields))
+    await page.getByLabel(label, { exact: true }).fill(value)
+}
+
+test.beforeEach(async ({ request }) => {
+  const { runs } = (await (await request.get(`${url()}/api/benchmark/runs`)).json()) as Runs
+  for (const run of runs) {
+    if (run.status === 'RUNNING') await request.post(`${url()}/api/benchmark/runs/${run.run_id}/stop`)
+  }
+})
+
+async function startRun(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'Start the run' }).click()
+  await expect(page.getByTestId('live-run')).toBeVisible()
+  return new URL(page.url()).searchParams.get('run') ?? ''
+}
+
+test('a run of both is watched live, read, compared and exported', async ({ page, request }) => {
+  await page.goto('/tests')
+  await page.getByRole('link', { name: 'Load' }).click()
+  await expect(page.getByText(/async has one worker/)).toBeVisible()
+  await order(page, { Requests: '6', 'Callers at once': '3', 'Rows of each report': '40' })
+
+  const first = await startRun(page)
+  await expect(page.getByRole('progressbar', { name: 'async: called back' })).toBeVisible()
+  await expect(page.getByRole('img', { name: /^Throughput, last \d/ })).toBeVisible()
+  await expect(page.getByRole('img', { name: /^Percentiles of the last seconds: p50 \d/ })).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Start the run' })).toBeDisabled()
+
+  await expect(page.getByTestId('side-sync')).toContainText('Client-blocked time')
+  await expect(page.getByTestId('side-async')).toContainText('Total time')
+  await expect(page.getByText(/The account is complete: of 6 accepted requests 6 called back/)).toBeVisible()
+  await expect(page.getByRole('img', { name: /^Percentile curve\. At 99 %: Sync answers \d/ })).toBeVisible()
+  await expect(page.getByRole('img', { name: /^Histogram of Async callbacks: 6 requests/ })).toBeVisible()
+  await expect(page.getByRole('img', { name: /^Time to callback by when/ })).toBeVisible()
+
+  const link = page
+    .getByTestId('run')
+    .first()
+    .getByRole('link', { name: /Export CSV/ })
+  const file = await request.get(url() + (await link.getAttribute('href')))
+  expect(file.headers()['content-disposition']).toContain(`benchmark-${first}.csv`)
+  expect(await file.text()).toContain('async,callbacks_received,6')
+
+  await page.getByRole('radio', { name: 'Sync only', exact: true }).click()
+  await page.getByRole('button', { name: 'Start the run' }).click()
+  await expect(page.getByText('Sync: 6 requests of 40 rows, 3 at once', { exact: true })).toBeVisible()
+  await expect(page.getByTestId('side-sync')).toBeVisible()
+  await page.getByRole('checkbox').nth(0).check()
+  await page.getByRole('checkbox').nth(1).check()
+  await page.getByRole('button', { name: 'Compare the two' }).click()
+  await expect(page).toHaveURL(new RegExp(`a=${first}&b=`))
+  const rows = page.getByRole('region', { name: 'Compared: sync' }).getByRole('row')
+  await expect(rows.filter({ hasText: 'Total time' })).toContainText(/better|worse|about the same/)
+  await expect(page.getByText('The two were not asked for the same')).toBeVisible()
+})
+
+test('a run survives a reload, is stopped by its button, and deleted after a question', async ({ page }) => {
+  await page.goto('/tests?view=load')
+  await order(page, { Requests: '400', 'Callers at once': '2', 'Rows of each report': '100' })
+  const run = await startRun(page)
+  await expect(page.getByRole('progressbar', { name: 'sync: answered', exact: true })).toBeVisible()
+  await page.goto('/tests?view=load')
+  await expect(page.getByTestId('live-run')).toBeVisible()
+  await expect(page.getByRole('progressbar', { name: 'sync: answered', exact: true })).not.toHaveAttribute(
+    'aria-valuenow',
+    '0',
+  )
+
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await expect(page.getByText(/It was stopped early/)).toBeVisible()
+  const row = page.getByTestId('run').filter({ has: page.locator(`a[href$="${run}"]`) })
+  await row.getByRole('button', { name: /^Delete the run/ }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await expect(row).toHaveCount(0)
+})
+
+test('a run that was begun elsewhere is shown instead of a second one', async ({ page, request }) => {
+  await page.goto('/tests?view=load')
+  await page.getByRole('button', { name: 'Start the run' }).waitFor()
+  const begun = await request.post(`${url()}/api/benchmark/async?wait=false`, {
+    data: { requests: 8, concurrency: 2, num_transactions: 40 },
+  })
+  const { run_id: run } = (await begun.json()) as { run_id: string }
+  await expect(page.getByRole('link', { name: /^Async, 8 requests/ }).first()).toBeVisible()
+  await expect(page.getByTestId('live-run')).toContainText('Async: 8 requests of 40 rows')
+  await request.post(`${url()}/api/benchmark/runs/${run}/stop`)
+  await expect(page.getByText(/It was stopped early/)).toBeVisible()
+})
+
+test('what the server would refuse is said before it is sent', async ({ page }) => {
+  await page.goto('/tests?view=load')
+  await order(page, { Requests: '5001', 'Requests a second': 'fast' })
+  await expect(page.getByText('A whole number, 1 to 5,000.')).toBeVisible()
+  await expect(page.getByText('A number, 0.1 to 2,000, or empty.')).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Start the run' })).toBeDisabled()
+})
