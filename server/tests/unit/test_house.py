@@ -95,6 +95,19 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_every_promise_of_security_names_tests_that_exist_and_settings_that_do() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    promises = [line for line in text.partition("## What is not")[0].splitlines() if re.search(r"\|.*\.py", line)]
+    tests = set(re.findall(r"`([a-z0-9_]+/test_[a-z_]+\.py)`", text))
+    settings = set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", text))
+
+    assert len(promises) >= 13
+    assert len(tests) >= 20
+    assert [name for name in tests if not (SERVER_FOLDER / "tests" / name).is_file()] == []
+    assert settings - {name.upper() for name in Settings.model_fields} == set()
+    assert "(SECURITY.md)" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"])
 def test_every_package_is_pinned_with_its_hashes(name: str) -> None:
     text = (SERVER_FOLDER / name).read_text().replace("\\\n", " ")
