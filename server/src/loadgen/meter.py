@@ -3,48 +3,75 @@
 import asyncio
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from src.loadgen.histogram import LatencyHistogram
 
 PROBE_EVERY_S = 0.02
-CPU_PERCENT_MAX = 90.0
-#: A lag of the event loop distorts a latency when it is more than this share of it, and more than this long.
-LAG_SHARE_MEDIAN, LAG_MEDIAN_MS = 0.1, 0.5
-LAG_SHARE_P99, LAG_P99_MS = 0.3, 2.0
+#: Of one core: beyond this, the CPU used and the time spent waiting for it together are the limit.
+BUSY_PERCENT_MAX = 90.0
+#: A delay of our own distorts a latency when it is more than this share of it, and more than this long.
+DELAY_SHARE_P50, DELAY_P50_MS = 0.1, 0.1
+DELAY_SHARE_P99, DELAY_P99_MS = 0.3, 2.0
+#: A generator that keeps its rate sends, at the median, no later than this.
+LATE_MS_MAX = 2.0
+#: Linux: nanoseconds that the main thread ran, and that it could have run but had no CPU.
+SCHEDULER = Path("/proc/self/schedstat")
+
+
+class Delay(NamedTuple):
+    """The median and the p99 of something that took time, in ms."""
+
+    p50_ms: float
+    p99_ms: float
+
+    @classmethod
+    def of(cls, histogram: LatencyHistogram) -> "Delay":
+        """Of what a histogram counted; 0 when it counted nothing."""
+        p50_ms, p99_ms = histogram.percentiles_ms((50, 99))
+        return cls(p50_ms or 0.0, p99_ms or 0.0)
+
+    def distorts(self, latency: "Delay") -> tuple[bool, bool]:
+        """Whether it is a good part of a latency's median, and of its p99."""
+        return (
+            self.p50_ms > max(DELAY_P50_MS, DELAY_SHARE_P50 * latency.p50_ms),
+            self.p99_ms > max(DELAY_P99_MS, DELAY_SHARE_P99 * latency.p99_ms),
+        )
 
 
 class GeneratorMeter:
     """Measures, while requests are sent, the CPU this process uses and how late its event loop is."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._lags = LatencyHistogram()
         self._cpu_s = 0.0
+        self._without_cpu_s = 0.0
         self._wall_s = 0.0
-        #: How late requests of an open loop were sent, but for those that a full number of connections held up.
+        #: How late requests of an open loop were sent, but for those that had to wait for a connection.
         self.lateness = LatencyHistogram()
-        #: Requests of an open loop that had to wait for a connection.
+        #: Those that had to.
         self.held_up = 0
-        self.sent = 0
 
     def measuring(self) -> "_Measuring":
         """Measure for the length of a `with` block."""
-        return _Measuring(self, self._loop)
+        return _Measuring(self)
 
-    def add(self, cpu_s: float, wall_s: float) -> None:
-        """Count a stretch of time."""
+    def add(self, cpu_s: float, without_cpu_s: float, wall_s: float) -> None:
+        """Count a stretch of time.
+
+        Args:
+            cpu_s: CPU time of this process within it.
+            without_cpu_s: how long it could have run, but others did.
+            wall_s: how long it was.
+        """
         self._cpu_s += cpu_s
+        self._without_cpu_s += without_cpu_s
         self._wall_s += wall_s
 
-    def lagged(self, asked_at_s: float) -> None:
-        """The event loop got round to what it was asked then."""
-        self._lags.record(time.perf_counter() - asked_at_s)
-
-    @property
-    def cpu_percent(self) -> float:
-        """Of one core."""
-        return 100 * self._cpu_s / self._wall_s if self._wall_s else 0.0
+    def lagged(self, seconds: float) -> None:
+        """The event loop came so late to something it was asked for."""
+        self._lags.record(seconds)
 
     def verdict(self, p50_ms: float | None, p99_ms: float | None) -> dict[str, Any]:
         """Say whether the figures are the server's.
@@ -53,58 +80,91 @@ class GeneratorMeter:
             p50_ms: the smallest median latency that was measured; None: none was.
             p99_ms: the smallest p99 likewise.
         """
-        lag_p50_ms, lag_p99_ms = self._lags.percentiles_ms((50, 99))
-        reasons = self._reasons(lag_p50_ms or 0.0, lag_p99_ms or 0.0, p50_ms, p99_ms)
-        own = f"The generator used {self.cpu_percent:.0f} % of one core; its event loop lagged "
-        own += f"{lag_p50_ms or 0:.2f} ms (median) and {lag_p99_ms or 0:.1f} ms (p99)."
-        if reasons:
-            sentence = f"The generator, not the server, was the limit: {'; '.join(reasons)}. {own}"
-        else:
-            sentence = f"The figures are the server's: the generator was not the limit. {own}"
+        lag, late = Delay.of(self._lags), Delay.of(self.lateness)
+        reasons = [*self._shortages()]
+        if p50_ms is not None and p99_ms is not None:
+            reasons += _distortions(lag, late, Delay(p50_ms, p99_ms))
         return {
-            "cpu_percent": round(self.cpu_percent, 1),
+            "cpu_percent": self._percent(self._cpu_s),
+            "without_cpu_percent": self._percent(self._without_cpu_s),
             "limited": bool(reasons),
-            "sentence": sentence,
-            "lag_p50_ms": lag_p50_ms,
-            "lag_p99_ms": lag_p99_ms,
-            "late_p99_ms": self.lateness.percentiles_ms((99,))[0],
+            "sentence": f"{_conclusion(reasons)} {self._own(lag, late)}",
+            "lag_p50_ms": lag.p50_ms,
+            "lag_p99_ms": lag.p99_ms,
+            "late_p50_ms": late.p50_ms,
+            "late_p99_ms": late.p99_ms,
             "held_up": self.held_up,
         }
 
-    def _reasons(self, lag_p50_ms: float, lag_p99_ms: float, p50_ms: float | None, p99_ms: float | None) -> list[str]:
+    def _shortages(self) -> list[str]:
         reasons = []
-        if self.cpu_percent > CPU_PERCENT_MAX:
-            reasons.append("it had no CPU left, so that a faster server would show the same figures")
-        if p50_ms is not None and lag_p50_ms > max(LAG_MEDIAN_MS, LAG_SHARE_MEDIAN * p50_ms):
-            reasons.append("its own delays are a good part of the median latency")
-        if p99_ms is not None and lag_p99_ms > max(LAG_P99_MS, LAG_SHARE_P99 * p99_ms):
-            reasons.append("its own delays are a good part of the p99 latency (is the machine busy?)")
+        if self._percent(self._cpu_s + self._without_cpu_s) > BUSY_PERCENT_MAX:
+            reasons.append("it had no CPU to spare, so that a faster server would show the same figures")
         if self.held_up:
-            reasons.append(
-                f"{self.held_up:,} requests waited here for one of --connections, and their latency includes it"
-            )
+            reasons.append(f"{self.held_up:,} requests waited for one of --connections, and their latency includes it")
         return reasons
+
+    def _own(self, lag: Delay, late: Delay) -> str:
+        own = f"The generator used {self._percent(self._cpu_s):.0f} % of one core"
+        if (waited := self._percent(self._without_cpu_s)) >= 1:
+            own += f" and waited {waited:.0f} % of the time for a core"
+        own += f"; its event loop lagged {lag.p50_ms:.2f} ms (median) and {lag.p99_ms:.1f} ms (p99)"
+        if self.lateness.count:
+            own += f"; it sent {late.p50_ms:.2f} ms and {late.p99_ms:.1f} ms late"
+        return f"{own}."
+
+    def _percent(self, seconds: float) -> float:
+        return round(100 * seconds / self._wall_s, 1) if self._wall_s else 0.0
+
+
+def _distortions(lag: Delay, late: Delay, latency: Delay) -> list[str]:
+    lag_p50, lag_p99 = lag.distorts(latency)
+    late_p50, late_p99 = late.distorts(latency)
+    if late_p50 and late.p50_ms > LATE_MS_MAX:
+        return ["it could not keep the rate"]
+    if late_p50 or lag_p50:
+        return ["its own delays are a good part of the median latency"]
+    if late_p99 or lag_p99:
+        return ["its own delays are a good part of the p99 (is the machine busy with something else?)"]
+    return []
+
+
+def _conclusion(reasons: list[str]) -> str:
+    if not reasons:
+        return "The figures are the server's: the generator was not the limit."
+    return f"The generator, not the server, was the limit: {'; '.join(reasons)}."
 
 
 class _Measuring:
     """Asks the event loop now and then, from a thread, to say when it gets round to it."""
 
-    def __init__(self, meter: GeneratorMeter, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, meter: GeneratorMeter) -> None:
         self._meter = meter
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._probe, name="lag", daemon=True)
 
     def __enter__(self) -> None:
-        self._began = time.process_time(), time.perf_counter()
+        self._began = _spent()
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        cpu_s, wall_s = self._began
-        self._meter.add(time.process_time() - cpu_s, time.perf_counter() - wall_s)
+        self._meter.add(*(end - begin for end, begin in zip(_spent(), self._began, strict=True)))
         self._ended.set()
         self._thread.join()
 
     def _probe(self) -> None:
         while not self._ended.wait(PROBE_EVERY_S):
-            self._loop.call_soon_threadsafe(self._meter.lagged, time.perf_counter())
+            self._loop.call_soon_threadsafe(self._answer, time.perf_counter())
+
+    def _answer(self, asked_at_s: float) -> None:
+        self._meter.lagged(time.perf_counter() - asked_at_s)
+
+
+def _spent() -> tuple[float, float, float]:
+    """CPU time, time without a CPU, and the time itself; the second is 0 where the system does not tell."""
+    try:
+        without_cpu_s = int(SCHEDULER.read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        without_cpu_s = 0.0
+    return time.process_time(), without_cpu_s, time.perf_counter()

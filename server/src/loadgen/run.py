@@ -19,8 +19,11 @@ from src.loadgen.stopping import Stop
 #: What is under way when somebody wishes to stop has this long to come to an end.
 GRACE_S = 2.0
 WARM_UP_CALLBACKS_WITHIN_S = 10.0
-#: When no callback came for so long, the server is asked whether more are to be expected.
-QUIET_S = 3.0
+#: When no callback came for so long, the server is asked whether more are to be expected; then after twice as long.
+QUIET_S = 1.0
+QUIET_S_MAX = 8.0
+#: How long it may take to tell.
+TOLD_WITHIN_S = 5.0
 ASKED_AT_ONCE = 200
 #: After the last callback: whether one comes twice, and until the server has recorded the last answer.
 SETTLE_S = 0.5
@@ -135,7 +138,7 @@ class SideRun:
     async def _end_warm_up(self, receivers: Receivers) -> None:
         ends_s = time.perf_counter() + WARM_UP_CALLBACKS_WITHIN_S
         while not receivers.ledger.is_settled and not self._stop.wished.is_set() and time.perf_counter() < ends_s:
-            await self._change_within(QUIET_S)
+            await self._change_within(ends_s - time.perf_counter())
         receivers.begin()
 
     async def _send_all(self) -> None:
@@ -178,21 +181,22 @@ class SideRun:
     async def _wait_for_callbacks(self, receivers: Receivers) -> None:
         """Until all came, the server says that no more will come, or none came for too long."""
         ledger, wished = receivers.ledger, self._stop.wished
-        last_s = time.perf_counter()
+        last_s, quiet_s = time.perf_counter(), QUIET_S
         while not ledger.is_settled and not wished.is_set():
-            if await self._change_within(QUIET_S):
-                last_s = time.perf_counter()
-                continue
-            if time.perf_counter() - last_s >= self._options.callback_timeout_s:
+            if await self._change_within(quiet_s):
+                last_s, quiet_s = time.perf_counter(), QUIET_S
+            elif time.perf_counter() - last_s >= self._options.callback_timeout_s:
                 break
-            await self._ask(ledger)
+            else:
+                await self._ask(ledger)
+                quiet_s = min(2 * quiet_s, QUIET_S_MAX)
         if wished.is_set():
             await self._settled_within(ledger, GRACE_S)
         await asyncio.sleep(SETTLE_S)
 
     async def _ask(self, ledger: Ledger) -> None:
         """Let the server say which callbacks need not be waited for any longer."""
-        states = await read_states(self._client, ledger.open[:ASKED_AT_ONCE], self._stop.wished.is_set, QUIET_S)
+        states = await read_states(self._client, ledger.open[:ASKED_AT_ONCE], self._stop.wished.is_set, TOLD_WITHIN_S)
         for request_id in [one for one, state in states.items() if state.is_final]:
             ledger.settle(request_id)
 
