@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from src.loadgen.errors import CannotRun
 from src.loadgen.options import Options, parse_options
 from src.loadgen.program import measure
 from src.loadgen.progress import Bar, JsonLines, NoProgress, Progress, write_line
+from src.loadgen.report import html_report
 from src.loadgen.table import table
 
 EXIT_BROKEN = 1
@@ -52,6 +54,8 @@ def _run(options: Options) -> int:
         progress.end()
     if options.json_path is not None:
         options.json_path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+    if options.html_path is not None:
+        options.html_path.write_text(html_report(summary), encoding="utf-8")
     if isinstance(progress, JsonLines):
         write_line({"type": "summary", "summary": summary})
     else:
@@ -90,8 +94,7 @@ def _is_writable(path: Path) -> bool:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether lines of JSON were asked for; also when something else on the command line is wrong."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return "--progress=json" in arguments or ("--progress", "json") in pairs
+    return "--progress=json" in arguments or ("--progress", "json") in pairwise(arguments)
 
 
 def _refuse(sentence: str, *, as_json: bool) -> int:

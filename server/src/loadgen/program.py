@@ -40,7 +40,7 @@ async def measure(options: Options, progress: Progress) -> dict[str, Any]:
         started_at, started_s = datetime.now(UTC), time.perf_counter()
         for run in runs:
             if not stop.wished.is_set():
-                await _shown(run, progress)
+                await _shown(run, progress, stop)
                 sides[run.side.mode] = _summed_up(run)
         duration_s = time.perf_counter() - started_s
     return whole_summary(
@@ -77,29 +77,33 @@ def _receivers(options: Options) -> Receivers:
 
 
 def _summed_up(run: SideRun) -> dict[str, Any]:
-    if run.receivers is None:
+    if run.receivers is None or run.settlement is None:
         return sync_side(run.recorder)
-    return async_side(run.recorder, run.receivers, run.states)
+    return async_side(run.recorder, run.receivers, run.settlement.states)
 
 
-async def _shown(run: SideRun, progress: Progress) -> None:
+async def _shown(run: SideRun, progress: Progress, stop: Stop) -> None:
     """Run one side, and show how it goes."""
     gc.collect()
     gc.freeze()  # what is there now stays: looking through it again would only cost pauses
-    showing = asyncio.create_task(_show(run, progress))
+    showing = asyncio.create_task(_show(run, progress, stop))
     try:
         await run.run()
     finally:
         showing.cancel()
         await asyncio.wait({showing})
-        progress.show(run.snapshot())
+    progress.show(run.snapshot())
 
 
-async def _show(run: SideRun, progress: Progress) -> None:
+async def _show(run: SideRun, progress: Progress, stop: Stop) -> None:
     while True:
         await asyncio.sleep(SLOT_S)
         run.recorder.tick()
-        progress.show(run.snapshot())
+        try:
+            progress.show(run.snapshot())
+        except OSError:  # nobody reads any more
+            stop.wish()
+            return
 
 
 def _allow_many_connections() -> None:

@@ -1,10 +1,11 @@
-"""One side of a run: warm up, send, wait for callbacks, settle the account."""
+"""One side of a run: check, warm up, send, settle."""
 
 import asyncio
 import time
 from typing import Any
 
-from src.loadgen.http_client import INTERRUPTED, HttpClient
+from src.loadgen.connection import INTERRUPTED
+from src.loadgen.http_client import HttpClient
 from src.loadgen.ledger import Ledger
 from src.loadgen.loops import ClosedLoop, OpenLoop
 from src.loadgen.meter import GeneratorMeter
@@ -12,23 +13,11 @@ from src.loadgen.options import Options
 from src.loadgen.pacing import schedule
 from src.loadgen.receiver import Receivers
 from src.loadgen.recorder import ROLLING_S, Recorder
+from src.loadgen.settlement import Settlement
 from src.loadgen.sides import Side, check_first
-from src.loadgen.states import READ_WITHIN_S, State, read_states
-from src.loadgen.stopping import Stop
+from src.loadgen.stopping import GRACE_S, Stop
 
-#: What is under way when somebody wishes to stop has this long to come to an end.
-GRACE_S = 2.0
 WARM_UP_CALLBACKS_WITHIN_S = 10.0
-#: When no callback came for so long, the server is asked whether more are to be expected; then after twice as long.
-QUIET_S = 1.0
-QUIET_S_MAX = 8.0
-#: How long it may take to tell.
-TOLD_WITHIN_S = 5.0
-ASKED_AT_ONCE = 200
-#: After the last callback: whether one comes twice, and until the server has recorded the last answer.
-SETTLE_S = 0.5
-SETTLE_ROUNDS = 4
-INTERRUPTED_READ_S = 5.0
 
 
 class SideRun:
@@ -56,15 +45,13 @@ class SideRun:
         self.phase = "warm-up"
         self.recorder = Recorder()
         self.receivers = receivers
-        self.states: dict[str, State] = {}
         self._options = options
         self._client = client
         self._stop = stop
         self._meter = meter
-        self._changed = asyncio.Event()
-        stop.listeners.append(self._changed.set)
+        self.settlement: Settlement | None = None
         if receivers is not None:
-            receivers.ledger.changed = self._changed.set
+            self.settlement = Settlement(client, receivers.ledger, stop, options.callback_timeout_s)
 
     async def check(self) -> None:
         """Send the first requests of the warm-up, and see whether the other side speaks this API.
@@ -72,10 +59,14 @@ class SideRun:
         Raises:
             CannotRun: it does not.
         """
+        self._stop.listeners.append(self._client.abort)
         for request in self.side.warm_up_requests():
             answer = await self._client.exchange(request)
+            if self._stop.wished.is_set():
+                return
             check_first(self.side, self._client, answer)
             self.side.judge(answer, answer.at_s, 0)
+        self._stop.listeners.remove(self._client.abort)
 
     async def run(self) -> None:
         """Do the rest: warm up, send, wait, account."""
@@ -85,19 +76,11 @@ class SideRun:
         with self._meter.measuring():
             await self._send_all()
         self.recorder.close()
-        if self.receivers is not None:
+        if self.settlement is not None:
             self.phase = "waiting for callbacks"
-            await self._wait_for_callbacks(self.receivers)
+            await self.settlement.wait_for_callbacks()
             self.phase = "accounting"
-            await self._account(self.receivers)
-
-    @property
-    def planned(self) -> int | None:
-        """How many requests there will be; None: as many as there is time for."""
-        options = self._options
-        if options.rate is not None:
-            return schedule(options.rate, options.requests, options.duration_s).count
-        return options.requests if options.duration_s is None else None
+            await self.settlement.read_states()
 
     def snapshot(self) -> dict[str, Any]:
         """How it goes: one line of progress."""
@@ -108,16 +91,14 @@ class SideRun:
             "mode": self.side.mode,
             "phase": self.phase,
             "elapsed_ms": round((now_s - recorder.started_s) * 1e3),
-            "planned": self.planned,
+            "planned": self._options.requests,
             "sent": recorder.sent,
             "done": recorder.done,
             "successful": recorder.successful,
             "failed": recorder.failed,
             **recorder.rolling(),
             "callbacks_received": ledger.received if ledger else None,
-            "p50_callback_ms": _median_ms([took for at, took in ledger.recent if now_s - at < ROLLING_S])
-            if ledger
-            else None,
+            "p50_callback_ms": _median_ms(ledger, now_s) if ledger else None,
         }
 
     async def _warm_up(self) -> None:
@@ -132,14 +113,9 @@ class SideRun:
         await self._until_stop(ClosedLoop(send, min(more, options.concurrency), more, None))
         if options.rate is None:
             await self._client.open(options.concurrency)
-        if self.receivers is not None:
-            await self._end_warm_up(self.receivers)
-
-    async def _end_warm_up(self, receivers: Receivers) -> None:
-        ends_s = time.perf_counter() + WARM_UP_CALLBACKS_WITHIN_S
-        while not receivers.ledger.is_settled and not self._stop.wished.is_set() and time.perf_counter() < ends_s:
-            await self._change_within(ends_s - time.perf_counter())
-        receivers.begin()
+        if self.receivers is not None and self.settlement is not None:
+            await self.settlement.settled_within(WARM_UP_CALLBACKS_WITHIN_S)
+            self.receivers.begin()
 
     async def _send_all(self) -> None:
         options = self._options
@@ -178,56 +154,8 @@ class SideRun:
         if not running.cancelled():
             running.result()
 
-    async def _wait_for_callbacks(self, receivers: Receivers) -> None:
-        """Until all came, the server says that no more will come, or none came for too long."""
-        ledger, wished = receivers.ledger, self._stop.wished
-        last_s, quiet_s = time.perf_counter(), QUIET_S
-        while not ledger.is_settled and not wished.is_set():
-            if await self._change_within(quiet_s):
-                last_s, quiet_s = time.perf_counter(), QUIET_S
-            elif time.perf_counter() - last_s >= self._options.callback_timeout_s:
-                break
-            else:
-                await self._ask(ledger)
-                quiet_s = min(2 * quiet_s, QUIET_S_MAX)
-        if wished.is_set():
-            await self._settled_within(ledger, GRACE_S)
-        await asyncio.sleep(SETTLE_S)
 
-    async def _ask(self, ledger: Ledger) -> None:
-        """Let the server say which callbacks need not be waited for any longer."""
-        states = await read_states(self._client, ledger.open[:ASKED_AT_ONCE], self._stop.wished.is_set, TOLD_WITHIN_S)
-        for request_id in [one for one, state in states.items() if state.is_final]:
-            ledger.settle(request_id)
-
-    async def _settled_within(self, ledger: Ledger, seconds: float) -> None:
-        ends_s = time.perf_counter() + seconds
-        while not ledger.is_settled and (left_s := ends_s - time.perf_counter()) > 0:
-            await self._change_within(left_s)
-
-    async def _account(self, receivers: Receivers) -> None:
-        """Read the state of every accepted request; again, when the last answer is still being recorded."""
-        ledger, wished = receivers.ledger, self._stop.wished
-        ids = [*ledger.accepted]
-        for _ in range(SETTLE_ROUNDS):
-            stopped = wished.is_set()
-            within_s = INTERRUPTED_READ_S if stopped else READ_WITHIN_S
-            self.states |= await read_states(self._client, ids, lambda: wished.is_set() and not stopped, within_s)  # noqa: B023  awaited here
-            ids = [one for one in ids if one in ledger.settled and one in self.states and not self.states[one].is_final]
-            if stopped or not ids:
-                return
-            await asyncio.sleep(SETTLE_S)
-
-    async def _change_within(self, seconds: float) -> bool:
-        """Wait for something new, or for the wish to stop; false when neither came in time."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        self._changed.clear()
-        return True
-
-
-def _median_ms(times_s: list[float]) -> float | None:
-    return round(sorted(times_s)[len(times_s) // 2] * 1e3, 3) if times_s else None
+def _median_ms(ledger: Ledger, now_s: float) -> float | None:
+    """The median time to callback of the last 5 s."""
+    times_s = sorted(took_s for at_s, took_s in ledger.recent if now_s - at_s < ROLLING_S)
+    return round(times_s[len(times_s) // 2] * 1e3, 3) if times_s else None

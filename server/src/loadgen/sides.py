@@ -4,9 +4,10 @@ from typing import Any, Protocol
 
 import orjson
 
+from src.loadgen.connection import BAD_ANSWER, TIMEOUT, Answer
 from src.loadgen.errors import CannotRun, printable
 from src.loadgen.faults import Mixer
-from src.loadgen.http_client import BAD_ANSWER, TIMEOUT, Answer, HttpClient
+from src.loadgen.http_client import HttpClient
 from src.loadgen.ledger import Accepted
 from src.loadgen.options import Options
 from src.loadgen.receiver import Receivers

@@ -5,6 +5,9 @@ import os
 import signal
 from collections.abc import Callable
 
+#: What is under way when somebody wishes to stop has this long to come to an end.
+GRACE_S = 2.0
+
 
 class Stop:
     """The first wish to stop is granted in order, the second at once."""

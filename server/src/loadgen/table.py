@@ -4,17 +4,20 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from src.loadgen.errors import printable
+
 WIDTH = 96
 IDS_SHOWN = 5
+ID_LENGTH_MAX = 40
 LABEL_WIDTH = 30
 COLUMNS = ("min", "avg", "p50", "p95", "p99", "max")
 
 #: What each row of latencies is called, and where it is in a side.
 ASYNC_ROWS = {
-    "acknowledge": "async  acknowledged",
-    "waiting": "async  waiting for its turn",
-    "generating": "async  generating",
-    "callback": "async  time to callback",
+    "acknowledge": "acknowledged",
+    "waiting": "waiting for its turn",
+    "generating": "generating",
+    "callback": "time to callback",
 }
 #: What a kind of failure means; statuses speak for themselves.
 KINDS = {
@@ -22,9 +25,11 @@ KINDS = {
     "connection": "refused, reset, or closed before the answer was complete",
     "bad_answer": "not HTTP, or no JSON with a request_id",
     "interrupted": "under way when the run was stopped",
-    "status_429": "refused by the rate limit: start the server with RATE_LIMIT_SYNC=off RATE_LIMIT_ASYNC=off",
+    "status_429": "the rate limit, which RATE_LIMIT_SYNC=off and RATE_LIMIT_ASYNC=off lift",
     "status_503": "the server is not ready, or too much waits",
 }
+TOTAL_TIME = "from the first request to the last report in the callers' hands."
+CLIENT_BLOCKED = "the time all callers together spent waiting for an answer before they could go on."
 CONNECTIONS_HINT = (
     "Many servers limit the connections of one address: --connections 200 keeps the rest waiting here, where it counts."
 )
@@ -69,12 +74,13 @@ class _Paint:
 def _head(summary: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
     config = summary["config"]
     yield paint.bold(f"Load on {config['url']}")
-    yield f"{_load(config)}; {config['num_transactions']:,} rows a report"
+    yield from _wrapped(f"{load_of(config)}; {config['num_transactions']:,} rows a report.", "")
     if summary["interrupted"]:
         yield paint.bad("Interrupted: these are the figures until then.")
 
 
-def _load(config: Mapping[str, Any]) -> str:
+def load_of(config: Mapping[str, Any]) -> str:
+    """Say how requests were sent."""
     if config["loop"] == "open":
         begin, _, end = config["rate"].partition(":")
         rate = f"{begin} to {end} requests a second" if end else f"{begin} requests a second"
@@ -88,25 +94,26 @@ def _counts(sides: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
     yield _row("successful", [f"{side['successful']:,}" for side in sides])
     failed = [f"{side['failed']:,}" for side in sides]
     yield paint.bad(_row("failed", failed), any(side["failed"] for side in sides))
-    yield _row("finished a second", [_number(side["throughput_per_s"]) for side in sides])
-    yield _row("first sent to last finished", [_seconds(side["duration_ms"]) for side in sides])
+    yield _row("finished a second", [number(side["throughput_per_s"]) for side in sides])
+    yield _row("first sent to last finished", [seconds(side["duration_ms"]) for side in sides])
     for side in sides:
         if side["mode"] == "async":
-            yield _row("acknowledged a second", ["" for _ in sides[1:]] + [_number(side["acknowledged_per_s"])])
+            yield _row("acknowledged a second", ["" for _ in sides[1:]] + [number(side["acknowledged_per_s"])])
 
 
 def _latencies(sides: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
     yield paint.bold(_row("latency, ms", list(COLUMNS)))
     for side in sides:
         if side["mode"] == "sync":
-            yield _row("sync   answered with the report", [_number(side[_side_name(column)]) for column in COLUMNS])
+            yield _row("sync   answered with the report", [number(value) for value in row_of_sync(side)])
         else:
             for name, label in ASYNC_ROWS.items():
-                yield _row(label, [_number(side[name][f"{column}_ms"]) for column in COLUMNS])
+                yield _row(f"async  {label}", [number(side[name][f"{column}_ms"]) for column in COLUMNS])
 
 
-def _side_name(column: str) -> str:
-    return f"{column}_latency_ms" if column in {"min", "avg", "max"} else f"{column}_ms"
+def row_of_sync(side: Mapping[str, Any]) -> list[float | None]:
+    """The latencies of sync, one for each column."""
+    return [side[f"{name}_latency_ms" if name in {"min", "avg", "max"} else f"{name}_ms"] for name in COLUMNS]
 
 
 def _failures(summary: Mapping[str, Any], sides: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
@@ -129,10 +136,10 @@ def _account(side: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
         paint.good(line) if account["complete"] and not account["missing"] else paint.bad(line) for line in lines
     )
     if account["by_state"]:
-        states = ", ".join(f"{count:,} {state}" for state, count in account["by_state"].items())
+        states = ", ".join(f"{count:,} {printable(state)}" for state, count in account["by_state"].items())
         yield from _wrapped(f"The server says (report/callback): {states}.", "  ")
     for name, word in _LISTS.items():
-        ids = account[name]
+        ids = [printable(one, ID_LENGTH_MAX) for one in account[name]]
         if ids:
             more = " …" if len(ids) > IDS_SHOWN else ""
             yield from _wrapped(f"{word}: {', '.join(ids[:IDS_SHOWN])}{more}", "  ")
@@ -157,10 +164,10 @@ def _receivers(receivers: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def _side_by_side(sync: Mapping[str, Any], later: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
     yield paint.bold(_row("side by side", ["sync", "async"]))
-    yield _row("total time", [_seconds(sync["duration_ms"]), _seconds(later["duration_ms"])])
-    yield from _wrapped("from the first request to the last report in the callers' hands.", "  ")
-    yield _row("client blocked", [_seconds(sync["client_blocked_ms"]), _seconds(later["client_blocked_ms"])])
-    yield from _wrapped("the time all callers together spent waiting for an answer before they could go on.", "  ")
+    yield _row("total time", [seconds(sync["duration_ms"]), seconds(later["duration_ms"])])
+    yield from _wrapped(TOTAL_TIME, "  ")
+    yield _row("client blocked", [seconds(sync["client_blocked_ms"]), seconds(later["client_blocked_ms"])])
+    yield from _wrapped(CLIENT_BLOCKED, "  ")
 
 
 def _thresholds(summary: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
@@ -187,11 +194,13 @@ def _row(label: str, cells: list[str], label_width: int = LABEL_WIDTH, cell_widt
     return (label.ljust(label_width) + "".join(cell.rjust(cell_width) for cell in cells)).rstrip()
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Write a figure, short."""
     if value is None:
         return "-"
     return f"{value:,.2f}" if value < 100 else f"{value:,.1f}"
 
 
-def _seconds(value_ms: float) -> str:
+def seconds(value_ms: float) -> str:
+    """Write milliseconds as seconds."""
     return f"{value_ms / 1e3:,.2f} s"

@@ -1,0 +1,202 @@
+"""The load generator's HTTP: answers of every kind, kept connections, callbacks and their signatures."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+import aiohttp
+import pytest
+
+from src.loadgen.connection import Answer
+from src.loadgen.errors import CannotRun
+from src.loadgen.faults import Fault
+from src.loadgen.http_client import HttpClient
+from src.loadgen.ledger import Accepted
+from src.loadgen.receiver import Receivers
+from src.loadgen.signatures import SignatureCheck
+from src.loadgen.target import Target
+from src.services.webhook_signing import Signer, new_secret
+from tests.support.waiting import eventually
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@asynccontextmanager
+async def answering(*answers: bytes, closes: bool = False) -> AsyncIterator[tuple[HttpClient, list[bytes]]]:
+    """A server that answers its requests with these bytes, one after the other, and counts its connections."""
+    heads: list[bytes] = []
+    script = iter(answers)
+    serving: list[asyncio.Task[None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(b"connected")
+        serving.append(cast("asyncio.Task[None]", asyncio.current_task()))
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while not closes or len(heads) == 1:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(next(script))
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    target = Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/prefix")
+    client = HttpClient(target, timeout_s=0.5, headers={"X-Trace": "1"})
+    await client.find()
+    try:
+        yield client, heads
+    finally:
+        client.abort()
+        server.close()
+        await asyncio.gather(*serving)
+
+
+@pytest.mark.parametrize(
+    ("sent", "closes", "status", "body", "failure"),
+    [
+        (OK, False, 200, b"ok", None),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+            False,
+            200,
+            b"ok",
+            None,
+        ),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", False, 204, b"", None),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, False, 200, b"ok", None),
+        (b"HTTP/1.0 200 OK\r\n\r\nok", True, 200, b"ok", None),
+        (b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", True, 503, b"", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", True, 0, b"", "connection"),
+        (b"", True, 0, b"", "connection"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", False, 0, b"", "timeout"),
+        (b"SSH-2.0-OpenSSH\r\n", False, 0, b"", "bad_answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok", False, 0, b"", "bad_answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 5_000_000, False, 0, b"", "bad_answer"),
+    ],
+)
+async def test_every_kind_of_answer_is_a_value(
+    sent: bytes, closes: bool, status: int, body: bytes, failure: str | None
+) -> None:
+    async with answering(sent, closes=closes) as (client, _):
+        answer = await client.exchange(client.request("POST", "/api/sync", b"{}"))
+
+    assert (answer.status, answer.body, answer.failure) == (status, body, failure)
+
+
+async def test_a_connection_is_used_again_unless_it_was_closed() -> None:
+    closing = OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
+    async with answering(OK, OK, closing, OK) as (client, heads):
+        for _ in range(4):
+            assert (await client.exchange(client.request("GET", "/x"))).status == 200
+
+    assert heads.count(b"connected") == 2
+    assert heads[1].startswith(b"GET /prefix/x HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"\r\nX-Trace: 1\r\n" in heads[1]
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_trusted() -> None:
+    now_s = time.perf_counter()
+    async with answering(OK, OK) as (client, heads):
+        client._clock = lambda: now_s
+        await client.exchange(client.request("GET", "/x"))
+        now_s += 60
+        await client.exchange(client.request("GET", "/x"))
+
+    assert heads.count(b"connected") == 2
+
+
+async def test_who_is_stopped_gets_an_answer_at_once() -> None:
+    async with answering(b"", b"") as (client, heads):
+        waiting = [asyncio.create_task(client.exchange(client.request("GET", "/x"))) for _ in range(2)]
+        await eventually(lambda: len(heads) == 4)
+        client.abort()
+        answers: Sequence[Answer] = await asyncio.gather(*waiting)
+
+    assert {answer.failure for answer in answers} == {"interrupted"}
+
+
+SECRET = new_secret()
+
+
+@asynccontextmanager
+async def receiving(*faults: Fault, check: bool = False) -> AsyncIterator[Receivers]:
+    receivers = Receivers([Fault.PLAIN, *faults], host="127.0.0.1", check=SignatureCheck([SECRET]) if check else None)
+    await receivers.start()
+    receivers.begin()
+    try:
+        yield receivers
+    finally:
+        await receivers.stop()
+
+
+async def post(url: str, body: bytes = b'{"request_id": "r1", "queue_position": 1}', **headers: str) -> int | None:
+    """The status of the answer; None: there was none."""
+    timeout = aiohttp.ClientTimeout(total=0.2)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(url, data=body, headers=headers) as answer,
+        ):
+            return answer.status
+    except TimeoutError:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("fault", "answers", "received", "doubled"),
+    [
+        (Fault.PLAIN, [200, 200], 1, 1),
+        (Fault.FAIL, [500, 200], 1, 0),
+        (Fault.HANG, [None, 200], 1, 0),
+        (Fault.REJECT, [410, 410], 1, 0),
+        (Fault.DROP, [200, 200], 0, 0),
+        (Fault.DOUBLE, [200], 1, 1),
+    ],
+)
+async def test_a_receiver_misbehaves_as_it_was_told(
+    fault: Fault, answers: list[int | None], received: int, doubled: int
+) -> None:
+    async with receiving(*([] if fault is Fault.PLAIN else [fault])) as receivers:
+        receivers.ledger.accept(Accepted("r1", 0.0, 0, 1))
+        assert [await post(receivers.all[-1].url) for _ in answers] == answers
+        books = receivers.ledger.books()
+
+    assert (len(books.delivered), len(books.duplicate)) == (received, doubled)
+    assert len({receiver.origin for receiver in receivers.all}) == len(receivers.all)
+
+
+async def test_what_is_no_callback_is_refused_and_not_counted() -> None:
+    async with receiving() as receivers:
+        url = receivers.all[0].url
+        assert [await post(url, body) for body in (b"", b"{", b"[]", b'{"request_id": 5}')] == [400] * 4
+        assert await post(url.replace("/callback/", "/elsewhere/")) == 404
+        assert receivers.ledger.arrivals == {}
+
+
+async def test_only_what_the_service_signed_just_now_is_counted() -> None:
+    body, now = b'{"request_id": "r1", "queue_position": 1}', int(time.time())
+    good = Signer([SECRET]).headers("msg_1", now, body)
+    rotated = Signer([new_secret(), SECRET]).headers("msg_1", now, body)
+    forged = Signer([new_secret()]).headers("msg_1", now, body)
+    old = Signer([SECRET]).headers("msg_1", now - 3600, body)
+    async with receiving(check=True) as receivers:
+        url = receivers.all[0].url
+        assert [await post(url, body, **headers) for headers in (forged, old, {}, good | {"webhook-id": "x"})] == [
+            401
+        ] * 4
+        assert receivers.ledger.arrivals == {}
+        assert await post(url, body, **rotated) == 200
+        assert await post(url, body + b" ", **good) == 401
+        assert len(receivers.ledger.books().bad_signatures) == 5
+
+
+@pytest.mark.parametrize("secret", ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%"])
+def test_a_malformed_secret_is_refused_without_being_shown(secret: str) -> None:
+    with pytest.raises(CannotRun) as refused:
+        SignatureCheck([secret])
+
+    assert secret not in refused.value.sentence

@@ -1,0 +1,142 @@
+"""What the load generator shows: a table that fits, a bar, and a report that loads nothing and escapes everything."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from src.loadgen.connection import Answer
+from src.loadgen.faults import Fault
+from src.loadgen.ledger import Accepted, Arrival, Ledger
+from src.loadgen.meter import GeneratorMeter
+from src.loadgen.options import parse_options
+from src.loadgen.progress import bar_line
+from src.loadgen.receiver import Receiver, Receivers
+from src.loadgen.recorder import Recorder
+from src.loadgen.report import html_report
+from src.loadgen.sides import problem_of
+from src.loadgen.states import State
+from src.loadgen.summary import async_side, sync_side, whole_summary
+from src.loadgen.table import table
+from src.loadgen.thresholds import judge
+
+KINDS = ["timeout", "connection", "bad_answer", "interrupted", "status_429", "status_503", "status_500", "timeout"]
+HOSTILE = "<script>alert('x')</script>\"&\x1b[2J"
+
+
+def recorded() -> Recorder:
+    """Two seconds of requests, some of which failed."""
+    now_s = 0.0
+    recorder = Recorder(lambda: now_s)
+    for number in range(400):
+        now_s = number / 200
+        recorder.sending()
+        recorder.settled(now_s - 0.01 * (1 + number % 7), now_s, KINDS[number // 50] if number % 50 == 0 else None)
+        if number % 50 == 49:
+            recorder.tick()
+    recorder.close()
+    return recorder
+
+
+async def summary_of(*arguments: str) -> dict[str, Any]:
+    """A summary with everything in it."""
+    options = parse_options(["--mode", "both", "--fail-if", "p99>1ms,missing>0", *arguments], {})
+    faults, origin = [Fault.PLAIN, Fault.DOUBLE], "http://127.0.0.1:9100"
+    receivers = Receivers(faults, host="127.0.0.1")
+    receivers.all = [Receiver(fault, f"{origin}/callback/{fault}", origin) for fault in faults]
+    receivers.ledger = Ledger([origin, origin])
+    for number in range(30):
+        receivers.ledger.accept(Accepted(f"{HOSTILE}{number}", number / 100, number % 2, number))
+        if number not in {3, 4}:
+            arrival = Arrival(number / 50 + 1, number % 2, 30 - number)
+            receivers.ledger.arrived(f"{HOSTILE}{number}", arrival, acknowledged=True)
+            receivers.ledger.arrived(f"{HOSTILE}{number}", arrival, acknowledged=True)
+    states = {f"{HOSTILE}{number}": State("COMPLETED", HOSTILE, 0.2, 0.05) for number in range(30)}
+    sides = {"sync": sync_side(recorded()), "async": async_side(recorded(), receivers, states)}
+    return whole_summary(
+        options,
+        sides,
+        started_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
+        duration_s=5.0,
+        interrupted=True,
+        generator=GeneratorMeter().verdict(1.0, 2.0),
+        thresholds=judge(list(options.thresholds), sides),
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("--rate", "5:50", "--duration", "10s")])
+async def test_the_table_fits_a_terminal_of_a_hundred_columns(arguments: tuple[str, ...]) -> None:
+    printed = table(await summary_of(*arguments))
+
+    assert max(map(len, printed.splitlines())) <= 100
+    assert "\x1b" not in printed
+    for words in ("Interrupted", "time to callback", "28 called back", "2 missing", "total time", "BROKEN", "p99"):
+        assert words in printed
+    assert re.search(r"speed.?up", printed) is None
+
+
+async def test_colours_are_for_a_terminal_alone() -> None:
+    summary = await summary_of()
+
+    assert re.sub(r"\x1b\[\d+m", "", table(summary, coloured=True)) == table(summary)
+
+
+async def test_the_report_loads_nothing_and_escapes_everything() -> None:
+    page = html_report(await summary_of())
+    loads = re.findall(
+        r"""(?:src|href|srcset|action|url)\s*[=(]|@import|<(?:script|link|img|iframe|object|embed)""", page
+    )
+
+    assert loads == []
+    assert HOSTILE not in page
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)" in page
+    assert page.count("<svg") == 10
+    assert "prefers-color-scheme: dark" in page
+    for drawing in re.findall(r"<svg.*?</svg>", page):
+        ElementTree.fromstring(drawing)
+        assert "nan" not in drawing
+
+
+async def test_a_report_of_nothing_is_still_a_report() -> None:
+    recorder = Recorder(lambda: 0.0)
+    receivers = Receivers([Fault.PLAIN], host="127.0.0.1")
+    sides = {"sync": sync_side(recorder), "async": async_side(recorder, receivers, {})}
+    summary = await summary_of() | sides
+
+    assert "Nothing was accepted" in table(summary)
+    assert "<svg" not in html_report(summary)
+    assert sides["sync"]["throughput_per_s"] is sides["async"]["p99_callback_ms"] is None
+
+
+def test_the_bar_says_how_far_it_is() -> None:
+    snapshot = {
+        "mode": "sync",
+        "phase": "sending",
+        "planned": 1000,
+        "done": 500,
+        "successful": 498,
+        "failed": 2,
+        "throughput_per_s": 310.4,
+        "p50_ms": 12.12,
+        "p99_ms": 44.4,
+        "callbacks_received": None,
+    }
+
+    assert bar_line(snapshot) == (
+        "sync  sending [############------------] 500/1,000  310/s  p50 12.1 ms  p99 44.4 ms  2 failed"
+    )
+    waiting = snapshot | {"mode": "async", "phase": "waiting for callbacks", "callbacks_received": 249, "failed": 0}
+    assert bar_line(waiting) == "async waiting for callbacks [############------------] 249/498"
+    assert bar_line(snapshot | {"planned": None, "p50_ms": None, "failed": 0}) == "sync  sending 500  310/s"
+
+
+def test_an_error_answer_is_quoted_as_far_as_it_can_be_read() -> None:
+    body = (
+        b'{"title": "Invalid", "detail": "Two things are wrong.", "errors": [{"pointer": "/a", "detail": "too much"}]}'
+    )
+
+    assert problem_of(Answer(422, body, 0.0)) == "Two things are wrong. too much"
+    for unreadable in (b"", b"[]", b"<html>", b'{"errors": 5}'):
+        assert problem_of(Answer(500, unreadable, 0.0)) in {"nothing that can be read.", "nothing."}
