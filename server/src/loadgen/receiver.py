@@ -1,7 +1,6 @@
 """The receivers of callbacks: one that takes everything, and one for each fault, each at an origin of its own."""
 
 import asyncio
-import contextlib
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +57,8 @@ class Receivers:
         self._descriptor = descriptor
         self._check = check
         self._clock = clock
-        self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True, access_log=None))
+        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=CLEAN_UP_S)
         self._attempted: set[str] = set()
         self._places = {f"/callback/{fault}": place for place, fault in enumerate(faults)}
         self._behaves = True
@@ -92,9 +92,7 @@ class Receivers:
 
     async def stop(self) -> None:
         """Stop listening; those that hang are let go."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await self._runner.cleanup()
+        await self._runner.cleanup()
 
     def _sockets(self) -> list[socket.socket]:
         if self._descriptor is not None:

@@ -25,7 +25,7 @@ KINDS = {
     "connection": "refused, reset, or closed before the answer was complete",
     "bad_answer": "not HTTP, or no JSON with a request_id",
     "interrupted": "under way when the run was stopped",
-    "status_429": "the rate limit, which RATE_LIMIT_SYNC=off and RATE_LIMIT_ASYNC=off lift",
+    "status_429": "the rate limit; RATE_LIMIT_SYNC and RATE_LIMIT_ASYNC may be off",
     "status_503": "the server is not ready, or too much waits",
 }
 TOTAL_TIME = "from the first request to the last report in the callers' hands."

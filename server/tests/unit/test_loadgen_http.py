@@ -15,7 +15,9 @@ from src.loadgen.errors import CannotRun
 from src.loadgen.faults import Fault
 from src.loadgen.http_client import HttpClient
 from src.loadgen.ledger import Accepted
+from src.loadgen.options import parse_options
 from src.loadgen.receiver import Receivers
+from src.loadgen.sides import AsyncSide, SyncSide, check_first
 from src.loadgen.signatures import SignatureCheck
 from src.loadgen.target import Target
 from src.services.webhook_signing import Signer, new_secret
@@ -200,3 +202,40 @@ def test_a_malformed_secret_is_refused_without_being_shown(secret: str) -> None:
         SignatureCheck([secret])
 
     assert secret not in refused.value.sentence
+
+
+HTML = Answer(200, b"<html>", 0.0)
+LIMITED = Answer(429, b'{"detail": "30 a minute"}', 0.0)
+NOT_ALLOWED = Answer(422, b'{"detail": "The callback URL is not allowed."}', 0.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (HTML, "does not speak this service's API"),
+        (Answer(404, b"", 0.0), "does not speak this service's API"),
+        (Answer(405, b"{}", 0.0), "does not speak this service's API"),
+        (LIMITED, "start the server with RATE_LIMIT_ASYNC=off. It says: 30 a minute"),
+        (NOT_ALLOWED, "start it with CALLBACK_ALLOWED_ORIGINS=http://127.0.0.1:"),
+        (Answer(422, b'{"detail": "too many rows"}', 0.0), "answered 422 to the first request: too many rows"),
+        (Answer(503, b'{"detail": "too\\u001b[31m much"}', 0.0), "answered 503 to the first request: too [31m much"),
+        (Answer(0, b"", 0.0, "connection", "connection refused"), "cannot be reached: connection refused"),
+        (Answer(0, b"", 0.0, "timeout", "no answer in time"), "did not answer in time"),
+    ],
+)
+async def test_a_server_that_cannot_be_measured_is_explained_in_one_sentence(answer: Answer, sentence: str) -> None:
+    async with answering() as (client, _), receiving(Fault.FAIL) as receivers:
+        side = AsyncSide(client, parse_options([], {}), receivers)
+        with pytest.raises(CannotRun) as refused:
+            check_first(side, client, answer)
+
+    assert sentence in refused.value.sentence
+    assert "\n" not in refused.value.sentence
+    if answer is NOT_ALLOWED:
+        origins = ",".join(receiver.origin for receiver in receivers.all)
+        assert f"CALLBACK_ALLOWED_ORIGINS={origins} " in refused.value.sentence
+
+
+async def test_the_first_answer_of_this_service_is_taken() -> None:
+    async with answering() as (client, _):
+        check_first(SyncSide(client, parse_options([], {})), client, Answer(200, b'{"request_id": "r1"}', 0.0))
