@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from src.logs import new_call_id
 
@@ -23,8 +23,15 @@ BODY_WITHIN_S = 30.0
 CONNECTIONS_OF_ONE_ADDRESS_MAX = 256
 
 
+HTTP_VERSIONS = frozenset({"1.0", "1.1"})
+
+
 class HeadTooLarge(Exception):
     """Raised within the parser, which stops at it."""
+
+
+class UnknownVersion(Exception):
+    """Raised within the parser, which would take a bare line for a request of HTTP/0.9."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -40,6 +47,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _address: str | None = None
     _in_head = True
     _head_bytes = 0
+    #: The request before the one that is being read.
+    _previous: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Count the connection, or close it at once when its address has too many."""
@@ -79,8 +88,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._in_head = False
+        if self.parser.get_http_version() not in HTTP_VERSIONS:
+            raise UnknownVersion
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
             raise HeadTooLarge
+        self._previous = self.cycle
         super().on_headers_complete()
         self._expect_within(self.body_within_s)
 
@@ -99,6 +111,26 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer what is broken and close; where it could be taken for another answer, only close.
+
+        Answers that are owed to requests before it come first: a client that pipelines tells them apart by their
+        order alone (RFC 9112, section 9.3.2).
+        """
+        newest = self.cycle
+        is_broken_itself = newest is not None and newest.more_body
+        owed = self._previous if is_broken_itself else newest
+        if owed is not None and not owed.response_complete:
+            if self.pipeline and is_broken_itself and self.pipeline[0][0] is newest:
+                self.pipeline.popleft()
+            owed.keep_alive = False
+            self._expect_nothing()
+            self.flow.pause_reading()
+        elif is_broken_itself and newest.response_started:
+            self.transport.close()
+        else:
+            self._answer(status, detail)
+
+    def _answer(self, status: HTTPStatus, detail: str) -> None:
         problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
         body = orjson.dumps(problem)
         head = (

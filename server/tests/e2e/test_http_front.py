@@ -62,6 +62,8 @@ async def exchange(port: int, *pieces: bytes, within_s: float = 5) -> bytes:
         b"GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET / HTTP/9.9\r\nhost: x\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/0.9\r\n\r\n",
         b"\0" * 100,
     ],
 )
