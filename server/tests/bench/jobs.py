@@ -102,7 +102,12 @@ class JobLoad:
         self._call(self._post_all(base_url, jobs, rows))
 
     def _call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C: nothing goes on behind our back
+            raise
 
     async def _serve(self) -> tuple[web.AppRunner, list[str]]:
         app = web.Application()

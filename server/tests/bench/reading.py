@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.bench.harness import Sizes
+from tests.bench.harness import Sizes, interleave
 from tests.support.database_state import fetch
 
 PAGE_ROWS = 50
@@ -119,9 +119,11 @@ def _check_same_page(kind: str, many: bytes, few: bytes) -> None:
 
 
 def _p50s_ms(many: Table, few: Table, paths: tuple[Sequence[str], Sequence[str]], reads: int) -> tuple[float, float]:
-    pairs = [
-        (many.took_ms(of_many), few.took_ms(of_few))
-        for _, of_many, of_few in zip(range(reads), cycle(paths[0]), cycle(paths[1]), strict=False)
-    ]
-    with_many, with_few = zip(*pairs, strict=True)
-    return statistics.median(with_many), statistics.median(with_few)
+    """Ask one and the other in turns, for a path of each."""
+    paths_of_many, paths_of_few = cycle(paths[0]), cycle(paths[1])
+    sides = {
+        "many": lambda: many.took_ms(next(paths_of_many)),
+        "few": lambda: few.took_ms(next(paths_of_few)),
+    }
+    took_ms = interleave(sides, reads)
+    return statistics.median(took_ms["many"]), statistics.median(took_ms["few"])
