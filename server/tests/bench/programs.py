@@ -153,6 +153,8 @@ def service(folder: Path, **settings: str) -> WebProgram:
         "RATE_LIMIT_ASYNC": LIMIT_NOT_HIT,
         "RATE_LIMIT_SYNC": LIMIT_NOT_HIT,
         "MAX_PENDING_REQUESTS": "10000000",
+        "MAX_PENDING_PER_CALLER": "10000000",  # all load comes from one address, and all receivers have one
+        "CALLBACK_RATE_PER_RECEIVER": "99999/second",
         "WEBHOOK_SIGNING_SECRETS": SIGNING_SECRET,
         **settings,
     }
