@@ -12,7 +12,7 @@ PROBE_EVERY_S = 0.02
 #: Of one core: beyond this, the CPU used and the time spent waiting for it together are the limit.
 BUSY_PERCENT_MAX = 90.0
 #: A delay of our own distorts a latency when it is more than this share of it, and more than this long.
-DELAY_SHARE_P50, DELAY_P50_MS = 0.1, 0.1
+DELAY_SHARE_P50, DELAY_P50_MS = 0.2, 0.1
 DELAY_SHARE_P99, DELAY_P99_MS = 0.3, 2.0
 #: A generator that keeps its rate sends, at the median, no later than this.
 LATE_MS_MAX = 2.0
@@ -81,14 +81,14 @@ class GeneratorMeter:
             p99_ms: the smallest p99 likewise.
         """
         lag, late = Delay.of(self._lags), Delay.of(self.lateness)
-        reasons = [*self._shortages()]
+        limits, shares = self._limits(late), []
         if p50_ms is not None and p99_ms is not None:
-            reasons += _distortions(lag, late, Delay(p50_ms, p99_ms))
+            shares = self._shares(lag, late, Delay(p50_ms, p99_ms))
         return {
             "cpu_percent": self._percent(self._cpu_s),
             "without_cpu_percent": self._percent(self._without_cpu_s),
-            "limited": bool(reasons),
-            "sentence": f"{_conclusion(reasons)} {self._own(lag, late)}",
+            "limited": bool(limits or shares),
+            "sentence": f"{_conclusion(limits, shares)} {self._own(lag, late)}",
             "lag_p50_ms": lag.p50_ms,
             "lag_p99_ms": lag.p99_ms,
             "late_p50_ms": late.p50_ms,
@@ -96,13 +96,26 @@ class GeneratorMeter:
             "held_up": self.held_up,
         }
 
-    def _shortages(self) -> list[str]:
-        reasons = []
+    def _limits(self, late: Delay) -> list[str]:
+        """Why a faster server would show the same figures."""
+        limits = []
         if self._percent(self._cpu_s + self._without_cpu_s) > BUSY_PERCENT_MAX:
-            reasons.append("it had no CPU to spare, so that a faster server would show the same figures")
+            limits.append("it had no CPU to spare")
+        if late.p50_ms > LATE_MS_MAX:
+            limits.append("it could not keep the rate")
+        return limits
+
+    def _shares(self, lag: Delay, late: Delay, latency: Delay) -> list[str]:
+        """What in the figures is not the server's."""
+        shares = []
         if self.held_up:
-            reasons.append(f"{self.held_up:,} requests waited for one of --connections, and their latency includes it")
-        return reasons
+            shares.append(f"{self.held_up:,} requests waited here for one of --connections, and it counts")
+        (lag_p50, lag_p99), (late_p50, late_p99) = lag.distorts(latency), late.distorts(latency)
+        if lag_p50 or late_p50:
+            shares.append("the generator's own delays are a good part of the median latency")
+        elif lag_p99 or late_p99:
+            shares.append("the generator's own delays are a good part of the p99 (is the machine busy?)")
+        return shares
 
     def _own(self, lag: Delay, late: Delay) -> str:
         own = f"The generator used {self._percent(self._cpu_s):.0f} % of one core"
@@ -117,22 +130,12 @@ class GeneratorMeter:
         return round(100 * seconds / self._wall_s, 1) if self._wall_s else 0.0
 
 
-def _distortions(lag: Delay, late: Delay, latency: Delay) -> list[str]:
-    lag_p50, lag_p99 = lag.distorts(latency)
-    late_p50, late_p99 = late.distorts(latency)
-    if late_p50 and late.p50_ms > LATE_MS_MAX:
-        return ["it could not keep the rate"]
-    if late_p50 or lag_p50:
-        return ["its own delays are a good part of the median latency"]
-    if late_p99 or lag_p99:
-        return ["its own delays are a good part of the p99 (is the machine busy with something else?)"]
-    return []
-
-
-def _conclusion(reasons: list[str]) -> str:
-    if not reasons:
-        return "The figures are the server's: the generator was not the limit."
-    return f"The generator, not the server, was the limit: {'; '.join(reasons)}."
+def _conclusion(limits: list[str], shares: list[str]) -> str:
+    if limits:
+        return f"The generator, not the server, was the limit: {'; '.join([*limits, *shares])}."
+    if shares:
+        return f"The figures are not the server's alone: {'; '.join(shares)}."
+    return "The figures are the server's: the generator was not the limit."
 
 
 class _Measuring:
