@@ -114,7 +114,7 @@ lock: ## recompile the pinned requirements with uv (UPGRADE=1 takes newer versio
 
 clean: ## remove what was installed and built; data stay
 	rm -rf $(VENV) build client/node_modules client/dist
-	rm -rf server/.mypy_cache server/.pytest_cache server/.ruff_cache server/.import_linter_cache server/.hypothesis
+	rm -rf server/.mypy_cache server/.pytest_cache server/.ruff_cache server/.import_linter_cache server/.hypothesis server/.schemathesis
 	find server -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove server/data with all reports and the embedded database, after asking

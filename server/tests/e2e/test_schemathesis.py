@@ -66,6 +66,7 @@ async def test_no_generated_request_is_answered_as_the_document_does_not_say(
         sealed.network,
         callback_allowed_origins=(receiver.origin,),
         callback_timeout_seconds=1,
+        async_max_transactions=1_000,
         **settings,
     ) as service:
         url = service.settings.public_base_url

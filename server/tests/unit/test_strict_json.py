@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic_core
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from src.routes.strict_json import _names_twice
@@ -13,7 +13,7 @@ from src.routes.strict_json import _names_twice
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
     lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(max_size=3), inner)),
-    max_leaves=20,
+    max_leaves=6,
 )
 
 
@@ -21,6 +21,7 @@ def written(value: Any, *, ascii_only: bool) -> bytes:
     return json.dumps(value, ensure_ascii=ascii_only).encode()
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans())
 @example({"a": '"', "b": "\\"}, False)
 @example(['\\"', {"": ""}], False)
@@ -29,7 +30,8 @@ def test_no_value_is_taken_for_one_with_a_name_twice(value: Any, ascii_only: boo
     assert not _names_twice(body, pydantic_core.from_json(body))
 
 
-@given(st.dictionaries(st.text(max_size=3), VALUES, min_size=1), VALUES, st.booleans(), st.data())
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=3), VALUES, min_size=1, max_size=4), VALUES, st.booleans(), st.data())
 def test_a_name_twice_is_always_noticed(
     value: dict[str, Any], other: Any, ascii_only: bool, data: st.DataObject
 ) -> None:
