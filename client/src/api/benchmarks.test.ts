@@ -35,7 +35,7 @@ test('the second mode goes on where the first one stopped', () => {
   ])
 })
 
-test('the clock that begins anew after the warm-up is not taken for an old one', () => {
+test('the warm-up takes no time, and the clock that begins anew after it is not taken for an old one', () => {
   const samples = addLines(
     [],
     [
@@ -45,8 +45,8 @@ test('the clock that begins anew after the warm-up is not taken for an old one',
     ],
   )
   expect(samples.map((sample) => [sample.phase, sample.at_ms])).toEqual([
-    ['warm-up', 500],
-    ['sending', 600],
+    ['warm-up', 0],
+    ['sending', 100],
   ])
 })
 

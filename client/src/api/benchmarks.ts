@@ -21,7 +21,7 @@ export type ProgressLine = {
 /** A line of a run that is under way; the last event of a run has its status alone. */
 export type BenchmarkEvent = { run_id: string; status: RunStatus } & Partial<ProgressLine>
 
-/** A line and when it was said, in ms since the beginning of the whole run. */
+/** A line and when it was said, in ms of measuring. */
 export type Sample = ProgressLine & { at_ms: number }
 
 /** Ten minutes, the longest run, at four lines a second. */
@@ -51,11 +51,12 @@ function follows(last: Sample, line: ProgressLine): boolean {
   return before === after ? line.elapsed_ms > last.elapsed_ms : after > before
 }
 
-/** Each stretch has a clock of its own: the next one's goes on from where the one before it stopped. */
+/** Measuring has a clock of its own in each mode: async goes on where sync stopped. The warm-up takes no time. */
 function moment(last: Sample | undefined, line: ProgressLine): number {
-  if (!last) return line.elapsed_ms
-  const before = stretch(last) === stretch(line) ? last.at_ms - last.elapsed_ms : last.at_ms
-  return before + line.elapsed_ms
+  const before = last?.at_ms ?? 0
+  if (line.phase === WARM_UP) return before
+  const goesOn = last !== undefined && stretch(last) === stretch(line)
+  return before + line.elapsed_ms - (goesOn ? last.elapsed_ms : 0)
 }
 
 /** The warm-up of a mode, then its measuring; sync comes before async. */

@@ -50,7 +50,7 @@ export function describe(error: unknown): Description {
 }
 
 function adviceFor(status: number, id: string | null | undefined): string {
-  if (status === 404) return 'It may have been deleted. Open History to see what is there.'
+  if (status === 404) return 'It may have been deleted. The list shows what is there.'
   if (status === 409) return 'It is busy right now. Wait until it has ended, then retry.'
   if (status === 422 || status === 400) return 'Change the value that is named above and send it again.'
   if (status >= 500)

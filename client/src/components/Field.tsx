@@ -2,7 +2,7 @@ import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttribu
 import { cx } from '@/lib/cx'
 
 const box =
-  'h-9 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2.5 text-ink placeholder:text-faint aria-invalid:border-bad-fill'
+  'h-9 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2.5 text-ink placeholder:text-faint aria-invalid:border-bad-fill disabled:cursor-not-allowed disabled:opacity-60'
 
 type FieldProps = { label: string; hint?: ReactNode; error?: string | null; className?: string }
 

@@ -100,11 +100,11 @@ function Measures({ mode, measures }: { mode: Mode; measures: ComparedMeasure[] 
         <table className="w-full">
           <thead>
             <tr className="border-b border-line text-xs text-muted">
-              {['Measure', 'A', 'B', 'Change', 'B is'].map((name) => (
+              {['Measure', 'A', 'B', 'B is'].map((name) => (
                 <th
                   key={name}
                   scope="col"
-                  className="px-3 py-2 text-right font-medium first:pl-4 first:text-left last:pr-4 last:text-left"
+                  className="px-1.5 py-2 text-right font-medium first:pl-4 first:text-left last:pr-4 last:text-left sm:px-4"
                 >
                   {name}
                 </th>
@@ -122,29 +122,31 @@ function Measures({ mode, measures }: { mode: Mode; measures: ComparedMeasure[] 
   )
 }
 
-const verdicts: Record<Verdict, { icon: LucideIcon | null; word: string; className: string }> = {
+const verdicts: Record<Verdict, { icon: LucideIcon; word: string; className: string }> = {
   better: { icon: CircleCheck, word: 'better', className: 'text-good' },
   worse: { icon: CircleX, word: 'worse', className: 'text-bad' },
-  same: { icon: Equal, word: 'about the same', className: 'text-muted' },
-  unknown: { icon: CircleMinus, word: 'not comparable', className: 'text-faint' },
+  same: { icon: Equal, word: 'the same', className: 'text-muted' },
+  unknown: { icon: CircleMinus, word: 'no verdict', className: 'text-faint' },
 }
 
 function Row({ row }: { row: ComparedMeasure }) {
   const { name, format } = measureOf(row.measure)
   const { icon: Icon, word, className } = verdicts[verdictOf(row)]
-  const cell = 'px-3 py-1.5 text-right whitespace-nowrap'
+  const cell = 'px-1.5 py-1.5 text-right whitespace-nowrap sm:px-4'
   return (
-    <tr>
-      <th scope="row" className="px-3 py-1.5 pl-4 text-left font-medium">
+    <tr className="align-top">
+      <th scope="row" className="py-1.5 pr-1 pl-4 text-left font-medium">
         {name}
       </th>
       <td className={cell}>{row.a === null ? '–' : format(row.a)}</td>
       <td className={cell}>{row.b === null ? '–' : format(row.b)}</td>
-      <td className={cell}>{formatChange(row.change_percent)}</td>
-      <td className="px-3 py-1.5 pr-4">
-        <span className={cx('inline-flex items-center gap-1.5 whitespace-nowrap', className)}>
-          {Icon && <Icon aria-hidden size={15} />}
-          {word}
+      <td className="py-1.5 pr-4 pl-1.5 sm:px-4">
+        <span className={cx('flex items-start gap-1 sm:gap-1.5', className)}>
+          <Icon aria-hidden size={15} className="mt-1 shrink-0" />
+          <span className="flex flex-wrap gap-x-2">
+            <span className="sm:w-28">{word}</span>
+            <span className="whitespace-nowrap text-muted">{formatChange(row.change_percent)}</span>
+          </span>
         </span>
       </td>
     </tr>

@@ -10,7 +10,7 @@ import { ErrorState } from '@/components/ErrorState'
 import { cx } from '@/lib/cx'
 import { formatNumber } from '@/lib/format'
 import { livePoints } from './charts/live'
-import RunCharts from './charts/RunCharts'
+import { RunCharts } from './charts/RunCharts'
 import { samplesQuery, stopRun } from './queries'
 import { describeConfig, modeNames } from './runs'
 import { describePhase, sidesOf, type SideProgress } from './sides'
@@ -41,7 +41,7 @@ export function LiveRun({ run }: { run: BenchmarkRunDetail }) {
         </ul>
         {stop.error && <ErrorState error={stop.error} onRetry={() => stop.mutate()} />}
       </Card>
-      <RunCharts points={points} />
+      <RunCharts points={points} live />
     </div>
   )
 }

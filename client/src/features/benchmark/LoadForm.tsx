@@ -50,7 +50,7 @@ export function LoadForm({ underWay, shown }: LoadFormProps) {
         </div>
         <Fields form={form} errors={errors} onChange={change} />
         {settings && !invalid && (
-          <p className="text-xs text-muted">{workNote(form.mode, toLoadOrder(form), settings)}</p>
+          <p className="text-xs text-pretty text-muted">{workNote(form.mode, toLoadOrder(form), settings)}</p>
         )}
         <Button
           type="submit"
@@ -61,21 +61,27 @@ export function LoadForm({ underWay, shown }: LoadFormProps) {
           <Play aria-hidden size={16} />
           {start.isPending ? 'Starting…' : 'Start the run'}
         </Button>
-        {underWay && underWay.run_id !== shown && (
-          <p className="text-xs text-muted">
-            One run at a time:{' '}
-            <Link
-              href={paths.benchmark(underWay.run_id)}
-              className="font-medium text-accent underline underline-offset-2"
-            >
-              show the one under way
-            </Link>
-            .
-          </p>
-        )}
+        {underWay && <UnderWay run={underWay} shown={underWay.run_id === shown} />}
       </form>
       {start.error && <ErrorState error={start.error} onRetry={() => start.mutate(form)} />}
     </Card>
+  )
+}
+
+/** Why no run can be started now. */
+function UnderWay({ run, shown }: { run: BenchmarkRun; shown: boolean }) {
+  if (shown) return <p className="text-xs text-muted">One run at a time: wait for it, or stop it.</p>
+  return (
+    <p className="text-xs text-muted">
+      One run at a time:{' '}
+      <Link
+        href={paths.benchmark(run.run_id)}
+        className="font-medium text-accent underline underline-offset-2"
+      >
+        show the one under way
+      </Link>
+      .
+    </p>
   )
 }
 
@@ -135,7 +141,13 @@ function Fields({ form, errors, onChange }: FieldsProps) {
           hint={form.mode === 'both' ? 'for each of the two' : undefined}
           {...field('requests')}
         />
-        <TextField label="Callers at once" inputMode="numeric" {...field('concurrency')} />
+        <TextField
+          label="Callers at once"
+          inputMode="numeric"
+          disabled={form.rate !== ''}
+          hint={form.rate === '' ? undefined : 'as many as the rate needs'}
+          {...field('concurrency')}
+        />
         <TextField label="Rows of each report" inputMode="numeric" {...field('rows')} />
         <TextField
           label="Requests a second"

@@ -7,14 +7,14 @@ import { distributionsOf } from './charts/curves'
 import { Histograms } from './charts/Histograms'
 import { timelinePoints } from './charts/live'
 import { PercentileChart } from './charts/PercentileChart'
-import RunCharts from './charts/RunCharts'
+import { RunCharts } from './charts/RunCharts'
 import { Scatter } from './charts/Scatter'
 import { FiguresTable } from './FiguresTable'
 import { SideCards } from './SideCards'
 import { Stages } from './Stages'
 
 /** Fewer moments than this are no course of anything. */
-const POINTS_MIN = 4
+const POINTS_MIN = 8
 
 /** Everything a run measured: the answer first, then the evidence. */
 export function RunResult({ summary }: { summary: BenchmarkSummary }) {

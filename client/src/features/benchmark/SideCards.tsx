@@ -1,9 +1,16 @@
-import { Trophy } from 'lucide-react'
+import { Equal, Trophy } from 'lucide-react'
 import type { BenchmarkSummary, Mode, SyncSide } from '@/api/types'
 import { Card } from '@/components/Card'
 import { ModeBadge } from '@/components/ModeBadge'
+import { StateBadge } from '@/components/StateBadge'
+import type { StateLook } from '@/components/states'
 import { formatDuration } from '@/lib/format'
-import { explain, verdictsOf, type Verdicts } from './verdicts'
+import { explain, verdictsOf, type Verdicts, type Winner } from './verdicts'
+
+const looks = {
+  shorter: { word: 'Shorter', tone: 'good', icon: Trophy },
+  tie: { word: 'About the same', tone: 'queued', icon: Equal },
+} satisfies Record<string, StateLook>
 
 const meanings = {
   sync: {
@@ -48,13 +55,15 @@ function SideCard({ side, verdicts }: { side: SyncSide; verdicts: Verdicts }) {
         <BigFigure
           name="Total time"
           ms={side.duration_ms}
-          wins={verdicts.total === mode}
+          winner={verdicts.total}
+          mode={mode}
           meaning={meanings[mode].total}
         />
         <BigFigure
           name="Client-blocked time"
           ms={side.client_blocked_ms}
-          wins={verdicts.blocked === mode}
+          winner={verdicts.blocked}
+          mode={mode}
           meaning={meanings[mode].blocked}
         />
       </dl>
@@ -70,20 +79,16 @@ function headline(mode: Mode, { total, blocked }: Verdicts): string {
   return mode === 'sync' ? 'Waits for the report' : 'Gets a receipt, is called back'
 }
 
-type BigFigureProps = { name: string; ms: number; wins: boolean; meaning: string }
+type BigFigureProps = { name: string; ms: number; mode: Mode; winner: Winner; meaning: string }
 
-function BigFigure({ name, ms, wins, meaning }: BigFigureProps) {
+function BigFigure({ name, ms, mode, winner, meaning }: BigFigureProps) {
   return (
     <div>
       <dt className="text-xs font-medium text-muted">{name}</dt>
       <dd className="flex flex-wrap items-center gap-x-3">
         <span className="text-2xl leading-8 font-semibold tracking-tight">{formatDuration(ms)}</span>
-        {wins && (
-          <span className="inline-flex items-center gap-1 rounded-full bg-good-soft px-2 py-0.5 text-xs font-medium text-good">
-            <Trophy aria-hidden size={13} />
-            Shorter
-          </span>
-        )}
+        {winner === mode && <StateBadge look={looks.shorter} />}
+        {winner === 'tie' && <StateBadge look={looks.tie} />}
       </dd>
       <dd className="text-xs text-faint">{meaning}</dd>
     </div>

@@ -16,6 +16,12 @@ test('it is said when it comes out the other way round', () => {
   expect(explain('async', verdicts)).toContain('sooner')
 })
 
+test('nearly the same is no victory: at a fixed rate the rate decides how long it takes', () => {
+  const verdicts = verdictsOf(summary({ sync: { duration_ms: 9_954 }, async: { duration_ms: 9_972 } }))
+  expect(verdicts.total).toBe('tie')
+  expect(explain('sync', verdicts)).not.toContain('sooner')
+})
+
 test.each([
   ['a run that was stopped', { interrupted: true }, 'stopped early'],
   ['a failure', { sync: { failed: 1 } }, '1 request failed'],

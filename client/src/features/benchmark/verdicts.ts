@@ -1,8 +1,10 @@
 import type { BenchmarkSummary, Mode } from '@/api/types'
 import { formatCount } from '@/lib/format'
+import { NOISE_PERCENT } from './measures'
 
-/** Who had the shorter time, for the two times that are weighed against each other. */
-export type Verdicts = { total: Mode | null; blocked: Mode | null; reservation: string | null }
+/** Who had the shorter time, `tie` for nobody; null when nothing can be said. */
+export type Winner = Mode | 'tie' | null
+export type Verdicts = { total: Winner; blocked: Winner; reservation: string | null }
 
 /** No winner without a fair race: both sides must have done everything that was asked of them. */
 export function verdictsOf(summary: BenchmarkSummary): Verdicts {
@@ -17,8 +19,9 @@ export function verdictsOf(summary: BenchmarkSummary): Verdicts {
   }
 }
 
-function shorter(sync: number, later: number): Mode | null {
-  return sync === later ? null : sync < later ? 'sync' : 'async'
+function shorter(sync: number, later: number): Winner {
+  if (Math.abs(sync - later) < (Math.max(sync, later) * NOISE_PERCENT) / 100) return 'tie'
+  return sync < later ? 'sync' : 'async'
 }
 
 function reservationOf({ interrupted, sync, async: later }: BenchmarkSummary): string | null {

@@ -8,34 +8,52 @@ import { modeMarks, percentileData, throughputData, type Mark, type Point } from
 import { answersLine, callbacksLine, p50Line, p95Line, p99Line, rateOptions, timeOptions } from './options'
 
 const HEIGHT_PX = 180
+const NOTHING: Omit<Point, 'mode' | 'at_ms'> = {
+  throughput_per_s: null,
+  callbacks_per_s: null,
+  p50_ms: null,
+  p95_ms: null,
+  p99_ms: null,
+  p50_callback_ms: null,
+}
+
+type RunChartsProps = {
+  points: Point[]
+  /** Under way: the legend says how it is now. */
+  live?: boolean
+}
 
 /** How fast and how slow, over the seconds of a run. */
-export default function RunCharts({ points }: { points: Point[] }) {
+export function RunCharts(props: RunChartsProps) {
   return (
     <div className="grid gap-4 xl:grid-cols-2">
-      <Throughput points={points} />
-      <Percentiles points={points} />
+      <Throughput {...props} />
+      <Percentiles {...props} />
     </div>
   )
 }
 
-function Throughput({ points }: { points: Point[] }) {
+function Throughput({ points, live }: RunChartsProps) {
   const data = useMemo(() => throughputData(points), [points])
   const options = useMarked(rateOptions, points)
-  const now = points.at(-1)
-  const answers = rateOf(now?.throughput_per_s)
-  const callbacks = rateOf(now?.callbacks_per_s)
+  const { throughput_per_s: answers, callbacks_per_s: callbacks } = points.at(-1) ?? NOTHING
+  const value = (perSecond: number | null) => (perSecond === null ? '–' : formatRate(perSecond))
   return (
     <Card
       title="Throughput"
-      hint="Requests answered, and callbacks received, in a second: over the last 5 s."
+      hint="Requests that were answered in a second, over the last 5 s. The warm-up is left out."
     >
-      <figure className="p-4" data-testid="throughput-chart">
-        <Plot data={data} options={options} height={HEIGHT_PX} label={`Throughput, last ${answers}`} />
+      <figure className="p-4">
+        <Plot
+          data={data}
+          options={options}
+          height={HEIGHT_PX}
+          label={`Throughput, last ${value(answers)} answers, ${value(callbacks)} callbacks`}
+        />
         <Legend
           items={[
-            { ...answersLine, name: `Answers (last ${answers})` },
-            { ...callbacksLine, name: `Callbacks (last ${callbacks})` },
+            { ...answersLine, name: live ? `Answers ${value(answers)}` : 'Answers' },
+            ...(live ? [{ ...callbacksLine, name: `Callbacks ${value(callbacks)}` }] : []),
           ]}
         />
       </figure>
@@ -43,30 +61,35 @@ function Throughput({ points }: { points: Point[] }) {
   )
 }
 
-function Percentiles({ points }: { points: Point[] }) {
+function Percentiles({ points, live }: RunChartsProps) {
   const data = useMemo(() => percentileData(points), [points])
   const options = useMarked(timeOptions, points)
-  const now = points.at(-1)
-  const [p50, p95, p99, callback] = [now?.p50_ms, now?.p95_ms, now?.p99_ms, now?.p50_callback_ms].map(timeOf)
+  const now = points.at(-1) ?? NOTHING
+  const value = (ms: number | null) => (ms === null ? '–' : formatLatency(ms))
+  const lines = [
+    { ...p50Line, name: 'p50', now: value(now.p50_ms) },
+    { ...p95Line, name: 'p95', now: value(now.p95_ms) },
+    { ...p99Line, name: 'p99', now: value(now.p99_ms) },
+    ...(live ? [{ ...callbacksLine, name: 'Callbacks p50', now: value(now.p50_callback_ms) }] : []),
+  ]
   return (
     <Card
-      title="Percentiles"
-      hint="Half of the last answers took no longer than p50, 99 of 100 no longer than p99. The axis grows by factors of ten."
+      title="Rolling percentiles"
+      hint="Of the last answers half took no longer than p50, 99 of 100 no longer than p99. The axis grows by factors of ten."
     >
-      <figure className="p-4" data-testid="percentile-chart">
+      <figure className="p-4">
         <Plot
           data={data}
           options={options}
           height={HEIGHT_PX}
-          label={`Percentiles of the last seconds: p50 ${p50}, p95 ${p95}, p99 ${p99}, callbacks p50 ${callback}`}
+          label={`Rolling percentiles, last ${lines.map((line) => `${line.name} ${line.now}`).join(', ')}`}
         />
         <Legend
-          items={[
-            { ...p50Line, name: `p50 (${p50})` },
-            { ...p95Line, name: `p95 (${p95})` },
-            { ...p99Line, name: `p99 (${p99})` },
-            { ...callbacksLine, name: `Callbacks p50 (${callback})` },
-          ]}
+          items={lines.map(({ name, now: at, colour, dash }) => ({
+            colour,
+            dash,
+            name: live ? `${name} ${at}` : name,
+          }))}
         />
       </figure>
     </Card>
@@ -80,12 +103,4 @@ function useMarked(make: (style: PlotStyle, marks: () => Mark[]) => PlotOptions,
     marks.current = modeMarks(points)
   }, [points])
   return useCallback((style: PlotStyle) => make(style, () => marks.current), [make])
-}
-
-function rateOf(perSecond: number | null | undefined): string {
-  return perSecond == null ? '–' : formatRate(perSecond)
-}
-
-function timeOf(ms: number | null | undefined): string {
-  return ms == null ? '–' : formatLatency(ms)
 }

@@ -40,7 +40,9 @@ test('a single time is not stretched over the whole axis', () => {
   expect(barsOf(one, logAxis([one]))[0]?.width).toBeLessThan(1)
 })
 
-test('an axis is labelled in steps of 1, 2, 5 while they fit, else by powers of ten', () => {
-  expect(logTicks({ from: 1, to: 60 }, 8)).toEqual([1, 2, 5, 10, 20, 50])
-  expect(logTicks({ from: 0.5, to: 50_000 }, 8)).toEqual([1, 10, 100, 1_000, 10_000])
+test('an axis is labelled as finely as there is room', () => {
+  expect(logTicks({ from: 210, to: 360 }, 8)).toEqual([250, 300])
+  expect(logTicks({ from: 1.1, to: 4.5 }, 6)).toEqual([1.2, 1.5, 2, 2.5, 3, 4])
+  expect(logTicks({ from: 1, to: 60 }, 6)).toEqual([1, 2, 5, 10, 20, 50])
+  expect(logTicks({ from: 0.5, to: 50_000 }, 6)).toEqual([1, 10, 100, 1_000, 10_000])
 })

@@ -48,14 +48,18 @@ export function barsOf(bins: Bins, axis: LogAxis): Bar[] {
     })
 }
 
-/** 1, 2, 5, 10, …; only powers of ten when there would be too many. */
-export function logTicks({ from, to }: LogAxis, ticksMax: number): number[] {
-  const ticks = (steps: number[]) => {
-    const found: number[] = []
-    for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power += 1)
-      found.push(...steps.map((step) => Number((step * 10 ** power).toPrecision(1))))
-    return found.filter((tick) => tick >= from && tick <= to)
-  }
-  const fine = ticks([1, 2, 5])
-  return fine.length <= ticksMax ? fine : ticks([1])
+/** From the coarsest on: the finest steps that fit are taken. */
+const STEPS = [[1], [1, 2, 5], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7]]
+
+/** Where an axis is labelled: 1, 2, 5, 10, …, closer together when there is room, powers of ten when there is none. */
+export function logTicks(axis: LogAxis, ticksMax: number): number[] {
+  const fitting = STEPS.map((steps) => ticksOf(axis, steps)).filter((ticks) => ticks.length <= ticksMax)
+  return fitting.at(-1) ?? []
+}
+
+function ticksOf({ from, to }: LogAxis, steps: number[]): number[] {
+  const found: number[] = []
+  for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power += 1)
+    found.push(...steps.map((step) => Number((step * 10 ** power).toPrecision(2))))
+  return found.filter((tick) => tick >= from && tick <= to)
 }

@@ -18,16 +18,16 @@ const both = livePoints(
 )
 
 test('the warm-up is not drawn', () => {
-  expect(both.map((point) => point.at_ms)).toEqual([1_500, 2_000, 4_000, 5_000])
+  expect(both.map((point) => point.at_ms)).toEqual([500, 1_000, 2_000, 3_000])
 })
 
 test('a line ends where the other mode begins', () => {
   const [times, answers] = throughputData(both)
-  expect(times).toEqual([1.5, 2, 3, 4, 5])
+  expect(times).toEqual([0.5, 1, 1.5, 2, 3])
   expect(answers).toEqual([40, 40, null, 40, 40])
   expect(modeMarks(both)).toEqual([
-    { at: 1.5, text: 'sync' },
-    { at: 4, text: 'async' },
+    { at: 0.5, text: 'sync' },
+    { at: 2, text: 'async' },
   ])
 })
 

@@ -15,7 +15,7 @@ export const p99Line: Line = { colour: '--accent', dash: [2, 3] }
 const RATES = [answersLine, callbacksLine]
 const TIMES = [p50Line, p95Line, p99Line, callbacksLine]
 /** The shortest stretch that the axis of a run shows. */
-const SPAN_MIN_S = 5
+const SPAN_MIN_S = 2
 /** Above the longest and below the shortest time. */
 const TIME_ROOM = 1.3
 const TICKS_MAX = 8
