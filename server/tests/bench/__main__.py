@@ -5,6 +5,7 @@ ratio run in turns, in the same minutes.
 """
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -40,6 +41,7 @@ def main() -> int:
         return EXIT_PROGRAM_MISSING
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # every child is ended then, too
     sizes = QUICK if options.quick else FULL
+    say(f"the machine's load before anything is measured: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     rows: list[Row] = []
     with bench(sizes) as run:
         for name in options.only or GROUPS:

@@ -9,7 +9,7 @@ from tests.bench.baselines import tables
 from tests.bench.figures import Goal, Row, at_least
 from tests.bench.harness import Bench, interleave
 from tests.bench.jobs import JobLoad, job
-from tests.bench.programs import WebProgram, baseline_app, service
+from tests.bench.programs import WebProgram, baseline_app, processor_time, service
 from tests.bench.wrk import Load, post
 from tests.support.databases import run_sql
 
@@ -33,14 +33,17 @@ def measure(bench: Bench) -> Sequence[Row]:
             for name, side in _sides(bench, receivers).items()
         }
         loads = interleave(sides, bench.sizes.more_rounds)
-    details = {name: {"ack_p99_ms": [load.p99_ms for load in side]} for name, side in loads.items()}
+    details = {
+        name: {"ack_p99_ms": [load.p99_ms for load, _ in side], "cpu_us_each": [cpu_us for _, cpu_us in side]}
+        for name, side in loads.items()
+    }
 
     def row(than: str, side: str, goal: Goal, they: str, same_work: str) -> Row:
         return Row(
             measure=f"durable accepts/s, by {than}",
             unit="/s",
-            ours=[load.per_s for load in loads["ours"]],
-            baseline=[load.per_s for load in loads[side]],
+            ours=[load.per_s for load, _ in loads["ours"]],
+            baseline=[load.per_s for load, _ in loads[side]],
             goal=goal,
             we=WE,
             they=they,
@@ -56,8 +59,11 @@ def measure(bench: Bench) -> Sequence[Row]:
     ]
 
 
-def _accept(side: WebProgram, body: object, bench: Bench) -> Load:
-    return post(side.base_url, "/api/async", body, connections=CONNECTIONS, sizes=bench.sizes)
+def _accept(side: WebProgram, body: object, bench: Bench) -> tuple[Load, float]:
+    """Load one side; also the processor time it used for an accept, us: other work on the machine alters that least."""
+    with processor_time([side]) as cpu_s:
+        load = post(side.base_url, "/api/async", body, connections=CONNECTIONS, sizes=bench.sizes)
+    return load, cpu_s[0] / load.requests * 1e6
 
 
 def _sides(bench: Bench, load: JobLoad) -> dict[str, WebProgram]:

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,8 +14,16 @@ ENDS_LATE_BY_MAX_S = 20
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw."""
+    """What wrk saw.
 
+    Attributes:
+        requests: answered, the warm-up's included.
+        per_s: without the warm-up; so are the others.
+        p50_ms: time to the answer that half of them did not exceed.
+        p99_ms: that 99 of 100 did not exceed.
+    """
+
+    requests: int
     per_s: float
     p50_ms: float
     p99_ms: float
@@ -27,9 +35,10 @@ def post(base_url: str, path: str, body: object, *, connections: int, sizes: Siz
     Raises:
         RuntimeError: not every answer was a good one.
     """
-    for seconds in (sizes.warm_up_s, sizes.load_s):
-        load = _run(base_url, path, json.dumps(body), connections, seconds)
-    return load
+    warm_up, load = (
+        _run(base_url, path, json.dumps(body), connections, seconds) for seconds in (sizes.warm_up_s, sizes.load_s)
+    )
+    return replace(load, requests=warm_up.requests + load.requests)
 
 
 def _run(base_url: str, path: str, body: str, connections: int, seconds: int) -> Load:
@@ -44,4 +53,6 @@ def _run(base_url: str, path: str, body: str, connections: int, seconds: int) ->
     seen = json.loads(next(line for line in said.splitlines() if line.startswith("RESULT ")).removeprefix("RESULT "))
     if seen["errors"] or not seen["requests"]:
         raise RuntimeError(f"{base_url}{path} did not answer as it should: {seen}")
-    return Load(seen["requests"] / seen["took_us"] * 1e6, seen["p50_us"] / 1000, seen["p99_us"] / 1000)
+    return Load(
+        seen["requests"], seen["requests"] / seen["took_us"] * 1e6, seen["p50_us"] / 1000, seen["p99_us"] / 1000
+    )
