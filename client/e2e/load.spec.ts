@@ -83,8 +83,8 @@ test('a run survives a reload, is stopped by its button, and deleted after a que
 })
 
 async function beginElsewhere(request: APIRequestContext): Promise<string> {
-  const order = { requests: 8, concurrency: 2, num_transactions: 40 }
-  const begun = await request.post(`${url()}/api/benchmark/async?wait=false`, { data: order })
+  const small = { requests: 8, concurrency: 2, num_transactions: 40 }
+  const begun = await request.post(`${url()}/api/benchmark/async?wait=false`, { data: small })
   expect(begun.status(), await begun.text()).toBe(202)
   return ((await begun.json()) as { run_id: string }).run_id
 }
