@@ -200,23 +200,31 @@ class RequestReader:
 
 def _page_query(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -> Select[Any]:
     """Read a page; one that looks for a text looks at no more than `SEARCHED_MAX` requests."""
-    page = _newest(filters, SEARCHED_MAX if filters.text else limit, after).subquery()
-    query = select(*_LISTED).join(page, R.id == page.c.id).order_by(R.created_at.desc(), R.id.desc())
-    if filters.text:
-        name = R.input_payload["report_name"].as_string()
-        query = query.where(name.icontains(filters.text, autoescape=True)).limit(limit)
-    return query
+    if not filters.text:
+        page = _newest(filters, limit, after).subquery()
+        query = select(*_LISTED).join(page, R.id == page.c.id)
+        return query.order_by(R.created_at.desc(), R.id.desc())
+    # Whole rows come in the order of the page, so that PostgreSQL stops at the one that fills it.
+    searched = _newest(filters, SEARCHED_MAX, after, _LISTED).subquery()
+    name = searched.c.input_payload["report_name"].as_string()
+    found = select(*searched.c).where(name.icontains(filters.text, autoescape=True))
+    return found.order_by(searched.c.created_at.desc(), searched.c.id.desc()).limit(limit)
 
 
-def _newest(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -> Select[UUID, datetime]:
+def _newest(
+    filters: Filters,
+    limit: int,
+    after: tuple[datetime, UUID] | None,
+    columns: Sequence[ColumnElement[Any]] = (R.__table__.c.id, R.__table__.c.created_at),
+) -> Select[Any]:
     """Merge one range of the index for each state the filters leave open.
 
     Whatever is asked for and however rare it is, no more than `limit` entries of each range are read.
     """
     behind = [tuple_(R.created_at, R.id) < tuple_(*after)] if after else []
 
-    def newest(*conditions: ColumnElement[bool]) -> Select[UUID, datetime]:
-        found = select(R.id, R.created_at).where(_IN_HISTORY, *conditions, *behind)
+    def newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+        found = select(*columns).where(_IN_HISTORY, *conditions, *behind)
         # Named although it is the same for all: for PostgreSQL `IS NULL` does not make a column constant, and it would
         # sort the whole range instead of following the index.
         by_state = [R.callback_status.desc()] if conditions else []
@@ -225,9 +233,7 @@ def _newest(filters: Filters, limit: int, after: tuple[datetime, UUID] | None) -
     if (filters.mode, filters.status, filters.callback_status) == (None, None, None):
         return newest()
     merged = union_all(*(select(newest(*state).subquery()) for state in _states(filters))).subquery()
-    return (
-        select(merged.c.id, merged.c.created_at).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit)
-    )
+    return select(*merged.c).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit)
 
 
 def _states(filters: Filters) -> Iterator[tuple[ColumnElement[bool], ...]]:

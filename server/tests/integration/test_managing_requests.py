@@ -83,3 +83,31 @@ async def test_health_tells_what_is_so(service: Service, receiver: Receiver) -> 
     assert health["storage"]["writable"] is True
     assert (await service.client.get("/api/health/live")).json() == {"status": "alive"}
     assert (await service.client.get("/api/health/ready")).json() == {"status": "ready", "reason": None}
+
+
+async def test_a_search_finds_parts_of_names_in_any_case_and_takes_them_literally(service: Service) -> None:
+    for name in ("Q1_Report", "Q10Report", "100% sure", "Annual"):
+        await service.client.post("/api/sync", json={"num_transactions": 1, "report_name": name})
+
+    async def found(q: str, **filters: str) -> list[str]:
+        page = (await service.client.get("/api/requests", params={"q": q, **filters})).json()
+        return [request["report_name"] for request in page["requests"]]
+
+    assert await found("rEPORT") == ["Q10Report", "Q1_Report"]
+    assert await found("q1_") == ["Q1_Report"]
+    assert await found("%") == ["100% sure"]
+    assert await found("report", mode="sync", status="COMPLETED") == ["Q10Report", "Q1_Report"]
+    assert await found("report", mode="async") == []
+    assert await found("nothing like it") == []
+
+
+async def test_a_search_goes_on_page_by_page_where_it_stopped(service: Service) -> None:
+    for number in range(6):
+        name = f"even {number}" if number % 2 == 0 else "odd"
+        await service.client.post("/api/sync", json={"num_transactions": 1, "report_name": name})
+    first = (await service.client.get("/api/requests?q=even&limit=2")).json()
+    second = (await service.client.get(f"/api/requests?q=even&limit=2&cursor={first['next_cursor']}")).json()
+
+    names = [[request["report_name"] for request in page["requests"]] for page in (first, second)]
+    assert names == [["even 4", "even 2"], ["even 0"]]
+    assert second["next_cursor"] is None
