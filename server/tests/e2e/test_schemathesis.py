@@ -32,9 +32,10 @@ async def examine(service: Service, url: str, receiver: Receiver, report: Path) 
         *(program, "--config-file", CONFIG, "run", f"{url}/openapi.json", "--seed", str(SEED)),
         *("--max-examples", str(EXAMPLES_MAX), "--generation-database", "none", "--generation-allow-x00", "true"),
         *("--continue-on-failure", "--request-timeout", "10", "--no-color", "--report-json-path", report),
-        cwd=SERVER_FOLDER,
+        cwd=report.parent,  # where it keeps what it found, to try that first the next time: no two runs alike
         env={
             **os.environ,
+            "PYTHONPATH": str(SERVER_FOLDER),
             "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
             "RECEIVER_URL": receiver.url,
             "REPORT_FILE": existing["file_name"],
