@@ -4,12 +4,13 @@ import { expect, test, url } from './fixtures'
 type Runs = { runs: { run_id: string; status: string }[] }
 
 /** One row is 5 ms of simulated work here: six requests and three to warm up keep the worker busy for half a second. */
-async function order(page: Page, fields: Record<string, string>): Promise<void> {
+async function fillIn(page: Page, fields: Record<string, string>): Promise<void> {
   for (const [label, value] of Object.entries(fields))
     await page.getByLabel(label, { exact: true }).fill(value)
 }
 
-test.beforeEach(async ({ request }) => {
+/** What a test leaves under way would be in the way of the next one. */
+test.afterEach(async ({ request }) => {
   const { runs } = (await (await request.get(`${url()}/api/benchmark/runs`)).json()) as Runs
   for (const run of runs) {
     if (run.status === 'RUNNING') await request.post(`${url()}/api/benchmark/runs/${run.run_id}/stop`)
@@ -26,7 +27,7 @@ test('a run of both is watched live, read, compared and exported', async ({ page
   await page.goto('/tests')
   await page.getByRole('link', { name: 'Load' }).click()
   await expect(page.getByText(/async has one worker/)).toBeVisible()
-  await order(page, { Requests: '6', 'Callers at once': '3', 'Rows of each report': '40' })
+  await fillIn(page, { Requests: '6', 'Callers at once': '3', 'Rows of each report': '40' })
 
   const first = await startRun(page)
   await expect(page.getByRole('progressbar', { name: 'async: called back' })).toBeVisible()
@@ -62,17 +63,25 @@ test('a run of both is watched live, read, compared and exported', async ({ page
   await expect(page.getByText('The two were not asked for the same')).toBeVisible()
 })
 
-test('a run survives a reload, is stopped by its button, and deleted after a question', async ({ page }) => {
+async function beginElsewhere(request: APIRequestContext): Promise<string> {
+  const data = { requests: 400, concurrency: 2, num_transactions: 100 }
+  const begun = await request.post(`${url()}/api/benchmark/both?wait=false`, { data })
+  expect(begun.status(), await begun.text()).toBe(202)
+  return ((await begun.json()) as { run_id: string }).run_id
+}
+
+test('a run that was begun elsewhere is shown, survives a reload, is stopped by its button, and deleted', async ({
+  page,
+  request,
+}) => {
   await page.goto('/tests?view=load')
-  await order(page, { Requests: '400', 'Callers at once': '2', 'Rows of each report': '100' })
-  const run = await startRun(page)
-  await expect(page.getByRole('progressbar', { name: 'sync: answered', exact: true })).toBeVisible()
-  await page.goto('/tests?view=load')
-  await expect(page.getByTestId('live-run')).toBeVisible()
-  await expect(page.getByRole('progressbar', { name: 'sync: answered', exact: true })).not.toHaveAttribute(
-    'aria-valuenow',
-    '0',
-  )
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+  const run = await beginElsewhere(request)
+  const bar = page.getByRole('progressbar', { name: 'sync: answered', exact: true })
+  await expect(bar).toBeVisible()
+  await page.reload()
+  await expect(page.getByTestId('live-run')).toContainText('400 requests of 100 rows, 2 at once')
+  await expect(bar).not.toHaveAttribute('aria-valuenow', '0')
 
   await page.getByRole('button', { name: 'Stop' }).click()
   await expect(page.getByText(/It was stopped early/)).toBeVisible()
@@ -82,43 +91,30 @@ test('a run survives a reload, is stopped by its button, and deleted after a que
   await expect(row).toHaveCount(0)
 })
 
-async function beginElsewhere(request: APIRequestContext): Promise<string> {
-  const small = { requests: 8, concurrency: 2, num_transactions: 40 }
-  const begun = await request.post(`${url()}/api/benchmark/async?wait=false`, { data: small })
-  expect(begun.status(), await begun.text()).toBe(202)
-  return ((await begun.json()) as { run_id: string }).run_id
-}
-
-test('a run that was begun elsewhere is shown while it is under way, and when it has ended', async ({
-  page,
-  request,
-}) => {
-  await page.goto('/tests?view=load')
-  await expect(page.getByTestId('connection')).toHaveText('Live')
-  const run = await beginElsewhere(request)
-  await expect(page.getByTestId('live-run')).toContainText('Async: 8 requests of 40 rows')
-  await expect(page.getByRole('progressbar', { name: 'async: called back' })).toBeVisible()
-  await request.post(`${url()}/api/benchmark/runs/${run}/stop`)
-  await expect(page.getByText(/It was stopped early/)).toBeVisible()
-})
-
 test('who starts a run while another one is under way is shown that one', async ({ page, request }) => {
-  // A page that has not heard of it: its socket lives, but says nothing.
+  // A page that has not heard of it until the server refuses: it sees an empty list, and nobody tells it anything.
+  let refused = false
   await page.routeWebSocket('**/api/ws', (socket) =>
     socket.send(JSON.stringify({ type: 'hello', seq: 1, at: '', data: { heartbeat_s: 60 } })),
   )
-  await page.goto('/tests?view=load')
-  await expect(page.getByTestId('connection')).toHaveText('Live')
+  await page.route('**/api/benchmark/runs', (route) =>
+    refused ? route.continue() : route.fulfill({ json: { runs: [] } }),
+  )
+  await page.route('**/api/benchmark/both?*', (route) => {
+    refused = true
+    return route.continue()
+  })
   const run = await beginElsewhere(request)
+  await page.goto('/tests?view=load')
   await page.getByRole('button', { name: 'Start the run' }).click()
   await expect(page.getByText('Another run is under way; here it is.')).toBeVisible()
   await expect(page).toHaveURL(new RegExp(`run=${run}`))
-  await expect(page.getByTestId('live-run')).toContainText('Async: 8 requests of 40 rows')
+  await expect(page.getByTestId('live-run')).toContainText('400 requests of 100 rows')
 })
 
 test('what the server would refuse is said before it is sent', async ({ page }) => {
   await page.goto('/tests?view=load')
-  await order(page, { Requests: '5001', 'Requests a second': 'fast' })
+  await fillIn(page, { Requests: '5001', 'Requests a second': 'fast' })
   await expect(page.getByText('A whole number, 1 to 5,000.')).toBeVisible()
   await expect(page.getByText('A number, 0.1 to 2,000, or empty.')).toBeVisible()
   await expect(page.getByRole('button', { name: 'Start the run' })).toBeDisabled()
