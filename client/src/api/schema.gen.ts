@@ -602,6 +602,8 @@ export interface components {
     Account: {
       /** Accepted */
       accepted: number
+      /** Bad Signature Ids */
+      bad_signature_ids: string[]
       /**
        * Bad Signatures
        * @description Null: signatures were not checked.
@@ -632,6 +634,13 @@ export interface components {
       out_of_order_ids: string[]
       /** Sentence */
       sentence: string
+      /**
+       * Unexpected
+       * @description Callbacks for requests that were never acknowledged to the load generator.
+       */
+      unexpected: number
+      /** Unexpected Ids */
+      unexpected_ids: string[]
     }
     /**
      * Alive
@@ -690,6 +699,8 @@ export interface components {
     AsyncSide: {
       account: components['schemas']['Account']
       acknowledge: components['schemas']['Spread']
+      /** Acknowledged Per S */
+      acknowledged_per_s: number | null
       /** Avg Callback Ms */
       avg_callback_ms: number | null
       /** Avg Latency Ms */
@@ -1182,12 +1193,39 @@ export interface components {
      * @description Whether the load generator itself was the limit.
      */
     Generator: {
-      /** Cpu Percent */
+      /**
+       * Cpu Percent
+       * @description Of one processor, while it was sending.
+       */
       cpu_percent: number | null
+      /**
+       * Held Up
+       * @description Requests that waited for a connection (open loop).
+       */
+      held_up: number
+      /**
+       * Lag P50 Ms
+       * @description How late its event loop was.
+       */
+      lag_p50_ms: number | null
+      /** Lag P99 Ms */
+      lag_p99_ms: number | null
+      /**
+       * Late P50 Ms
+       * @description How late requests were sent (open loop).
+       */
+      late_p50_ms: number | null
+      /** Late P99 Ms */
+      late_p99_ms: number | null
       /** Limited */
       limited: boolean
       /** Sentence */
       sentence: string
+      /**
+       * Without Cpu Percent
+       * @description When it wanted a processor and had none.
+       */
+      without_cpu_percent: number | null
     }
     /**
      * HealthAnswer
@@ -1423,6 +1461,11 @@ export interface components {
     ReceiverAccount: {
       /** Accepted */
       accepted: number
+      /**
+       * Attempts
+       * @description Whatever came, also what was refused or came again.
+       */
+      attempts: number
       /** Bad Signatures */
       bad_signatures: number | null
       /** Duplicate */
@@ -1845,7 +1888,7 @@ export interface components {
     }
     /**
      * TimelinePoint
-     * @description What happened up to a moment of the run; percentiles are those of the last interval.
+     * @description What happened in one part of the run, which begins at `t_ms`.
      */
     TimelinePoint: {
       /** Done */

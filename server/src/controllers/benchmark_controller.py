@@ -25,7 +25,7 @@ MEASURES = {
     "p95_ms": False,
     "p99_ms": False,
     "max_latency_ms": False,
-    "callbacks_received": True,
+    "callbacks_received": None,
     "callbacks_missing": False,
     "p50_callback_ms": False,
     "p95_callback_ms": False,

@@ -103,6 +103,7 @@ class Ledger:
         self._duplicates.clear()
         self._attempts.clear()
         self._bad.clear()
+        self.recent.clear()
         self.received = 0
 
     def attempted(self, receiver: int) -> None:

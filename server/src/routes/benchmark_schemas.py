@@ -62,7 +62,7 @@ class Distribution(BaseModel):
 
 
 class TimelinePoint(BaseModel):
-    """What happened up to a moment of the run; percentiles are those of the last interval."""
+    """What happened in one part of the run, which begins at `t_ms`."""
 
     t_ms: float
     sent: int
@@ -84,6 +84,7 @@ class ReceiverAccount(BaseModel):
     duplicate: int
     out_of_order: int
     bad_signatures: int | None
+    attempts: int = Field(description="Whatever came, also what was refused or came again.")
 
 
 class Account(BaseModel):
@@ -95,10 +96,13 @@ class Account(BaseModel):
     duplicate: int
     out_of_order: int
     bad_signatures: int | None = Field(description="Null: signatures were not checked.")
+    unexpected: int = Field(description="Callbacks for requests that were never acknowledged to the load generator.")
     by_state: dict[str, int] = Field(description="Requests by `status/callback_status`, as the server tells them.")
     missing_ids: list[str]
     duplicate_ids: list[str]
     out_of_order_ids: list[str]
+    bad_signature_ids: list[str]
+    unexpected_ids: list[str]
     complete: bool
     sentence: str
 
@@ -137,6 +141,7 @@ class AsyncSide(SyncSide):
     p50_callback_ms: Milliseconds
     p95_callback_ms: Milliseconds
     p99_callback_ms: Milliseconds
+    acknowledged_per_s: float | None
     acknowledge: Spread
     waiting: Spread
     generating: Spread
@@ -152,9 +157,15 @@ class AsyncSide(SyncSide):
 class Generator(BaseModel):
     """Whether the load generator itself was the limit."""
 
-    cpu_percent: float | None
+    cpu_percent: float | None = Field(description="Of one processor, while it was sending.")
+    without_cpu_percent: float | None = Field(description="When it wanted a processor and had none.")
     limited: bool
     sentence: str
+    lag_p50_ms: Milliseconds = Field(description="How late its event loop was.")
+    lag_p99_ms: Milliseconds
+    late_p50_ms: Milliseconds = Field(description="How late requests were sent (open loop).")
+    late_p99_ms: Milliseconds
+    held_up: int = Field(description="Requests that waited for a connection (open loop).")
 
 
 class BenchmarkAnswer(BaseModel):

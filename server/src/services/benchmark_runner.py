@@ -108,8 +108,10 @@ class BenchmarkRunner:
         reason: str | None = "The server stopped before the benchmark was finished."
         try:
             summary, reason = await self._listen(run_id, order)
-            if summary:
-                status = RunStatus.STOPPED if self._stopped or summary["interrupted"] else RunStatus.COMPLETED
+            if self._stopped or (summary and summary["interrupted"]):
+                status, reason = RunStatus.STOPPED, "It was stopped before anything was measured."
+            elif summary:
+                status = RunStatus.COMPLETED
         except Exception:
             log.exception("A benchmark failed on our side.")
             reason = "The load generator could not be started or understood."

@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 from websockets.asyncio.client import connect
 
+from src.routes.benchmark_schemas import BenchmarkAnswer
 from tests.support.databases import create_database
 from tests.support.processes import ServerProcess, server_process
 from tests.support.waiting import eventually
@@ -104,6 +105,7 @@ async def test_both_modes_are_measured_and_every_request_is_accounted_for(benchm
     sync, asynchronous = summary["sync"], summary["async"]
 
     assert {"sync", "async", "config", "test_duration_ms"} <= summary.keys()
+    assert names(summary) == names(BenchmarkAnswer.model_validate(summary).model_dump(mode="json", by_alias=True))
     assert sync.keys() >= CONTRACT_NAMES
     assert asynchronous.keys() >= CONTRACT_NAMES | CALLBACK_NAMES
     for side in (sync, asynchronous):
@@ -151,6 +153,14 @@ async def test_a_run_can_be_watched_and_stopped_and_is_the_only_one(slow_benchma
     await eventually(lambda: _is_idle(benchmark.client), within_s=10)
 
 
+async def test_a_run_that_is_stopped_while_it_starts_is_stopped(slow_benchmark: Benchmark) -> None:
+    run_id = await slow_benchmark.begin("sync", requests=5_000)
+    stopped = (await slow_benchmark.client.post(f"/api/benchmark/runs/{run_id}/stop")).json()
+
+    assert stopped["status"] == "STOPPED"
+    assert stopped["summary"] or "stopped" in stopped["failure_reason"]
+
+
 async def test_runs_are_kept_compared_exported_and_deleted(benchmark: Benchmark) -> None:
     for concurrency in (1, 4):
         await benchmark.client.post("/api/benchmark/sync", json={"requests": 20, "concurrency": concurrency})
@@ -184,6 +194,13 @@ async def test_the_load_generator_does_not_outlive_a_server_that_is_killed(slow_
     await eventually(lambda: not _is_alive(children[0]), within_s=20)
     await asyncio.to_thread(benchmark.server.start)
     assert await benchmark.history() == []
+
+
+def names(value: Any) -> Any:
+    """Which names a JSON value has, whatever stands under them."""
+    if isinstance(value, dict):
+        return {name: names(inner) for name, inner in value.items()}
+    return [names(value[0])] if isinstance(value, list) and value else None
 
 
 async def _is_idle(client: httpx.AsyncClient) -> bool:
