@@ -157,8 +157,11 @@ class _Measuring:
         self._thread.join()
 
     def _probe(self) -> None:
-        while not self._ended.wait(PROBE_EVERY_S):
-            self._loop.call_soon_threadsafe(self._answer, time.perf_counter())
+        """Ask at moments fixed before: that this process is woken late is a delay, too."""
+        moment_s = time.perf_counter() + PROBE_EVERY_S
+        while not self._ended.wait(max(moment_s - time.perf_counter(), 0.0)):
+            self._loop.call_soon_threadsafe(self._answer, moment_s)
+            moment_s = max(moment_s, time.perf_counter()) + PROBE_EVERY_S
 
     def _answer(self, asked_at_s: float) -> None:
         self._meter.lagged(time.perf_counter() - asked_at_s)
