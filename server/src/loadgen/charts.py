@@ -6,7 +6,7 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 26, 38
+LEFT, RIGHT, TOP, BOTTOM = 62, 24, 26, 38
 COLOURS = 6
 TICKS_MAX = 6
 
