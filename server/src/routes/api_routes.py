@@ -39,7 +39,7 @@ from src.routes.schemas import (
     RequestDetail,
     RequestList,
 )
-from src.routes.strict_json import StrictRoute
+from src.routes.strict_json import DirectRoute
 from src.services.parts import Parts
 from src.services.records import Duplicate, IdempotencyKey
 from src.services.request_reader import Filters
@@ -48,7 +48,7 @@ LIST_LIMIT_MAX = 200
 CURSOR_LENGTH_MAX = 200
 REPORT_SUFFIX = ".csv"
 
-submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=StrictRoute)
+submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=DirectRoute)
 managing = APIRouter(prefix="/api", tags=["Requests"])
 demo_managing = APIRouter(prefix="/api", tags=["Requests"])
 
