@@ -1,6 +1,5 @@
 """The headers that tell a browser what it must not do with our answers."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ONLY_US = (
@@ -11,17 +10,19 @@ _ONLY_US = (
 _DOCS = _ONLY_US.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'") + "; worker-src blob:"
 DOCS_PATHS = ("/docs", "/redoc")
 
-_EVERYWHERE = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "x-frame-options": "DENY",
-}
-
+_EVERYWHERE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+_POLICY = b"content-security-policy"
+_FOR_DOCS = [*_EVERYWHERE, (_POLICY, _DOCS.encode("ascii"))]
+_FOR_THE_REST = [*_EVERYWHERE, (_POLICY, _ONLY_US.encode("ascii"))]
 
 #: The page's files carry a hash of their content in their names.
 HASHED_FILES = "/assets/"
-IMMUTABLE = "public, max-age=31536000, immutable"
+IMMUTABLE = b"public, max-age=31536000, immutable"
 
 
 class SecurityHeadersMiddleware:
@@ -35,24 +36,22 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = {
-            **_EVERYWHERE,
-            "content-security-policy": _DOCS if scope["path"].startswith(DOCS_PATHS) else _ONLY_US,
-        }
+        added = _FOR_DOCS if scope["path"].startswith(DOCS_PATHS) else _FOR_THE_REST
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in added.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("cache-control", _caching(scope["path"], message["status"]))
+                caching = (b"cache-control", _caching(scope["path"], message["status"]))
+                headers = message.get("headers", ())
+                own = {name for name, _ in headers}
+                missing = [pair for pair in (*added, caching) if pair[0] not in own]
+                message["headers"] = [*headers, *missing]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def _caching(path: str, status: int) -> str:
+def _caching(path: str, status: int) -> bytes:
     """Say how long an answer may be kept, unless its operation has said so itself."""
     if path.startswith("/api/"):
-        return "no-store"
-    return IMMUTABLE if path.startswith(HASHED_FILES) and status == 200 else "no-cache"
+        return b"no-store"
+    return IMMUTABLE if path.startswith(HASHED_FILES) and status == 200 else b"no-cache"
