@@ -28,10 +28,10 @@ def measure(bench: Bench) -> Sequence[Row]:
     with ExitStack() as stack:
         receivers = stack.enter_context(JobLoad())
         body = job(receivers.origins[0])
-        sides = {
-            name: partial(_accept, stack.enter_context(side), body, bench)
-            for name, side in _sides(bench, receivers).items()
-        }
+        programs = {name: stack.enter_context(side) for name, side in _sides(bench, receivers).items()}
+        for side in programs.values():
+            _accept(side, body, bench.sizes.warm_up_s)
+        sides = {name: partial(_accept, side, body, bench.sizes.load_s) for name, side in programs.items()}
         loads = interleave(sides, bench.sizes.more_rounds)
     details = {
         name: {"ack_p99_ms": [load.p99_ms for load, _ in side], "cpu_us_each": [cpu_us for _, cpu_us in side]}
@@ -59,10 +59,10 @@ def measure(bench: Bench) -> Sequence[Row]:
     ]
 
 
-def _accept(side: WebProgram, body: object, bench: Bench) -> tuple[Load, float]:
+def _accept(side: WebProgram, body: object, seconds: int) -> tuple[Load, float]:
     """Load one side; also the processor time it used for an accept, us: other work on the machine alters that least."""
     with processor_time([side]) as cpu_s:
-        load = post(side.base_url, "/api/async", body, connections=CONNECTIONS, sizes=bench.sizes)
+        load = post(side.base_url, "/api/async", body, connections=CONNECTIONS, seconds=seconds)
     return load, cpu_s[0] / load.requests * 1e6
 
 

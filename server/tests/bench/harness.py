@@ -35,7 +35,7 @@ class Sizes:
 
 
 FULL = Sizes(quick=False, rounds=3, more_rounds=5, load_s=4, warm_up_s=1, jobs=500, many_rows=1_000_000, reads=60)
-QUICK = Sizes(quick=True, rounds=3, more_rounds=3, load_s=2, warm_up_s=1, jobs=250, many_rows=100_000, reads=20)
+QUICK = Sizes(quick=True, rounds=3, more_rounds=3, load_s=2, warm_up_s=1, jobs=200, many_rows=100_000, reads=12)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,13 +101,14 @@ class Table:
 
 
 def read(many: Table, few: Table, sizes: Sizes) -> Took:
-    """Read every case from both, one request of each after the other."""
+    """Read every case from both, one request of each after the other; a round goes through all cases."""
     took: dict[str, dict[str, tuple[list[float], list[float]]]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
     paths_of_few = few.cases()
-    for (kind, case), paths_of_many in many.cases().items():
-        paths = paths_of_many, paths_of_few[kind, case]
+    pairs = {key: (paths, paths_of_few[key]) for key, paths in many.cases().items()}
+    for (kind, _), paths in pairs.items():
         _check_same_page(kind, many.get(paths[0][0]), few.get(paths[1][0]))
-        for _ in range(sizes.rounds):
+    for _ in range(sizes.rounds):
+        for (kind, case), paths in pairs.items():
             for side, ms in zip(took[kind][case], _p50s_ms(many, few, paths, sizes.reads), strict=True):
                 side.append(ms)
     return took

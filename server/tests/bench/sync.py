@@ -18,7 +18,11 @@ def measure(bench: Bench) -> Sequence[Row]:
     with ExitStack() as stack:
         ours = stack.enter_context(service(bench.folder / "sync-ours", DATABASE_URL=bench.database()))
         plain = stack.enter_context(baseline_app("plain", bench.folder / "sync-plain"))
-        sides = {"ours": partial(_generate, ours, bench), "plain": partial(_generate, plain, bench)}
+        for side in (ours, plain):
+            _generate(side, bench.sizes.warm_up_s)
+        sides = {
+            name: partial(_generate, side, bench.sizes.load_s) for name, side in (("ours", ours), ("plain", plain))
+        }
         loads = interleave(sides, bench.sizes.more_rounds)
     return [
         Row(
@@ -35,5 +39,5 @@ def measure(bench: Bench) -> Sequence[Row]:
     ]
 
 
-def _generate(side: WebProgram, bench: Bench) -> Load:
-    return post(side.base_url, "/api/sync", BODY, connections=CONNECTIONS, sizes=bench.sizes)
+def _generate(side: WebProgram, seconds: int) -> Load:
+    return post(side.base_url, "/api/sync", BODY, connections=CONNECTIONS, seconds=seconds)

@@ -2,14 +2,16 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from uuid import uuid4
+from pathlib import Path
+from tempfile import mkdtemp
 
 from tests.bench.figures import Goal, Row, at_least, at_most
 from tests.bench.harness import Bench, interleave
 from tests.bench.jobs import JobLoad, job
-from tests.bench.programs import service
+from tests.bench.programs import WebProgram, service
 from tests.bench.wrk import Load, post
 from tests.support.database_state import fetch
 
@@ -23,12 +25,10 @@ IDLE = {"SIMULATED_MS_PER_TRANSACTION": "10"}
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run both in turns, each on a new server with a new database."""
-    with JobLoad() as load:
-        sides = {
-            "busy": partial(_accept, bench, load, large_reports=LARGE_REPORTS, settings={}),
-            "idle": partial(_accept, bench, load, large_reports=0, settings=IDLE),
-        }
+    """Run both in turns: the idle server stays, the busy one is new in each round, with a new database."""
+    with JobLoad() as load, _server(bench, load, **IDLE) as (idle, _):
+        _post(idle, load, bench.sizes.warm_up_s)
+        sides = {"busy": partial(_busy, bench, load), "idle": partial(_post, idle, load, bench.sizes.load_s)}
         loads = interleave(sides, bench.sizes.rounds)
     return [
         _row("accepts/s", "/s", lambda seen: seen.per_s, at_least(0.6), loads),
@@ -51,17 +51,28 @@ def _row(
     )
 
 
-def _accept(bench: Bench, load: JobLoad, *, large_reports: int, settings: dict[str, str]) -> Load:
-    folder, database_url = bench.folder / f"under-load-{uuid4().hex[:8]}", bench.database()
+@contextmanager
+def _server(bench: Bench, load: JobLoad, **settings: str) -> Iterator[tuple[WebProgram, str]]:
+    """Run a server; it, and its database. Its reports take gigabytes, so they do not stay."""
+    folder, database_url = Path(mkdtemp(prefix="under-load-", dir=bench.folder)), bench.database()
     origins = load.allowed_origins
     try:
         with service(folder, DATABASE_URL=database_url, CALLBACK_ALLOWED_ORIGINS=origins, **settings) as server:
-            load.post(server.base_url, large_reports, rows=LARGE_ROWS)
-            body = job(load.origins[0])
-            seen = post(server.base_url, "/api/async", body, connections=CONNECTIONS, sizes=bench.sizes)
-            [[left]] = asyncio.run(fetch(database_url, LEFT, large_reports))
-            if large_reports and not left:
-                raise RuntimeError("the large reports came to an end: LARGE_REPORTS is too small for this machine")
-            return seen
+            yield server, database_url
     finally:
         shutil.rmtree(folder)
+
+
+def _busy(bench: Bench, load: JobLoad) -> Load:
+    with _server(bench, load) as (server, database_url):
+        load.post(server.base_url, LARGE_REPORTS, rows=LARGE_ROWS)
+        _post(server, load, bench.sizes.warm_up_s)
+        seen = _post(server, load, bench.sizes.load_s)
+        [[left]] = asyncio.run(fetch(database_url, LEFT, LARGE_REPORTS))
+    if not left:
+        raise RuntimeError("the large reports came to an end: LARGE_REPORTS is too small for this machine")
+    return seen
+
+
+def _post(server: WebProgram, load: JobLoad, seconds: int) -> Load:
+    return post(server.base_url, "/api/async", job(load.origins[0]), connections=CONNECTIONS, seconds=seconds)

@@ -2,11 +2,9 @@
 
 import json
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
-
-from tests.bench.harness import Sizes
 
 SCRIPT = Path(__file__).with_name("post.lua")
 ENDS_LATE_BY_MAX_S = 20
@@ -17,8 +15,8 @@ class Load:
     """What wrk saw.
 
     Attributes:
-        requests: answered, the warm-up's included.
-        per_s: without the warm-up; so are the others.
+        requests: answered.
+        per_s: of them in a second.
         p50_ms: time to the answer that half of them did not exceed.
         p99_ms: that 99 of 100 did not exceed.
     """
@@ -29,22 +27,15 @@ class Load:
     p99_ms: float
 
 
-def post(base_url: str, path: str, body: object, *, connections: int, sizes: Sizes) -> Load:
-    """POST without pause, with a new idempotency key each time, after a warm-up that is not counted.
+def post(base_url: str, path: str, body: object, *, connections: int, seconds: int) -> Load:
+    """POST without pause, with a new idempotency key each time.
 
     Raises:
         RuntimeError: not every answer was a good one.
     """
-    warm_up, load = (
-        _run(base_url, path, json.dumps(body), connections, seconds) for seconds in (sizes.warm_up_s, sizes.load_s)
-    )
-    return replace(load, requests=warm_up.requests + load.requests)
-
-
-def _run(base_url: str, path: str, body: str, connections: int, seconds: int) -> Load:
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
     said = subprocess.run(
-        ["wrk", *options, base_url, "--", path, body, uuid4().hex],
+        ["wrk", *options, base_url, "--", path, json.dumps(body), uuid4().hex],
         check=True,
         capture_output=True,
         text=True,
