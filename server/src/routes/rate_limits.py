@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from limits import RateLimitItem, parse
 from limits.storage import MovingWindowSupport, Storage
@@ -125,9 +125,8 @@ class RateLimits:
 
     def __init__(self, limits: Mapping[str, str], now_s: Callable[[], float] = time.monotonic) -> None:
         limiter = Limiter(key_func=_unused, strategy="moving-window", storage_uri="bounded-memory://")
-        self._window = limiter.limiter
-        self._window.storage.now_s = now_s  # type: ignore[attr-defined]  # the storage is ours
-        self._now_s = now_s
+        self._storage = cast("BoundedMemoryStorage", limiter.limiter.storage)
+        self._storage.now_s = self._now_s = now_s
         self._items: dict[str, RateLimitItem] = {
             path: parse(text) for path, text in limits.items() if text != LIMIT_OFF
         }
@@ -137,10 +136,12 @@ class RateLimits:
         item = self._items.get(path)
         if item is None:
             return None
-        allowed = self._window.hit(item, path, caller)
-        stats = self._window.get_window_stats(item, path, caller)
-        reset_after_s = math.ceil(max(0, stats.reset_time - self._now_s()))
-        return Allowance(allowed, item.amount, max(0, stats.remaining), reset_after_s)
+        # What the strategy's `hit` and `get_window_stats` do, but the key is written once.
+        window = (item.key_for(path, caller), item.amount, item.get_expiry())
+        allowed = self._storage.acquire_entry(*window)
+        oldest_s, counted = self._storage.get_moving_window(*window)
+        reset_after_s = math.ceil(max(0, oldest_s + item.get_expiry() - self._now_s()))
+        return Allowance(allowed, item.amount, max(0, item.amount - counted), reset_after_s)
 
 
 class RateLimitMiddleware:
