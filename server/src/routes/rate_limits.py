@@ -14,7 +14,6 @@ from typing import Any, cast
 from limits import RateLimitItem, parse
 from limits.storage import MovingWindowSupport, Storage
 from slowapi import Limiter
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.routes.callers import Network, caller_of
@@ -183,9 +182,11 @@ class RateLimitMiddleware:
             await problem(429, "rate-limited", detail, instance_of(scope), headers=headers)(scope, receive, send)
             return
 
+        added = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
