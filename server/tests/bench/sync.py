@@ -1,6 +1,6 @@
 """Sync requests a second beside the generator in a plain FastAPI route."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -14,30 +14,38 @@ BODY = {"num_transactions": 50}
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run both in turns."""
+    """Run all in turns."""
     with ExitStack() as stack:
         ours = stack.enter_context(service(bench.folder / "sync-ours", DATABASE_URL=bench.database()))
         plain = stack.enter_context(baseline_app("plain", bench.folder / "sync-plain"))
-        for side in (ours, plain):
-            _generate(side, bench.sizes.warm_up_s)
         sides = {
-            name: partial(_generate, side, bench.sizes.load_s) for name, side in (("ours", ours), ("plain", plain))
+            "ours": partial(_generate, ours, "/api/sync"),
+            "loop": partial(_generate, plain, "/api/sync"),
+            "thread": partial(_generate, plain, "/api/sync-in-thread"),
         }
-        loads = interleave(sides, bench.sizes.more_rounds)
+        for side in sides.values():
+            side(bench.sizes.warm_up_s)
+        turns = {name: partial(side, bench.sizes.load_s) for name, side in sides.items()}
+        loads = interleave(turns, bench.sizes.more_rounds)
     return [
-        Row(
-            measure="sync requests/s, 50 rows, by FastAPI without a database",
-            unit="/s",
-            ours=[load.per_s for load in loads["ours"]],
-            baseline=[load.per_s for load in loads["plain"]],
-            goal=at_least(0.4),
-            we=f"POST /api/sync at {CONNECTIONS} connections: key and request stored, generated, file, result stored",
-            they="the same models, our generator and storage in a plain `def` route of FastAPI; no database",
-            same_work="no, ours does more: two transactions, idempotency key, rate limit",
-            details={name: {"p99_ms": [load.p99_ms for load in side]} for name, side in loads.items()},
-        )
+        _row("`async def` without a database", "loop", loads, "on the event loop, in an `async def` route"),
+        _row("`def` without a database", "thread", loads, "in FastAPI's threads, in a `def` route"),
     ]
 
 
-def _generate(side: WebProgram, seconds: int) -> Load:
-    return post(side.base_url, "/api/sync", BODY, connections=CONNECTIONS, seconds=seconds)
+def _row(than: str, side: str, loads: Mapping[str, Sequence[Load]], where: str) -> Row:
+    return Row(
+        measure=f"sync requests/s, 50 rows, by FastAPI's {than}",
+        unit="/s",
+        ours=[load.per_s for load in loads["ours"]],
+        baseline=[load.per_s for load in loads[side]],
+        goal=at_least(0.4),
+        we=f"POST /api/sync at {CONNECTIONS} connections: key and request stored, generated, file, result stored",
+        they=f"the same models, our generator and storage {where}; no database",
+        same_work="no, ours does more: two transactions, idempotency key, rate limit",
+        details={name: {"p99_ms": [load.p99_ms for load in loads[name]]} for name in ("ours", side)},
+    )
+
+
+def _generate(side: WebProgram, path: str, seconds: int) -> Load:
+    return post(side.base_url, path, BODY, connections=CONNECTIONS, seconds=seconds)
