@@ -8,12 +8,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from src.config import Settings
@@ -105,6 +107,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     options = {**UVICORN, "http": limited_protocol(trusted_proxies=settings.trusted_proxies)}
     config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)
+    server.before_shutdown = partial(_end_benchmark, app)
     server.ready = f"Ready on {settings.public_base_url} (docs: /docs)"
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # a closed terminal stops us too, unless under nohup
         signal.signal(signal.SIGHUP, lambda _, frame: server.handle_exit(signal.SIGTERM, frame))
@@ -126,6 +129,8 @@ class _Server(uvicorn.Server):
     """Uvicorn, which says when it answers, and always stops in order: a second Ctrl-C cuts nothing off."""
 
     ready = ""
+    #: What comes before the doors close.
+    before_shutdown: Callable[[], Awaitable[None]] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit:
@@ -136,6 +141,17 @@ class _Server(uvicorn.Server):
         _collect_what_comes_from_now_on()
         if not self.should_exit:
             print(self.ready, flush=True)  # noqa: T201 - the terminal is the reader
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.before_shutdown is not None:
+            await self.before_shutdown()
+        await super().shutdown(sockets)
+
+
+async def _end_benchmark(app: FastAPI) -> None:
+    """End the benchmark that is under way: it would measure closed doors, and whoever waits for it gets an answer."""
+    if parts := getattr(app.state, "parts", None):
+        await parts.benchmarks.aclose()
 
 
 def _collect_what_comes_from_now_on() -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from sqlalchemy import Row
 
 from src.controllers import benchmark_controller
+from src.errors import NotFound
 from src.routes.benchmark_schemas import (
     BenchmarkAnswer,
     BenchmarkComparison,
@@ -39,7 +40,10 @@ Wait = Annotated[bool, Query(description="Answer when everything is measured (or
 
 
 async def _run_id(run_id: Annotated[str, Path(description="The id of a benchmark run.")]) -> UUID:
-    return parse_request_id(run_id)
+    try:
+        return parse_request_id(run_id)
+    except NotFound:
+        raise NotFound("There is no benchmark run with this id.") from None
 
 
 RunId = Annotated[UUID, Depends(_run_id)]

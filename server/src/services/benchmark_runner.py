@@ -81,7 +81,7 @@ class BenchmarkRunner:
     async def wait(self, run_id: UUID) -> None:
         """Wait until a run that was begun here has ended."""
         if self._run is not None and self._run_id == run_id:
-            await asyncio.shield(self._run)
+            await asyncio.wait([self._run])  # neither ends the run with whoever waits, nor the other way round
 
     async def stop(self, run_id: UUID) -> None:
         """End a run early; what it has measured is kept.

@@ -43,7 +43,10 @@ class BenchmarkStore:
         try:
             await self._change(insert(Run).values(**run, created_at=now, heartbeat_at=now))
         except IntegrityError:
-            raise Conflict("A benchmark is under way; one runs at a time. Wait for it or stop it.") from None
+            raise Conflict(
+                "A benchmark is under way; one runs at a time. Wait for it or stop it. "
+                f"(One whose server died frees its place after {ABANDONED_AFTER.seconds} s.)"
+            ) from None
 
     async def is_alive(self, run_id: UUID, now: datetime) -> None:
         """Say that a run is still under way."""

@@ -128,13 +128,16 @@ class LoadGenerator:
         except ValueError:
             log.warning("The load generator said something that is not JSON.")
 
-    async def stop(self) -> None:
+    async def stop(self, within_s: float = STOPS_WITHIN_S) -> None:
         """Let it account for what it has, and end; kill it when that takes too long."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOPS_WITHIN_S):
+        try:
+            async with asyncio.timeout(within_s):
                 await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
 
     async def ended(self) -> None:
         """Make sure that it is gone."""

@@ -182,6 +182,21 @@ async def test_runs_are_kept_compared_exported_and_deleted(benchmark: Benchmark)
     assert deleted.json() == {"deleted": True, "run_id": older["run_id"]}
 
 
+async def test_a_server_that_is_told_to_stop_ends_its_run_and_says_so(slow_benchmark: Benchmark) -> None:
+    benchmark = slow_benchmark
+    order = {"requests": 500, "concurrency": 5}
+    waiting = asyncio.create_task(benchmark.client.post("/api/benchmark/async", json=order))
+    await eventually(lambda: _is_under_way(benchmark.client), within_s=20)
+    assert await asyncio.to_thread(benchmark.server.stop) == 0
+    answer = await waiting
+    await asyncio.to_thread(benchmark.server.start)
+    [run] = (await benchmark.client.get("/api/benchmark/runs")).json()["runs"]
+
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert run["status"] == "FAILED"
+    assert answer.json()["detail"] == run["failure_reason"] == "The server stopped before the benchmark was finished."
+
+
 async def test_the_load_generator_does_not_outlive_a_server_that_is_killed(slow_benchmark: Benchmark) -> None:
     benchmark = slow_benchmark
     run_id = await benchmark.begin("sync", requests=5_000, concurrency=5)
@@ -201,6 +216,11 @@ def names(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: names(inner) for name, inner in value.items()}
     return [names(value[0])] if isinstance(value, list) and value else None
+
+
+async def _is_under_way(client: httpx.AsyncClient) -> bool:
+    runs = (await client.get("/api/benchmark/runs")).json()["runs"]
+    return [run["status"] for run in runs] == ["RUNNING"]
 
 
 async def _is_idle(client: httpx.AsyncClient) -> bool:
