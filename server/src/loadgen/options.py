@@ -64,12 +64,14 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         requests = REQUESTS_DEFAULT
     if given.rate is not None:
         requests = schedule(given.rate, requests, given.duration).count
+    modes = ("sync", "async") if given.mode == "both" else (given.mode,)
+    _check_measured([one for several in given.fail_if for one in several], modes)
     headers = dict(given.header)
     if token := environment.get("LOADGEN_TOKEN"):
         headers["X-Benchmark-Token"] = _from_environment("LOADGEN_TOKEN", _token, token)
     return Options(
         target=given.url,
-        modes=("sync", "async") if given.mode == "both" else (given.mode,),
+        modes=modes,
         requests=requests,
         duration_s=given.duration,
         concurrency=given.concurrency,
@@ -93,6 +95,13 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         receiver_fd=_descriptor(environment, "LOADGEN_RECEIVER_FD"),
         parent_fd=_descriptor(environment, "LOADGEN_PARENT_FD"),
     )
+
+
+def _check_measured(thresholds: Sequence[Threshold], modes: Sequence[str]) -> None:
+    """Refuse a bound that no run of these modes could break."""
+    for threshold in thresholds:
+        if not threshold.modes.intersection(modes):
+            raise CannotRun(f"{threshold.expression!r} is not measured with --mode {' and '.join(modes)}.")
 
 
 def _token(text: str) -> str:

@@ -13,6 +13,7 @@ from src.loadgen.charts import (
     line_chart,
     percentile_points,
 )
+from src.loadgen.summary import is_whole
 from src.loadgen.table import (
     ASYNC_ROWS,
     CLIENT_BLOCKED,
@@ -64,7 +65,7 @@ def html_report(summary: Mapping[str, Any]) -> str:
     url = escape(summary["config"]["url"])
     parts = [f"<h1>Load on {url}</h1>", *_introduction(summary)]
     parts += ["<h2>Figures</h2>", *_figures(sides)]
-    if len(sides) == 2:
+    if len(sides) == 2 and all(map(is_whole, sides)):
         parts += _side_by_side(sides)
     parts += _thresholds(summary["thresholds"])
     for side in sides:

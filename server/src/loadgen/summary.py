@@ -57,6 +57,11 @@ def whole_summary(
     }
 
 
+def is_whole(side: Mapping[str, Any]) -> bool:
+    """Whether everything that was sent came to its end; what broke off early must not look quick."""
+    return not side["failed"] and not side.get("callbacks_missing")
+
+
 def sync_side(recorder: Recorder) -> dict[str, Any]:
     """The figures of sync: what came of the requests."""
     duration_s = recorder.last_result_s - recorder.started_s

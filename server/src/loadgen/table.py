@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from src.loadgen.errors import printable
+from src.loadgen.summary import is_whole
 
 WIDTH = 96
 IDS_SHOWN = 5
@@ -46,7 +47,7 @@ def table(summary: Mapping[str, Any], *, coloured: bool = False) -> str:
     sides = [summary[mode] for mode in ("sync", "async") if summary[mode]]
     blocks = [_head(summary, paint), _counts(sides, paint), _latencies(sides, paint), _failures(summary, sides, paint)]
     blocks += [_account(side, paint) for side in sides if side["mode"] == "async"]
-    if len(sides) == 2:
+    if len(sides) == 2 and all(map(is_whole, sides)):
         blocks.append(_side_by_side(sides[0], sides[1], paint))
     blocks += [_thresholds(summary, paint), _generator(summary, paint)]
     return "\n\n".join("\n".join(lines) for lines in map(list, blocks) if lines) + "\n"

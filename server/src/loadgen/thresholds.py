@@ -35,6 +35,12 @@ class Threshold(NamedTuple):
     bound: float
     unit: str
 
+    @property
+    def modes(self) -> set[str]:
+        """The modes in which it is measured."""
+        measured = {"async"} if "callback" in METRICS[self.metric][0] else {"sync", "async"}
+        return measured & {self.mode} if self.mode else measured
+
 
 def parse_thresholds(text: str) -> list[Threshold]:
     """Read one or more, separated by commas.

@@ -41,6 +41,8 @@ SIDE = {"p99_ms": 120.0, "p50_ms": None, "failed": 3, "total_requests": 200, "th
         (["--fail-if", "p98>1ms"], "is not a metric"),
         (["--fail-if", "p99>500"], "needs us or ms or s"),
         (["--fail-if", "missing>1%"], "needs no unit"),
+        (["--mode", "sync", "--fail-if", "missing>0"], "not measured with --mode sync"),
+        (["--mode", "async", "--fail-if", "sync:p99>1ms"], "not measured with --mode async"),
         (["--mode", "batch"], "invalid choice"),
         (["--surprise"], "Unrecognized arguments: --surprise"),
         (["--req", "5"], "Unrecognized arguments"),

@@ -72,9 +72,20 @@ async def test_the_table_fits_a_terminal_of_a_hundred_columns(arguments: tuple[s
 
     assert max(map(len, printed.splitlines())) <= 100
     assert "\x1b" not in printed
-    for words in ("Interrupted", "time to callback", "28 called back", "2 missing", "total time", "BROKEN", "p99"):
+    for words in ("Interrupted", "time to callback", "28 called back", "2 missing", "BROKEN", "p99"):
         assert words in printed
     assert re.search(r"speed.?up", printed) is None
+
+
+async def test_sync_and_async_stand_side_by_side_only_when_nothing_broke_off_early() -> None:
+    summary = await summary_of()
+    whole = {mode: {**summary[mode], "failed": 0} for mode in ("sync", "async")}
+    whole["async"]["callbacks_missing"] = 0
+
+    assert "total time" not in table(summary)
+    assert "total time" in table({**summary, **whole})
+    assert "Side by side" not in html_report(summary)
+    assert "Side by side" in html_report({**summary, **whole})
 
 
 async def test_colours_are_for_a_terminal_alone() -> None:
