@@ -51,7 +51,7 @@ def _many_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < OPEN_FILES_NEEDED:
         if hard < OPEN_FILES_NEEDED:
-            pytest.skip(f"needs {OPEN_FILES_NEEDED} open files")
+            pytest.fail(f"raise the limit of open files: {OPEN_FILES_NEEDED} are needed (ulimit -Hn)")
         resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES_NEEDED, hard))
 
 
