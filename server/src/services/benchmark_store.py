@@ -38,7 +38,6 @@ class BenchmarkStore:
             Conflict: another one is under way, in whatever process.
         """
         await self.fail_abandoned(now)
-        await self._delete_oldest()
         run = {"id": run_id, "mode": mode, "status": RunStatus.RUNNING, "config": config}
         try:
             await self._change(insert(Run).values(**run, created_at=now, heartbeat_at=now))
@@ -47,6 +46,7 @@ class BenchmarkStore:
                 "A benchmark is under way; one runs at a time. Wait for it or stop it. "
                 f"(One whose server died frees its place after {ABANDONED_AFTER.seconds} s.)"
             ) from None
+        await self._delete_oldest()
 
     async def is_alive(self, run_id: UUID, now: datetime) -> None:
         """Say that a run is still under way."""
@@ -80,7 +80,7 @@ class BenchmarkStore:
         return await self._change(ended) > 0
 
     async def _delete_oldest(self) -> None:
-        kept = select(Run.id).order_by(Run.created_at.desc()).limit(RUNS_KEPT_MAX - 1)
+        kept = select(Run.id).order_by(Run.created_at.desc()).limit(RUNS_KEPT_MAX)
         await self._change(delete(Run).where(Run.id.not_in(kept), Run.status != RunStatus.RUNNING))
 
     async def _all(self, query: Any) -> Sequence[Row[Any]]:

@@ -15,7 +15,8 @@ from tests.support.service import Service
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
 SUMMARY: dict[str, Any] = {"sync": None, "async": None, "config": {}, "test_duration_ms": 1.0}
-NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+#: Far ahead, so that to the janitor of the running service nothing looks abandoned.
+NOW = datetime(2126, 1, 31, 9, 30, tzinfo=UTC)
 
 
 async def test_a_run_that_was_begun_keeps_others_from_beginning_until_it_ends(service: Service) -> None:
@@ -50,6 +51,20 @@ async def test_only_the_newest_runs_are_kept(service: Service) -> None:
         await store.end(run_id, RunStatus.COMPLETED, SUMMARY, None, begun_at)
 
     assert [row.id for row in await store.newest(1_000)] == ids[: -RUNS_KEPT_MAX - 1 : -1]
+
+
+async def test_a_start_that_is_refused_deletes_no_run(service: Service) -> None:
+    store = service.parts.benchmark_store
+    for number in range(RUNS_KEPT_MAX - 1):
+        run_id = uuid4()
+        await store.begin(run_id, "sync", {}, NOW + timedelta(seconds=number))
+        await store.end(run_id, RunStatus.COMPLETED, SUMMARY, None, NOW)
+    last = NOW + timedelta(hours=1)
+    await store.begin(uuid4(), "sync", {}, last)
+    with pytest.raises(Conflict):
+        await store.begin(uuid4(), "sync", {}, last)
+
+    assert len(await store.newest(1_000)) == RUNS_KEPT_MAX
 
 
 async def test_a_made_up_token_passes_no_limit(run_service: RunService) -> None:
