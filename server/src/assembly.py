@@ -120,11 +120,11 @@ async def running_parts(
             show_attempt=show_attempt,
         )
 
-        janitor = Janitor(store, storage, retention=retention, now=now)
         benchmark_store = BenchmarkStore(engine)
+        janitor = Janitor(store, benchmark_store, storage, retention=retention, now=now)
         benchmarks = BenchmarkRunner(
             store=benchmark_store,
-            clean_up=janitor.delete_benchmarked,
+            clean_up=janitor.clean_up_benchmarks,
             gate=gate,
             bus=events,
             url=settings.own_url,

@@ -56,6 +56,8 @@ class BenchmarkRunner:
         self._now = now
         self._run_id: UUID | None = None
         self._run: asyncio.Task[None] | None = None
+        #: The part of the run that may be cut off; what comes after it keeps what was measured.
+        self._listening: asyncio.Task[tuple[dict[str, Any] | None, str | None]] | None = None
         self._generator: LoadGenerator | None = None
         self._stopped = False
         self._progress: dict[str, Any] | None = None
@@ -71,7 +73,8 @@ class BenchmarkRunner:
         run_id = uuid4()
         await self._store.begin(run_id, order.mode, asdict(order), self._now())
         self._run_id, self._stopped, self._progress = run_id, False, None
-        self._run = asyncio.create_task(self._measure(run_id, order))
+        self._listening = asyncio.create_task(self._listen(run_id, order))
+        self._run = asyncio.create_task(self._measure(run_id, self._listening))
         return run_id
 
     def progress_of(self, run_id: UUID) -> dict[str, Any] | None:
@@ -98,20 +101,22 @@ class BenchmarkRunner:
 
     async def aclose(self) -> None:
         """End what is under way: the server stops."""
-        if self._run is not None:
-            self._run.cancel()
-            await asyncio.gather(self._run, return_exceptions=True)
+        if self._run is not None and self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._run])
 
-    async def _measure(self, run_id: UUID, order: LoadOrder) -> None:
+    async def _measure(self, run_id: UUID, listening: asyncio.Task[tuple[dict[str, Any] | None, str | None]]) -> None:
         """Run the load generator to its end, whatever that is, and keep what came of it."""
         status, summary = RunStatus.FAILED, None
         reason: str | None = "The server stopped before the benchmark was finished."
         try:
-            summary, reason = await self._listen(run_id, order)
+            summary, reason = await listening
             if self._stopped or (summary and summary["interrupted"]):
                 status, reason = RunStatus.STOPPED, "It was stopped before anything was measured."
             elif summary:
                 status = RunStatus.COMPLETED
+        except asyncio.CancelledError:
+            log.info("A benchmark was cut off because the server stops.")
         except Exception:
             log.exception("A benchmark failed on our side.")
             reason = "The load generator could not be started or understood."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from src.services.benchmark_store import BenchmarkStore
 from src.services.report_storage import ReportStorage
 from src.services.request_store import RequestStore
 
@@ -17,6 +18,7 @@ class Janitor:
 
     Args:
         store: the statements, on this loop.
+        benchmarks: the runs, of which a process that died may have left one.
         storage: where reports are.
         retention: requests that ended before are deleted; None keeps them.
         now: the time, aware UTC.
@@ -25,12 +27,14 @@ class Janitor:
     def __init__(
         self,
         store: RequestStore,
+        benchmarks: BenchmarkStore,
         storage: ReportStorage,
         *,
         retention: timedelta | None,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._benchmarks = benchmarks
         self._storage = storage
         self._retention = retention
         self._now = now
@@ -41,7 +45,7 @@ class Janitor:
         while True:
             await self._store.fail_abandoned_sync(self._now())
             await self._store.expire_keys(self._now())
-            await self.delete_benchmarked()
+            await self.clean_up_benchmarks()
             if self._retention is not None:
                 await self.delete_old(self._now() - self._retention)
             await asyncio.sleep(CLEANS_EVERY_S)
@@ -51,8 +55,9 @@ class Janitor:
         while deleted := await self._store.delete_older_than(ended_before):
             await asyncio.to_thread(self._storage.delete, deleted)
 
-    async def delete_benchmarked(self) -> None:
-        """Delete what benchmarks that have ended left behind."""
+    async def clean_up_benchmarks(self) -> None:
+        """End the run of a process that died, and delete the requests and files of runs that have ended."""
+        await self._benchmarks.fail_abandoned(self._now())
         while deleted := await self._store.delete_benchmarked():
             await asyncio.to_thread(self._storage.delete, deleted)
 

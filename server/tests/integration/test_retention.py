@@ -3,8 +3,9 @@
 import os
 import time
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from src.services.benchmark_store import ABANDONED_AFTER
 from src.services.janitor import Janitor
 from src.services.report_storage import UNFINISHED_ABANDONED_AFTER_S
 from tests.support.databases import run_sql
@@ -24,7 +25,7 @@ async def make_older(service: Service) -> None:
 
 def janitor(service: Service) -> Janitor:
     parts = service.parts
-    return Janitor(parts.store, parts.storage, retention=timedelta(days=7), now=parts.now)
+    return Janitor(parts.store, parts.benchmark_store, parts.storage, retention=timedelta(days=7), now=parts.now)
 
 
 async def test_old_requests_go_with_their_logs_keys_and_files(service: Service, receiver: Receiver) -> None:
@@ -68,3 +69,18 @@ async def test_files_whose_requests_are_gone_are_found_and_deleted(service: Serv
     assert fresh.exists()
     assert other.exists()
     assert (folder / result["file_name"]).exists()
+
+
+async def test_what_the_benchmark_of_a_dead_process_left_goes_without_anybody_asking(service: Service) -> None:
+    benchmarks, dead = service.parts.benchmark_store, uuid4()
+    await benchmarks.begin(dead, "sync", {}, service.parts.now() - ABANDONED_AFTER * 2)
+    left, mine = [(await service.client.post("/api/sync", json={})).json()["request_id"] for _ in range(2)]
+    await run_sql(service.settings.database_url, f"UPDATE requests SET benchmark_run_id = '{dead}' WHERE id = '{left}'")
+    await janitor(service).clean_up_benchmarks()
+    run = await benchmarks.get(dead)
+
+    assert run is not None
+    assert run.status == "FAILED"
+    assert (await service.client.get(f"/api/requests/{left}")).status_code == 404
+    assert not service.parts.storage.path(UUID(left)).exists()
+    assert (await service.client.get(f"/api/requests/{mine}")).status_code == 200
