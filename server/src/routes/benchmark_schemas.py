@@ -202,9 +202,7 @@ class RunFigures(BaseModel):
     p95_callback_ms: Milliseconds = None
 
 
-class BenchmarkRun(BaseModel):
-    """One run in a list."""
-
+class _Run(BaseModel):
     run_id: UUID
     mode: Literal["sync", "async", "both"]
     status: RunStatusName
@@ -212,6 +210,11 @@ class BenchmarkRun(BaseModel):
     failure_reason: str | None
     created_at: datetime
     ended_at: datetime | None
+
+
+class BenchmarkRun(_Run):
+    """One run in a list."""
+
     sync: RunFigures | None
     async_: RunFigures | None = Field(alias="async")
 
@@ -224,16 +227,9 @@ class BenchmarkRuns(BaseModel):
     runs: list[BenchmarkRun]
 
 
-class BenchmarkRunDetail(BaseModel):
+class BenchmarkRunDetail(_Run):
     """One run with everything that was measured."""
 
-    run_id: UUID
-    mode: Literal["sync", "async", "both"]
-    status: RunStatusName
-    config: dict[str, Any]
-    failure_reason: str | None
-    created_at: datetime
-    ended_at: datetime | None
     progress: dict[str, Any] | None = Field(description="What it said last, while it is under way in this process.")
     summary: BenchmarkAnswer | None
 
