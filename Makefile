@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup page test chaos bench dev lint contract openapi lock clean clean-data
+.PHONY: help run setup page programs browser test chaos bench dev lint contract openapi lock clean clean-data
 
 # The Python for server/.venv; when not given, the first of these that runs and is new enough.
 PYTHON ?=
@@ -55,15 +55,25 @@ setup: $(RUN_STAMP) ## create server/.venv with the pinned packages (PYTHON=pyth
 page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
 	@$(if $(CLIENT),:,$(if $(HAS_CLIENT),echo "Node 20.19 or newer with npm was not found: no page; the API and /docs work.",:))
 
-test: $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
+# First what may be missing on this machine: a run that cannot be complete says so before anything slow.
+test: programs $(if $(CLIENT),browser) $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
 ifeq ($(CLIENT),)
-	@$(PYTEST) $(ARGS)
+	@status=0; ($(PYTEST) $(ARGS)) || status=$$?; \
+	$(if $(HAS_CLIENT),echo "Not tested: the page. It needs Node 20.19 or newer with npm.";) exit $$status
 else
 	@mkdir -p build; (cd client && npm run --silent test && npm run --silent e2e) >build/page-tests.log 2>&1 & page=$$!; \
 	status=0; ($(PYTEST) $(ARGS)) || status=1; \
 	echo "The page, in a browser (began beside the tests above) …"; \
 	wait $$page || status=1; cat build/page-tests.log; exit $$status
 endif
+
+# What the tests start beside the server.
+programs:
+	@.ci/packages openssl=openssl nginx=nginx-light
+
+# What the page is tested in: the browser that is there, or one that is brought.
+browser: $(NODE_STAMP)
+	@cd client && node scripts/browser.mjs
 
 chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two servers; one line each (CHAOS_SEED=7)
 	@$(PYTEST) tests/chaos -m chaos -q $(ARGS)

@@ -1,23 +1,7 @@
-import { existsSync } from 'node:fs'
-import { chromium, defineConfig } from '@playwright/test'
+import { defineConfig } from '@playwright/test'
+import { findBrowser } from './scripts/browser.mjs'
 
-const managed = (() => {
-  try {
-    return chromium.executablePath()
-  } catch {
-    return ''
-  }
-})()
-const candidates = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-]
-const system = candidates.find((path) => existsSync(path))
-
-/** The one that is named, the one Playwright brought, or the system's. */
-export const executablePath = process.env.CHROMIUM_PATH ?? (existsSync(managed) ? undefined : system)
+const executablePath = findBrowser()
 const sandboxed = process.getuid?.() !== 0 && !process.env.CI
 export const launchOptions = {
   ...(executablePath ? { executablePath } : {}),
