@@ -9,6 +9,8 @@ from src.services.callback_client import Failure, Reply
 RETRY_AFTER_MAX_S = 60.0
 #: Waits are made longer by up to this share, so that callbacks which failed together do not come back together.
 JITTER_SHARE = 0.1
+#: The 4xx that say "later", not "no": 408 (RFC 9110, 15.5.9), 425 (RFC 8470, 5.2), 429 (RFC 6585, 4).
+PASSING_REFUSALS = frozenset({408, 425, 429})
 
 
 Outcome = Reply | Failure
@@ -20,13 +22,10 @@ def succeeded(outcome: Outcome) -> bool:
 
 
 def may_be_retried(outcome: Outcome) -> bool:
-    """A fault of the network or of the receiver passes; a success or a refusal, theirs or ours, is the end.
-
-    A 429 that names a time is a request for patience (RFC 6585, section 4); without one it is a refusal.
-    """
+    """A fault of the network or of the receiver passes; a success or a refusal, theirs or ours, is the end."""
     if isinstance(outcome, Failure):
         return outcome.error_code != "blocked_address"
-    return outcome.status_code >= 500 or (outcome.status_code == 429 and outcome.retry_after is not None)
+    return outcome.status_code >= 500 or outcome.status_code in PASSING_REFUSALS
 
 
 def next_wait_s(

@@ -164,8 +164,8 @@ def _of_statuses(canary_port: int) -> list[Hostile]:
     return [
         *(Hostile(f"{code}", status(code), [(code, None)]) for code in (201, 202, 204, 205, 299)),
         *(Hostile(f"{code}", status(code, moved), refuses(code, 1)) for code in (300, 301, 302, 303, 304, 307, 308)),
-        *(Hostile(f"{code}", status(code), refuses(code, 1)) for code in (400, 401, 404, 410, 418, 429)),
-        *(Hostile(f"{code}", status(code), refuses(code)) for code in (500, 502, 599)),
+        *(Hostile(f"{code}", status(code), refuses(code, 1)) for code in (400, 401, 404, 410, 418, 499)),
+        *(Hostile(f"{code}", status(code), refuses(code)) for code in (408, 425, 429, 500, 502, 599)),
         Hostile("429, Retry-After", status(429, patience), refuses(429), RETRY_AFTER_S),
         Hostile("429, Retry-After in words", status(429, in_words), refuses(429)),
         Hostile("503, Retry-After", status(503, patience), refuses(503), RETRY_AFTER_S),

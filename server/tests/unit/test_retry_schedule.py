@@ -33,7 +33,10 @@ def test_any_2xx_is_a_success(status: int, retry_after: str | None) -> None:
     assert wait_s(answer(status, retry_after)) is None
 
 
-@given(status=st.integers(300, 499).filter(lambda status: status != 429))
+LATER = (408, 425, 429)
+
+
+@given(status=st.integers(300, 499).filter(lambda status: status not in LATER))
 def test_redirects_and_refusals_end_the_delivery(status: int) -> None:
     assert not succeeded(answer(status))
     assert wait_s(answer(status, retry_after="1")) is None
@@ -44,9 +47,11 @@ def test_any_5xx_is_tried_again(status: int) -> None:
     assert wait_s(answer(status)) == 2
 
 
-def test_a_429_is_tried_again_only_when_it_names_a_time() -> None:
-    assert wait_s(answer(429)) is None
-    assert wait_s(answer(429, "7")) == 7
+@pytest.mark.parametrize("status", LATER)
+def test_a_refusal_that_says_later_is_tried_again_by_the_schedule(status: int) -> None:
+    assert [wait_s(answer(status), attempts) for attempts in (1, 2, 3, 4)] == [2, 4, 8, None]
+    assert wait_s(answer(status, "7")) == 7
+    assert wait_s(answer(status, "1")) == 2
 
 
 @pytest.mark.parametrize("error_code", [code for code in get_args(ErrorCode) if code != "blocked_address"])
