@@ -139,15 +139,25 @@ def _parse(raw: str) -> CallbackUrl:
         read = _WHATWG.validate_python(raw)
     except ValidationError:
         raise _refused("its host is not valid", "host") from None
-    url, host, port = str(read), (read.host or "").strip("[]"), read.port or 0
-    if url.find("?") == len(url) - 1:
-        url = url[:-1]  # aiohttp does not send the mark of an empty query
+    url, host, port = _with_query_as_written(str(read), raw), (read.host or "").strip("[]"), read.port or 0
     if len(url) > URL_CHARS_MAX:
         raise _refused(f"in its escaped form it is longer than {URL_CHARS_MAX} characters", "length")
     _check_spelling(match["name"], host)
     _check_second_reader(url, read.scheme, host, port)
     name = f"[{host}]" if ":" in host else host
     return CallbackUrl(url, f"{read.scheme}://{name}:{port}", read.scheme, host, port)
+
+
+def _with_query_as_written(url: str, raw: str) -> str:
+    """Undo the one escape that the standards disagree on: WHATWG makes `%27` of a `'` in a query.
+
+    RFC 3986 (sections 3.4, 2.2) lets it stand, and to a receiver that compares or signs its URL the two differ.
+    """
+    before, mark, escaped = url.partition("?")
+    query = raw.partition("?")[2].replace("<", "%3C").replace(">", "%3E")
+    if query.replace("'", "%27") != escaped:
+        raise _refused("two readers of URLs do not agree on it", "ambiguous")
+    return before + mark + query if query else before  # aiohttp does not send the mark of an empty query
 
 
 def _authority(raw: str) -> str:

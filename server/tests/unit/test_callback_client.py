@@ -18,6 +18,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from src.services import callback_transport
 from src.services.callback_client import (
@@ -150,7 +152,7 @@ async def test_the_request_on_the_wire_is_the_checked_url_the_given_headers_and_
     assert await lane.post() == Reply(200, None, b"ok")
     head, _, body = receiver.requests[0].partition(b"\r\n\r\n")
     first, *fields = head.decode().split("\r\n")
-    assert first == "POST /a%2Fb/%7e?x=%2B+%20&y=a%27b HTTP/1.1"
+    assert first == "POST /a%2Fb/%7e?x=%2B+%20&y=a'b HTTP/1.1"
     assert body == BODY
     assert {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)} == {
         "host": f"127.0.0.1:{receiver.port}",
@@ -160,6 +162,29 @@ async def test_the_request_on_the_wire_is_the_checked_url_the_given_headers_and_
         "webhook-id": "msg_1",
         "accept-encoding": "identity",
     }
+
+
+#: RFC 3986: unreserved, sub-delims and escapes, in either case; `/` and `?` where they are plain characters as well.
+PATH_CHARS = [*"aZ09-._~!$&'()*+,;=:@/", "%2F", "%2f", "%7e", "%27", "%C3%A9", "%00", "%0d%0A", "%25"]
+ODD_TARGETS = st.tuples(
+    st.lists(st.sampled_from(PATH_CHARS)).map("".join),
+    st.lists(st.sampled_from([*PATH_CHARS, "?"]), min_size=1).map("".join),
+).filter(lambda target: not set(target[0].split("/")) & {".", ".."})  # those are taken out (RFC 3986 5.2.4)
+
+
+async def test_a_receiver_is_called_at_the_very_url_that_was_accepted(start: Start, tls: ssl.SSLContext) -> None:
+    receiver = await start(says(OK))
+    origin = f"http://127.0.0.1:{receiver.port}"
+    policy = CallbackPolicy(frozenset({origin}))
+    client = ReceiverClient(origin, CallbackGuard(Names([V4])), tls)
+    targets: list[str] = ["/?" + "".join(PATH_CHARS)]
+    settings(max_examples=200, database=None)(given(ODD_TARGETS)(lambda at: targets.append("/{}?{}".format(*at))))()
+    for target in targets:
+        url = policy.check(origin + target)
+        assert url.url == origin + target
+        assert isinstance(await client.post(url, HEADERS, BODY, deadline_s=5), Reply)
+    assert [request.split(b" ")[1].decode() for request in receiver.requests] == targets
+    await client.aclose()
 
 
 async def test_no_header_of_the_caller_changes_framing_routing_or_encoding(start: Start, connect: Connect) -> None:
