@@ -93,7 +93,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     ]
     app.state.cors_allowed_origins = settings.cors_allowed_origins
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, settings)
     routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):

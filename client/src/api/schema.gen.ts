@@ -556,14 +556,23 @@ export interface webhooks {
     get?: never
     put?: never
     /**
-     * Report Callback
+     * Report callback
      * @description Tell a receiver how its report ended.
      *
      *     Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`
-     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret). Any 2xx acknowledges; 5xx and network
-     *     faults are tried again after 2, 4 and 8 seconds; any other 3xx or 4xx ends the delivery.
+     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret), as Standard Webhooks 1.0 says.
+     *
+     *     The status decides, whatever the body does. An attempt may take 10 s in all; 64 KiB of head and 64 KiB of body are read at most.
+     *
+     *     | answer | what follows |
+     *     | --- | --- |
+     *     | 200 to 299 | delivered |
+     *     | 408, 425, 429, 500 to 599 | tried again after 2, 4 and 8 s, 4 attempts in all; `Retry-After` up to 60 s counts |
+     *     | 300 to 407, 409 to 424, 426 to 428, 430 to 499 | ends at once; no redirect is followed |
+     *     | none: `dns_failure`, `connect_failed`, `connection_reset`, `tls_failure`, `timeout`, `bad_http`, `internal_error` | tried again after 2, 4 and 8 s, 4 attempts in all |
+     *     | none: `blocked_address` | ends at once; nothing was dialled |
      */
-    post: operations['_report_callbackreport_callback_post']
+    post: operations['report_callbackreport_callback_post']
     delete?: never
     options?: never
     head?: never
@@ -971,10 +980,18 @@ export interface components {
     }
     /**
      * CallbackLinks
-     * @description Where to look further.
+     * @description Where to look further: absolute URLs that begin with `PUBLIC_BASE_URL`.
      */
     CallbackLinks: {
-      /** Request */
+      /**
+       * Report
+       * @description The file; absent when there is none.
+       */
+      report?: string
+      /**
+       * Request
+       * @description The request, with its callback log.
+       */
       request: string
     }
     /**
@@ -1029,13 +1046,16 @@ export interface components {
       links: components['schemas']['CallbackLinks']
       /** Queue Position */
       queue_position: number
-      /** Request Id */
+      /**
+       * Request Id
+       * Format: uuid
+       */
       request_id: string
       /**
        * Status
-       * @description `completed` or `failed`.
+       * @enum {string}
        */
-      status: string
+      status: 'completed' | 'failed'
       /**
        * Timestamp
        * @description When the report ended, RFC 3339 in UTC.
@@ -1043,9 +1063,9 @@ export interface components {
       timestamp: string
       /**
        * Type
-       * @description `report.completed` or `report.failed`.
+       * @enum {string}
        */
-      type: string
+      type: 'report.completed' | 'report.failed'
     }
     /**
      * CallbackStatus
@@ -3396,7 +3416,7 @@ export interface operations {
       }
     }
   }
-  _report_callbackreport_callback_post: {
+  report_callbackreport_callback_post: {
     parameters: {
       query?: never
       header?: never
@@ -3409,7 +3429,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Successful Response */
+      /** @description Delivered: any 2xx, whatever its body. */
       200: {
         headers: {
           [name: string]: unknown

@@ -3,10 +3,12 @@
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, Field
 
 from src import __version__
-from src.routes.schemas import Problem, ReportResult
+from src.config import Settings
+from src.routes import callback_schemas
+from src.routes.callback_schemas import report_callback
+from src.routes.schemas import Problem
 
 DESCRIPTION = """
 Ask for a financial report (a CSV of N transactions with exact totals), in one of two ways:
@@ -22,51 +24,25 @@ yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new o
 REF_TEMPLATE = "#/components/schemas/{model}"
 
 
-class CallbackFailure(BaseModel):
-    """Why there is no report."""
-
-    reason: str
-
-
-class CallbackLinks(BaseModel):
-    """Where to look further."""
-
-    request: str
-
-
-class CallbackMessage(BaseModel):
-    """What a receiver is sent. Signed as Standard Webhooks 1.0 says."""
-
-    type: str = Field(description="`report.completed` or `report.failed`.")
-    timestamp: str = Field(description="When the report ended, RFC 3339 in UTC.")
-    request_id: str
-    status: str = Field(description="`completed` or `failed`.")
-    queue_position: int
-    data: ReportResult | CallbackFailure
-    links: CallbackLinks
-
-
-def install(app: FastAPI) -> None:
-    """Give the application its document."""
+def install(app: FastAPI, settings: Settings) -> None:
+    """Give the application its document, true to its settings."""
     app.title = "Financial Report Generator"
     app.version = __version__
     app.description = DESCRIPTION
-    app.webhooks.post("report-callback", tags=["Callback"])(_report_callback)
+    rules = callback_schemas.delivery_rules(settings.callback_retry_delays, settings.callback_timeout_seconds)
+    app.webhooks.post(
+        "report-callback",
+        tags=["Callback"],
+        summary="Report callback",
+        description=f"{report_callback.__doc__}\n\n{callback_schemas.HEADERS}\n\n{rules}",
+        response_description="Delivered: any 2xx, whatever its body.",
+    )(report_callback)
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         return _finished(generate())
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way to extend it
-
-
-def _report_callback(body: CallbackMessage) -> None:
-    """Tell a receiver how its report ended.
-
-    Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`
-    (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret). Any 2xx acknowledges; 5xx and network
-    faults are tried again after 2, 4 and 8 seconds; any other 3xx or 4xx ends the delivery.
-    """
 
 
 def _finished(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """What a receiver is sent: the body and its name. The same bytes at every attempt."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
 
 from src.models import Status
 from src.services.records import OwedCallback
+from src.services.report_production import REPORTS_PATH
+from src.services.report_storage import file_name
 
 
 def message_id(request_id: UUID) -> str:
@@ -19,11 +22,11 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
 
     Args:
         callback: whose result or failure is told.
-        base_url: what the links start with.
+        base_url: what the links start with, so that a receiver needs to know nothing of us.
     """
     finished = callback.finished
     completed = finished.status is Status.COMPLETED
-    message = {
+    message: dict[str, Any] = {
         "type": "report.completed" if completed else "report.failed",
         "timestamp": utc_text(finished.completed_at),
         "request_id": str(callback.request_id),
@@ -32,6 +35,8 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
         "data": orjson.Fragment(finished.result) if finished.result else {"reason": finished.failure_reason},
         "links": {"request": f"{base_url}/api/requests/{callback.request_id}"},
     }
+    if completed:
+        message["links"]["report"] = base_url + REPORTS_PATH + file_name(callback.request_id)
     return orjson.dumps(message)
 
 

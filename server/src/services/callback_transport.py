@@ -32,7 +32,7 @@ HEAD_BYTES_MAX = 64 * 1024  # all of it, and all interim answers (1xx) before it
 BODY_CHUNK_BYTES = 16 * 1024
 TLS_WORDS_CHARS_MAX = 200
 _INTERIM = range(100, 200)  # RFC 9110 15.2; a 101, which nobody asked for, is not one of HTTP either
-_FINAL = range(200, 600)
+STATUSES = range(200, 600)  # of a final answer
 _DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 #: Framing, routing and encoding are the transport's alone, and an answer never sets anything (RFC 9110 7.6.1).
 _NOT_FROM_THE_CALLER = frozenset(
@@ -204,7 +204,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             if kept is None or kept is not self._pin.wire or kept.received:
                 raise
             answer = await self._send(request, target, body)
-        if answer.status not in _FINAL:
+        if answer.status not in STATUSES:
             self._pin.drop()
             raise AttemptFailed("bad_http", "the status of the answer is not one of HTTP")
         # Without this header nothing up the stack unpacks the body, whatever it claims to be.

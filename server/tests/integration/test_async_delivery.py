@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
+from hashlib import sha256
 from http.client import HTTPConnection
 
 import httpx
@@ -43,6 +44,17 @@ async def test_every_signature_verifies_with_the_reference_library(service: Serv
 
     for callback in receiver.callbacks:
         assert webhook.verify(callback.raw, callback.headers) == callback.body
+
+
+async def test_a_receiver_gets_the_report_by_its_absolute_link_alone(service: Service, receiver: Receiver) -> None:
+    await service.submit(receiver.url)
+    await receiver.got(1)
+    body = receiver.callbacks[0].body
+    link = body["links"]["report"].removeprefix(service.settings.public_base_url)
+    file = await service.client.get(link)
+
+    assert link == body["data"]["download_url"]
+    assert (file.status_code, sha256(file.content).hexdigest()) == (200, body["data"]["sha256"])
 
 
 async def test_the_answer_names_where_to_look(service: Service, receiver: Receiver) -> None:
