@@ -12,7 +12,8 @@ from pydantic.json_schema import SkipJsonSchema
 from src.routes.schemas import ReportResult
 from src.services.callback_client import BODY_READ_BYTES_MAX, Failure, Reply
 from src.services.callback_guard import ErrorCode
-from src.services.callback_transport import HEAD_BYTES_MAX, STATUSES
+from src.services.callback_transport import STATUSES
+from src.services.callback_wire import HEAD_BYTES_MAX
 from src.services.retry_schedule import RETRY_AFTER_MAX_S, may_be_retried, succeeded
 
 HEADERS = """Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`

@@ -8,6 +8,7 @@ pool. It also leaves out what would have to be switched off again: cookies, redi
 import asyncio
 import ipaddress
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -16,23 +17,20 @@ from typing import Self
 
 import aiohttp
 import httpx
-from aiohttp import StreamReader
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from src.services.callback_guard import Address, AttemptFailed, Blocked, CallbackGuard, system_lookup
 from src.services.callback_url import CallbackUrl
+from src.services.callback_wire import HEAD_BYTES_MAX, HEAD_LINES_MAX, Wire
 
 KEEPALIVE_IDLE_S = 15.0  # a connection that was idle for longer is not used again
-HEAD_LINE_BYTES_MAX = 8190  # the status line, and each header
-HEAD_FIELDS_MAX = 100
-HEAD_BYTES_MAX = 64 * 1024  # all of it, and all interim answers (1xx) before it
 BODY_CHUNK_BYTES = 16 * 1024
 TLS_WORDS_CHARS_MAX = 200
-_INTERIM = range(100, 200)  # RFC 9110 15.2; a 101, which nobody asked for, is not one of HTTP either
 STATUSES = range(200, 600)  # of a final answer
+#: llhttp's own words come before the bytes of the answer that it did not like.
+_PARSER_WORDS = re.compile(r"(?:Bad status line:\s+)?([A-Za-z0-9 /'`_.,()-]{1,100}):\n\n", re.ASCII)
 _DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 #: Framing, routing and encoding are the transport's alone, and an answer never sets anything (RFC 9110 7.6.1).
 _NOT_FROM_THE_CALLER = frozenset(
@@ -68,66 +66,13 @@ class _NotApprovedError(OSError):
     """The last check failed: this is not one of the addresses that the guard approved."""
 
 
-class _Wire(ResponseHandler):
-    """One TCP connection to one checked peer.
-
-    aiohttp's own protocol closes gently: a receiver that neither reads nor says goodbye would hold the socket
-    for 30 s (TLS) or for ever. Here closing drops the connection at once.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, approved: tuple[Address, ...]) -> None:
-        super().__init__(loop)
-        self._approved = approved
-        self.peer: Address | None = None
-        self.refused = False
-        self.reset()
-
-    def reset(self) -> None:
-        """The exchange is over."""
-        self.received = 0  # bytes
-        self._body: StreamReader | None = None  # of the final answer, once its head has come
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if (peername := transport.get_extra_info("peername")) is not None:  # None: reset already
-            self.peer = ipaddress.ip_address(peername[0])
-            self.refused = self.peer not in self._approved
-        if self.peer is None or self.refused:
-            self.abort()  # before a byte of the request; aiohttp then fails to write
-
-    def data_received(self, data: bytes) -> None:
-        # aiohttp forgets an answer if what follows its head in the same piece is not HTTP, be it only one byte
-        # more than announced. So each head is handed over on its own, and the status is safe.
-        self.received += len(data)
-        start = 0
-        while self._body is None and not self.exception() and (end := data.find(b"\r\n\r\n", start) + 4) > 3:
-            super().data_received(data[start:end])
-            start = end
-        if start < len(data) or not data:
-            super().data_received(data[start:])
-        if self._body is None and self.received > HEAD_BYTES_MAX:
-            self.set_exception(HttpProcessingError(message="too much before the answer"))
-        body = self._body
-        if self.exception() and body is not None and not body.is_eof() and body.exception() is None:
-            body.set_exception(aiohttp.ClientPayloadError())  # aiohttp leaves its reader waiting
-
-    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
-        message, body = data
-        if message.code not in _INTERIM:
-            self._body = body
-        super().feed_data(data, size)
-
-    def close(self) -> None:
-        self.abort()
-
-
 class _Pin(AbstractResolver):
     """What aiohttp may connect to: names lead to the approved addresses, and no socket is made for another."""
 
     def __init__(self, open_socket: OpenSocket) -> None:
         self._open_socket = open_socket
         self.approved: tuple[Address, ...] = ()
-        self.wire: _Wire | None = None
+        self.wire: Wire | None = None
 
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[ResolveResult]:
         return [
@@ -144,11 +89,11 @@ class _Pin(AbstractResolver):
             raise _NotApprovedError
         return self._open_socket(info)
 
-    def make_wire(self) -> _Wire:
-        self.wire = _Wire(asyncio.get_running_loop(), self.approved)
+    def make_wire(self) -> Wire:
+        self.wire = Wire(asyncio.get_running_loop(), self.approved)
         return self.wire
 
-    def kept(self) -> _Wire | None:
+    def kept(self) -> Wire | None:
         """The open connection, if this attempt may use it again; otherwise it is dropped."""
         wire = self.wire
         # Bytes that came after the last answer would be taken for the next one.
@@ -264,16 +209,16 @@ def _new_session(pin: _Pin, tls: ssl.SSLContext) -> aiohttp.ClientSession:
         auto_decompress=False,
         trust_env=False,
         read_bufsize=BODY_CHUNK_BYTES,
-        max_line_size=HEAD_LINE_BYTES_MAX,
-        max_field_size=HEAD_LINE_BYTES_MAX,
-        max_headers=HEAD_FIELDS_MAX,
+        max_line_size=HEAD_BYTES_MAX,  # `Wire` counts; aiohttp's own limits must not be reached before
+        max_field_size=HEAD_BYTES_MAX,
+        max_headers=HEAD_LINES_MAX,
     )
 
 
 class _Body(httpx.AsyncByteStream):
     """The body as it comes, not unpacked."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, wire: _Wire | None) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, wire: Wire | None) -> None:
         self._answer = answer
         self._wire = wire
 
@@ -295,7 +240,7 @@ class _Body(httpx.AsyncByteStream):
             self._wire.reset()
 
 
-def _failed(error: Exception, wire: _Wire | None) -> AttemptFailed:
+def _failed(error: Exception, wire: Wire | None) -> AttemptFailed:
     """The failure in our own words: the exceptions of aiohttp hold bytes of the answer."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.__cause__
     if isinstance(cause, _NotApprovedError) or (wire is not None and wire.refused):
@@ -306,6 +251,23 @@ def _failed(error: Exception, wire: _Wire | None) -> AttemptFailed:
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(cause, _DROPPED):
         words = os.strerror(error.errno) if error.errno else "no address answers"
         return AttemptFailed("connect_failed", f"no connection: {words}")
-    if isinstance(error, aiohttp.ClientConnectionError | OSError) and not (wire is not None and wire.received):
+    return _no_answer(error, wire)
+
+
+def _no_answer(error: Exception, wire: Wire | None) -> AttemptFailed:
+    """Why nothing that can be read came over a connection that was there."""
+    if wire is None or not wire.received:
         return AttemptFailed("connection_reset", "the connection was closed without an answer")
-    return AttemptFailed("bad_http", "the answer is not complete or not HTTP/1.1")
+    if wire.over_limit:
+        return AttemptFailed("bad_http", wire.over_limit)
+    if isinstance(error, aiohttp.ClientConnectionError | OSError):
+        return AttemptFailed("bad_http", "the connection was closed before the head of the answer was complete")
+    return AttemptFailed("bad_http", f"the answer is not HTTP/1.1{_what_is_wrong(error)}")
+
+
+def _what_is_wrong(error: BaseException) -> str:
+    """What the parser says, without the bytes of the answer that it shows as well."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    words = _PARSER_WORDS.match(error.message) if isinstance(error, HttpProcessingError) else None
+    return f": {words[1]}" if words else ""

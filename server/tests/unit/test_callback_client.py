@@ -1,7 +1,6 @@
 """Delivering to receivers that are good, slow, broken or hostile, over real sockets of this machine alone."""
 
 import asyncio
-import contextlib
 import gc
 import gzip
 import ipaddress
@@ -10,9 +9,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import httpx
 import psutil  # type: ignore[import-untyped]  # ships no types
@@ -21,7 +19,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.services import callback_transport
+from src.services import callback_transport, callback_wire
 from src.services.callback_client import (
     BODY_KEPT_BYTES_MAX,
     BODY_READ_BYTES_MAX,
@@ -33,112 +31,12 @@ from src.services.callback_client import (
 from src.services.callback_guard import Address, Blocked, CallbackGuard, ThreadResolver
 from src.services.callback_transport import GuardedTransport
 from src.services.callback_url import CallbackPolicy, CallbackUrl
-from tests.support.certificates import make_certificates, server_context
+from tests.support.callback_lanes import BODY, HEADERS, SHORT_S, V4, V6, Connect, Lane, Start, code, url_of
 from tests.support.hostile_answers import HEAD, OK, broken_answers, broken_bodies
-from tests.support.raw_receivers import Answer, RawReceiver, hangs, in_turn, repeats, says, then_closes
+from tests.support.raw_receivers import RawReceiver, hangs, in_turn, repeats, says, then_closes
 from tests.support.sealed_network import Names
 
-V4, V6 = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")
-HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1", "User-Agent": "reports"}
-BODY = b'{"type":"report.completed"}'
-SHORT_S = 0.3
-
-
-@pytest.fixture(autouse=True)
-async def nothing_fails_unseen() -> AsyncIterator[None]:
-    """What the event loop would only log fails the test."""
-    seen: list[dict[str, object]] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _loop, context: seen.append(context))
-    yield
-    await asyncio.sleep(0)
-    loop.set_exception_handler(None)
-    assert seen == []
-
-
-@pytest.fixture(autouse=True)
-def dialled(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
-    """Every socket that connects; to another machine would be a broken test, and is not done."""
-    seen: list[socket.socket] = []
-    connect = socket.socket.connect
-
-    def watched(sock: socket.socket, address: tuple[str, int]) -> None:
-        if sock.family != socket.AF_UNIX:
-            seen.append(sock)
-            assert ipaddress.ip_address(address[0]).is_loopback, "a test dialled another machine"
-        connect(sock, address)
-
-    monkeypatch.setattr(socket.socket, "connect", watched)
-    return seen
-
-
-class Lane:
-    """A client and the URL it calls."""
-
-    def __init__(self, client: ReceiverClient, url: CallbackUrl) -> None:
-        self.client = client
-        self.url = url
-
-    async def post(self, deadline_s: float = 5, headers: dict[str, str] = HEADERS) -> Reply | Failure:
-        return await self.client.post(self.url, headers, BODY, deadline_s=deadline_s)
-
-
-Start = Callable[..., Awaitable[RawReceiver]]
-Connect = Callable[..., Lane]
-
-
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Starts receivers on this machine."""
-    started: list[RawReceiver] = []
-
-    async def start(
-        answer: Answer, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-    ) -> RawReceiver:
-        receiver = RawReceiver(answer)
-        await receiver.start(host, port, tls)
-        started.append(receiver)
-        return receiver
-
-    yield start
-    for receiver in started:
-        await receiver.stop()
-
-
-@pytest.fixture(scope="session")
-def tls() -> ssl.SSLContext:
-    return tls_context()
-
-
-def url_of(
-    port: int, host: str = "127.0.0.1", scheme: str = "http", path: str = "/hook", *, exempt: bool = True
-) -> CallbackUrl:
-    allowed = CallbackPolicy(frozenset({f"{scheme}://{host}:{port}"})).check(f"{scheme}://{host}:{port}{path}")
-    return allowed if exempt else CallbackUrl(allowed.url, allowed.receiver, scheme, allowed.host, port)
-
-
-@pytest.fixture
-async def connect(tls: ssl.SSLContext) -> AsyncIterator[Connect]:
-    """Makes clients; at the end they are closed and must leave nothing behind."""
-    made: list[ReceiverClient] = []
-
-    def connect(port: int, *, names: Names | None = None, trust: ssl.SSLContext = tls, **url: object) -> Lane:
-        checked = url_of(port, **url)  # type: ignore[arg-type]
-        made.append(ReceiverClient(checked.receiver, CallbackGuard(names or Names([V4])), trust))
-        return Lane(made[-1], checked)
-
-    yield connect
-    for client in made:
-        await client.aclose()
-    await asyncio.sleep(0)
-
-
-def code(outcome: Reply | Failure) -> str:
-    assert isinstance(outcome, Failure), outcome
-    assert outcome.message.isascii()
-    assert outcome.message.isprintable()
-    assert 0 < len(outcome.message) <= 250
-    return outcome.error_code
+pytestmark = pytest.mark.usefixtures("nothing_fails_unseen", "dialled")
 
 
 # What is sent, and what comes back.
@@ -483,12 +381,12 @@ async def test_a_name_that_turns_bad_between_two_attempts_is_blocked_in_spite_of
 async def test_a_connection_that_is_gone_at_once_is_a_reset_and_not_a_forbidden_address(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def made(wire: callback_transport._Wire, transport: asyncio.BaseTransport) -> None:
+    def made(wire: callback_wire.Wire, transport: asyncio.BaseTransport) -> None:
         transport._extra["peername"] = None  # type: ignore[attr-defined]  # what asyncio finds on a reset socket
         connection_made(wire, transport)
 
-    connection_made = callback_transport._Wire.connection_made
-    monkeypatch.setattr(callback_transport._Wire, "connection_made", made)
+    connection_made = callback_wire.Wire.connection_made
+    monkeypatch.setattr(callback_wire.Wire, "connection_made", made)
     receiver = await start(says(OK))
     assert code(await connect(receiver.port).post()) == "connection_reset"
     assert receiver.requests == []
@@ -726,128 +624,6 @@ async def test_a_lane_never_holds_two_connections(start: Start, connect: Connect
     for _ in range(6):
         await lane.post(deadline_s=SHORT_S)
         await receiver.until(lambda: receiver.open <= 1)
-
-
-# TLS.
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-def server_tls(certificates: Path) -> ssl.SSLContext:
-    return server_context(certificates)
-
-
-@pytest.fixture
-def trust(certificates: Path) -> ssl.SSLContext:
-    context = tls_context()
-    context.load_verify_locations(certificates / "ca.pem")
-    context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
-    return context
-
-
-async def test_sni_host_and_certificate_are_those_of_the_name(
-    start: Start, connect: Connect, server_tls: ssl.SSLContext, trust: ssl.SSLContext
-) -> None:
-    asked: list[str | None] = []
-    server_tls.sni_callback = lambda _socket, name, _context: asked.append(name)
-    receiver = await start(says(OK), tls=server_tls)
-    lane = connect(receiver.port, host="a.test", scheme="https", trust=trust)
-    for _ in range(3):
-        assert await lane.post() == Reply(200, None, b"ok")
-    assert asked == ["a.test"]
-    assert f"Host: a.test:{receiver.port}".encode() in receiver.requests[0]
-
-
-async def test_a_certificate_may_be_for_an_address(
-    start: Start, connect: Connect, server_tls: ssl.SSLContext, trust: ssl.SSLContext
-) -> None:
-    receiver = await start(says(OK), host="::1", tls=server_tls)
-    assert isinstance(await connect(receiver.port, host="[::1]", scheme="https", trust=trust).post(), Reply)
-
-
-@pytest.mark.parametrize("host", ["b.test", "127.0.0.1", "www.a.test"])
-async def test_a_certificate_for_another_name_is_refused(
-    start: Start, connect: Connect, server_tls: ssl.SSLContext, trust: ssl.SSLContext, host: str
-) -> None:
-    receiver = await start(says(OK), tls=server_tls)
-    failure = await connect(receiver.port, host=host, scheme="https", trust=trust).post()
-    assert code(failure) == "tls_failure"
-    assert receiver.requests == []
-
-
-async def test_a_certificate_of_an_unknown_authority_is_refused(
-    start: Start, connect: Connect, server_tls: ssl.SSLContext
-) -> None:
-    receiver = await start(says(OK), tls=server_tls)
-    failure = await connect(receiver.port, host="a.test", scheme="https").post()
-    assert code(failure) == "tls_failure"
-    assert isinstance(failure, Failure)
-    assert "issuer" in failure.message
-    assert receiver.requests == []
-
-
-async def plain_server(data: bytes) -> tuple[asyncio.Server, int]:
-    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(data)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, server.sockets[0].getsockname()[1]
-
-
-@pytest.mark.parametrize(
-    ("data", "codes"),
-    [(OK, {"tls_failure"}), (b"", {"connection_reset"}), (b"\x15\x03\x01\x00\x02\x02\x28", {"tls_failure"})],
-)
-async def test_what_does_not_speak_tls_is_a_failure(connect: Connect, data: bytes, codes: set[str]) -> None:
-    server, port = await plain_server(data)
-    assert code(await connect(port, host="a.test", scheme="https").post()) in codes
-    server.close()
-
-
-async def test_a_handshake_that_hangs_times_out_and_drops_the_connection(start: Start, connect: Connect) -> None:
-    gone = asyncio.Event()
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            await reader.read()
-        gone.set()
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    lane = connect(server.sockets[0].getsockname()[1], host="a.test", scheme="https")
-    assert code(await lane.post(deadline_s=SHORT_S)) == "timeout"
-    async with asyncio.timeout(1):
-        await gone.wait()
-    server.close()
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"not HTTP\r\n\r\n", HEAD + b"Content-Length: 5\r\n\r\n", HEAD + b"\r\n" + b"x" * 99999]
-)
-async def test_a_tls_connection_is_dropped_without_waiting_for_the_receivers_goodbye(
-    start: Start,
-    connect: Connect,
-    server_tls: ssl.SSLContext,
-    trust: ssl.SSLContext,
-    dialled: list[socket.socket],
-    data: bytes,
-) -> None:
-    async def deaf(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(data)
-        cast("asyncio.Transport", writer.transport).pause_reading()
-        await asyncio.get_running_loop().create_future()
-
-    receiver = await start(deaf, tls=server_tls)
-    outcome = await connect(receiver.port, host="a.test", scheme="https", trust=trust).post(deadline_s=SHORT_S)
-    assert isinstance(outcome, Reply) == data.startswith(HEAD)
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert [sock.fileno() for sock in dialled] == [-1]
 
 
 # Loops and clients.
