@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from src.assembly import callback_policy, given_secrets, running_parts
+from src.assembly import callback_policy, given_secrets, own_authorities, running_parts
 from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
@@ -60,6 +60,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     # Now, in a sentence, rather than when the first callback is due.
     callback_policy(settings)
     given_secrets(settings)
+    own_authorities(settings)
 
     benchmarks = BenchmarkGate()
     public_settings = queue_routes.PublicSettings.of(settings)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import queue
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +22,10 @@ from src.services.backoff import keep_running
 from src.services.benchmark_gate import BenchmarkGate
 from src.services.benchmark_runner import BenchmarkRunner
 from src.services.benchmark_store import BenchmarkStore
-from src.services.callback_client import ReceiverClient, tls_context
+from src.services.callback_client import ReceiverClient
 from src.services.callback_guard import CallbackGuard, ThreadResolver
 from src.services.callback_sender import CallbackSender, DeliveryRules
+from src.services.callback_tls import OwnAuthorities, tls_context
 from src.services.callback_transport import Network
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.change_feed import ChangeListener, ChangeNotifier, Changes, announce
@@ -200,6 +203,20 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
     return CallbackPolicy(origins, settings.demo_receiver_url if settings.demo_tools else None)
 
 
+def own_authorities(settings: Settings) -> OwnAuthorities:
+    """Read which authorities are trusted for receivers beside the usual ones.
+
+    Raises:
+        ValueError: a file cannot be read or holds no certificate; the sentence says which.
+    """
+    own = OwnAuthorities(settings.ssl_cert_file, settings.ssl_cert_dir)
+    try:
+        own.add_to(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except ValueError as error:
+        raise ValueError(f"{error}.") from None
+    return own
+
+
 def given_secrets(settings: Settings) -> list[str]:
     """Read the signing secrets that are set.
 
@@ -223,7 +240,9 @@ def _sender_factory(
     now: SteadyClock,
 ) -> Callable[[RequestStore], CallbackSender]:
     """Make the sender on the worker's loop: its guard's lookups and its connections belong there."""
-    tls = tls_context()  # reads the certificate authorities, some 37 ms; shared by all connections
+    tls = tls_context(own_authorities(settings))  # reads all authorities, some 37 ms; shared by all connections
+    if proxies := _proxies_of_the_environment():
+        log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
     pace = DeliveryPace(parse_rate(settings.callback_rate_per_receiver))  # not begun again with each term
 
     def create(store: RequestStore) -> CallbackSender:
@@ -247,6 +266,12 @@ def _sender_factory(
         )
 
     return create
+
+
+def _proxies_of_the_environment() -> str:
+    """Name the variables that other programs take a proxy from; not their values, which may hold a password."""
+    names = (f"{scheme}_proxy" for scheme in ("http", "https", "all"))
+    return ", ".join(given for name in names for given in (name, name.upper()) if os.environ.get(given))
 
 
 async def _embedded_database(settings: Settings, stack: AsyncExitStack) -> EmbeddedPostgres:

@@ -149,6 +149,14 @@ class Settings(BaseSettings):
     callback_expiry_hours: float = Field(
         default=24, gt=0, le=8_760, description="a callback that is owed for longer is given up, hours"
     )
+    ssl_cert_file: str = Field(
+        default="",
+        description="certificates (PEM) of a company's own authority, trusted for receivers beside the public ones "
+        "and this machine's",
+    )
+    ssl_cert_dir: str = Field(
+        default="", description="the same from each file of a folder, or of several, separated by colons"
+    )
     webhook_signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode, CommaSeparated] = Field(
         default=(),
         description="whsec_… secrets; the first signs, all are announced while rotating; "

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import certifi
 import httpx
 
 from src.services.callback_guard import AttemptFailed, CallbackGuard, ErrorCode
@@ -110,13 +109,6 @@ class ReceiverClient:
         except AttemptFailed as error:
             return Failure(error.error_code, str(error))
         return Reply(response.status_code, _retry_after(response), await _excerpt(response, until))
-
-
-def tls_context() -> ssl.SSLContext:
-    """The TLS settings of all callbacks: TLS 1.2 at least, certificates checked against certifi's authorities."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 async def _excerpt(response: httpx.Response, until: float) -> bytes:

@@ -140,7 +140,12 @@ def test_options_win_over_the_environment(terminal: Terminal) -> None:
 
 
 def test_settings_that_only_their_part_understands_are_one_sentence_too(terminal: Terminal) -> None:
-    bad = {"WEBHOOK_SIGNING_SECRETS": "abc", "CALLBACK_ALLOWED_ORIGINS": "foo"}
+    bad = {
+        "WEBHOOK_SIGNING_SECRETS": "abc",
+        "CALLBACK_ALLOWED_ORIGINS": "foo",
+        "SSL_CERT_FILE": __file__,
+        "SSL_CERT_DIR": "/nowhere",
+    }
     said = {name: terminal.run(**{name: value}) for name, value in bad.items()}
 
     for name, (status, sentence) in said.items():

@@ -19,8 +19,9 @@ from pydantic import AnyHttpUrl
 from yarl import URL
 
 from src.errors import ForbiddenCallbackUrl
-from src.services.callback_client import Failure, ReceiverClient, Reply, tls_context
+from src.services.callback_client import Failure, ReceiverClient, Reply
 from src.services.callback_guard import Address, CallbackGuard, Resolver, forbidden_reason
+from src.services.callback_tls import tls_context
 from src.services.callback_url import CallbackPolicy, CallbackUrl
 from tests.support.callback_urls import FORBIDDEN_ADDRESSES, REFUSED
 from tests.support.canary import Canary, listening

@@ -26,9 +26,9 @@ from src.services.callback_client import (
     Failure,
     ReceiverClient,
     Reply,
-    tls_context,
 )
 from src.services.callback_guard import Address, Blocked, CallbackGuard, ThreadResolver
+from src.services.callback_tls import tls_context
 from src.services.callback_transport import GuardedTransport
 from src.services.callback_url import CallbackPolicy, CallbackUrl
 from tests.support.callback_lanes import BODY, HEADERS, SHORT_S, V4, V6, Connect, Lane, Start, code, url_of

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import shutil
 import socket
 import ssl
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from src.services.callback_client import Failure, Reply
+from src.services.callback_tls import OwnAuthorities, tls_context
 from tests.support.callback_lanes import SHORT_S, Connect, Start, code
 from tests.support.hostile_answers import HEAD, OK
 from tests.support.raw_receivers import says
@@ -115,3 +118,65 @@ async def test_a_tls_connection_is_dropped_without_waiting_for_the_receivers_goo
     for _ in range(10):
         await asyncio.sleep(0)
     assert [sock.fileno() for sock in dialled] == [-1]
+
+
+# A company's own authority.
+
+
+def own(**given: object) -> OwnAuthorities:
+    return OwnAuthorities(**{name: str(value) for name, value in given.items()})
+
+
+async def delivered(start: Start, connect: Connect, server_tls: ssl.SSLContext, authorities: OwnAuthorities) -> bool:
+    receiver = await start(says(OK), tls=server_tls)
+    lane = connect(receiver.port, host="a.test", scheme="https", trust=tls_context(authorities))
+    return isinstance(await lane.post(), Reply)
+
+
+async def test_a_companys_own_authority_is_trusted_when_it_is_named(
+    start: Start, connect: Connect, server_tls: ssl.SSLContext, certificates: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    shutil.copy(certificates / "ca.pem", folder / "company")  # not named by a hash, as OpenSSL alone would want it
+    (folder / "README").write_text("beside a certificate")
+    empty_of_it = tmp_path / "others"
+    empty_of_it.mkdir()
+    shutil.copy(certificates / "a.crt", empty_of_it)
+
+    assert await delivered(start, connect, server_tls, own(file=certificates / "ca.pem"))
+    assert await delivered(start, connect, server_tls, own(folders=folder))
+    assert await delivered(start, connect, server_tls, own(folders=f"{empty_of_it}:{folder}"))
+    assert not await delivered(start, connect, server_tls, own())
+
+
+def test_an_own_authority_is_trusted_beside_all_others(certificates: Path) -> None:
+    usual, more = (authorities_of(tls_context(own)) for own in (None, own(file=certificates / "ca.pem")))
+
+    assert len(usual) > 100
+    assert more > usual
+    assert len(more) == len(usual) + 1
+
+
+def authorities_of(context: ssl.SSLContext) -> set[bytes]:
+    return set(context.get_ca_certs(binary_form=True))
+
+
+def test_an_own_authority_that_cannot_be_read_is_named_in_a_sentence(certificates: Path, tmp_path: Path) -> None:
+    broken, whole = tmp_path / "broken.pem", (certificates / "ca.pem").read_text()
+    broken.write_text(whole + whole[:-60])
+    (tmp_path / "garbage").write_bytes(bytes(range(256)))
+    (tmp_path / "empty").mkdir()
+    refused = {
+        "SSL_CERT_FILE: .*/missing cannot be read: No such file": own(file=tmp_path / "missing"),
+        "SSL_CERT_FILE: .* cannot be read: Is a directory": own(file=tmp_path),
+        "SSL_CERT_FILE: .*/garbage holds no certificate": own(file=tmp_path / "garbage"),
+        "SSL_CERT_FILE: .*/broken.pem holds no .* or a broken one": own(file=broken),
+        "SSL_CERT_DIR: .*/missing cannot be read: No such file": own(folders=tmp_path / "missing"),
+        "SSL_CERT_DIR: .*/garbage cannot be read: Not a directory": own(folders=tmp_path / "garbage"),
+        "SSL_CERT_DIR: .*/empty holds no certificate": own(folders=f"{certificates}:{tmp_path / 'empty'}"),
+    }
+
+    for words, authorities in refused.items():
+        with pytest.raises(ValueError, match=words):
+            tls_context(authorities)
