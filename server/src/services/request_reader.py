@@ -1,7 +1,6 @@
 """Reading requests and their callback logs: one, a page, and how many wait. Changes nothing."""
 
 import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -253,13 +252,22 @@ def _matches(state: Filters, filters: Filters) -> bool:
 
 
 def _write_cursor(row: Row[Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode().rstrip("=")
+    return _cursor(row.created_at, row.id)
+
+
+def _cursor(created_at: datetime, request_id: UUID) -> str:
+    text = f"{created_at.astimezone(UTC).isoformat()} {request_id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """Read a cursor, in the one form in which it is given out: nothing is converted, so nothing can overflow."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         created_at, request_id = text.split(" ")
-        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(request_id)
-    except (ValueError, binascii.Error):
-        raise Invalid("The cursor is not one that a list of requests gave out.", "cursor") from None
+        after = datetime.fromisoformat(created_at), UUID(request_id)
+        if after[0].tzinfo is UTC and _cursor(*after) == cursor:
+            return after
+    except ValueError:  # binascii.Error and UnicodeDecodeError are some
+        pass
+    raise Invalid("This is not a cursor that a list of requests gave out; begin again without one.", "cursor")
