@@ -37,6 +37,7 @@ from src.services.group_commit import GroupCommit
 from src.services.janitor import Janitor
 from src.services.live_updates import LiveUpdates, Show
 from src.services.parts import Parts
+from src.services.private_folders import make_data_folder
 from src.services.queue_feed import QueueFeed
 from src.services.records import Job
 from src.services.report_production import SimulatedWork
@@ -77,7 +78,7 @@ async def running_parts(
         DatabaseAway: PostgreSQL cannot be reached or started.
     """
     async with AsyncExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_data_folder(settings.data_dir)
         storage = ReportStorage(settings.reports_folder)
         storage.prepare()
         postgres = None if settings.database_url else await _embedded_database(settings, stack)

@@ -8,8 +8,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from uuid import UUID, uuid4
+
+from src.services.private_folders import make_private
 
 #: An unfinished file that is older was left by a process that died; no report takes so long to write.
 UNFINISHED_ABANDONED_AFTER_S = 3600
@@ -47,8 +50,8 @@ class ReportStorage:
         self._checked: OrderedDict[UUID, tuple[int, int, str]] = OrderedDict()
 
     def prepare(self) -> None:
-        """Create the folder and clear away unfinished files of processes that died."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Create the folder, for this user alone, and clear away unfinished files of processes that died."""
+        make_private(self._folder)
         abandoned_before = time.time() - UNFINISHED_ABANDONED_AFTER_S
         for part in self._folder.glob("*.part"):
             if part.stat().st_mtime < abandoned_before:
@@ -64,7 +67,7 @@ class ReportStorage:
         digest = hashlib.sha256()
         size_bytes = 0
         try:
-            with unfinished.open("xb", buffering=0) as file:
+            with FileIO(unfinished, "xb", opener=_open_new) as file:
                 for chunk in chunks:
                     digest.update(chunk)
                     size_bytes += _write_all(file.fileno(), chunk)
@@ -122,6 +125,11 @@ class ReportStorage:
 def file_name(request_id: UUID) -> str:
     """Name the report of a request. Nothing a caller wrote ever becomes part of a path."""
     return f"{request_id}.csv"
+
+
+def _open_new(path: str, _flags: int) -> int:
+    """Create a file that only this user may read, whatever the umask is."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _write_all(descriptor: int, data: bytes) -> int:
