@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from io import FileIO
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -16,6 +16,8 @@ from src.services.report_generator import ReportParameters
 from src.services.report_production import produce
 from src.services.report_storage import ReportStorage, StoredFile
 from src.services.request_reader import Filters, Page
+
+NO_REPORT = "There is no such report: a report's file is there once its request is COMPLETED, until it is deleted."
 
 
 async def list_requests(parts: Parts, filters: Filters, limit: int, cursor: str | None) -> Page:
@@ -86,32 +88,60 @@ async def delete_all(parts: Parts) -> int:
     return count
 
 
-async def get_report(parts: Parts, request_id: UUID) -> tuple[Row[Any], Path]:
-    """Find the file of a completed request; one that is missing or damaged is made again.
+async def get_report(parts: Parts, request_id: UUID) -> Row[Any]:
+    """Read the request of a report that exists.
 
     Raises:
         NotFound: there is no such report.
-        Unavailable: the disk cannot be used now.
     """
     request = await parts.reader.get(request_id)
     if request is None or request.status != Status.COMPLETED:
-        raise NotFound("There is no such report.")
+        raise NotFound(NO_REPORT)
+    return request
+
+
+async def open_report(parts: Parts, request: Row[Any]) -> FileIO:
+    """Open the file of a completed request; one that is missing or damaged is made again. The caller closes it.
+
+    A request may be deleted at any moment. Whoever has opened its file before reads it to the end.
+
+    Raises:
+        NotFound: the request was deleted meanwhile; no file is left.
+        Unavailable: the disk cannot be used now.
+    """
     expected = StoredFile(request.result_payload["file_size_bytes"], request.result_payload["sha256"])
     parameters = ReportParameters.from_json(request.input_payload)
     try:
-        await _in_thread(parts, _restore, parts.storage, request_id, parameters, expected)
+        file = await _in_thread(parts, parts.storage.open, request.id, expected)
+        if file is None:
+            file = await _in_thread(parts, _make_again, parts.storage, request.id, parameters, expected)
+            await _delete_unless_wanted(parts, request.id, file)
     except OSError as error:
-        raise Unavailable("The report's file cannot be read or written now.") from error
-    return request, parts.storage.path(request_id)
+        raise Unavailable("The report's file cannot be read or written now; GET /api/health says more.") from error
+    return cast("FileIO", file)
 
 
-def _restore(storage: ReportStorage, request_id: UUID, parameters: ReportParameters, expected: StoredFile) -> None:
+def _make_again(storage: ReportStorage, request_id: UUID, parameters: ReportParameters, expected: StoredFile) -> FileIO:
     """Make the file what it must be. A report is a pure function of its parameters, so its file is a cache."""
-    if storage.is_intact(request_id, expected):
-        return
-    if produce(request_id, parameters, storage).file != expected:
+    made = produce(request_id, parameters, storage).file
+    file = storage.open(request_id, expected) if made == expected else None
+    if file is None:
         storage.delete([request_id])
-        raise OSError("a report that was generated again differs from the stored one")
+        raise OSError("a report that was generated again differs from the stored one, or cannot be opened")
+    return file
+
+
+async def _delete_unless_wanted(parts: Parts, request_id: UUID, file: FileIO) -> None:
+    """Look again after a file was made: a delete that came before it found no file to delete."""
+    try:
+        if await parts.store.known([request_id]):
+            return  # a delete that comes now finds the file
+        await _in_thread(parts, parts.storage.delete, [request_id])
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    raise NotFound(NO_REPORT)
 
 
 async def _existing(parts: Parts, request_id: UUID) -> Row[Any]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from sqlalchemy import Row
 
 from src import crash_points
 from src.controllers import async_controller, requests_controller, sync_controller
@@ -23,8 +23,10 @@ from src.routes.dependencies import (
     parse_request_id,
     parts_of,
 )
-from src.routes.problems import responses
-from src.routes.ranges import RangeVerdict, check_range, range_problem
+from src.routes.file_response import OpenFileResponse
+from src.routes.preconditions import Validators, Verdict, conditional_headers, judge
+from src.routes.problems import instance_of, problem, responses
+from src.routes.ranges import Part, Unsatisfiable, part_asked_for
 from src.routes.schemas import (
     AcceptedAnswer,
     AllDeletedAnswer,
@@ -47,6 +49,7 @@ from src.services.request_reader import Filters
 LIST_LIMIT_MAX = 200
 CURSOR_LENGTH_MAX = 200
 REPORT_SUFFIX = ".csv"
+CSV = "text/csv; charset=utf-8"
 
 submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=DirectRoute)
 managing = APIRouter(prefix="/api", tags=["Requests"])
@@ -190,43 +193,57 @@ async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
 @managing.head("/reports/{file}", include_in_schema=False)
 @managing.get(
     "/reports/{file}",
-    response_class=FileResponse,
+    response_class=OpenFileResponse,
     responses={
         200: {"content": {"text/csv": {}}, "description": "The report (RFC 4180, UTF-8)."},
         206: {"content": {"text/csv": {}}, "description": "A part of the report."},
         304: {"description": "The report has not changed."},
-        **responses(404, 416, 503),
+        **responses(404, 412, 416, 503),
     },
 )
 async def download_report(file: str, request: Request, parts: PartsDependency) -> Response:
-    """Download a report. A file that was lost or damaged is made again and checked against its SHA-256."""
+    """Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
+
+    All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none).
+    """
     if not file.endswith(REPORT_SUFFIX):
-        raise NotFound("There is no such report.")
-    row, path = await requests_controller.get_report(parts, parse_request_id(file.removesuffix(REPORT_SUFFIX)))
-    name = quote(row.result_payload["report_name"] + REPORT_SUFFIX, safe="")
-    headers = {
-        "etag": f'"{row.result_payload["sha256"]}"',
-        "last-modified": formatdate(row.completed_at.timestamp(), usegmt=True),
+        raise NotFound(requests_controller.NO_REPORT)
+    row = await requests_controller.get_report(parts, parse_request_id(file.removesuffix(REPORT_SUFFIX)))
+    validators = Validators(row.result_payload["sha256"], row.completed_at.replace(microsecond=0))
+    caching = {
+        "etag": f'"{validators.etag}"',
+        "last-modified": formatdate(validators.last_modified.timestamp(), usegmt=True),
         "cache-control": "private, no-cache",
+    }
+    conditions = conditional_headers(request.scope)
+    verdict = judge(request.method, conditions, validators, parts.now())
+    if verdict is Verdict.FAILED:
+        detail = f"This report is not the one that the request is about: its ETag is {caching['etag']}."
+        return problem(412, "precondition-failed", detail, instance_of(request.scope), headers=caching)
+    if verdict is Verdict.NOT_MODIFIED:
+        return Response(status_code=304, headers=caching)
+    size_bytes: int = row.result_payload["file_size_bytes"]
+    # For HEAD ranges are not defined (section 14.2).
+    wants_part = request.method == "GET" and verdict is Verdict.PERFORM
+    try:
+        part = part_asked_for(conditions.get("range") if wants_part else None, size_bytes)
+    except Unsatisfiable:
+        detail = f"The report has {size_bytes:,} bytes, numbered from 0; nothing of the range lies inside."
+        headers = {"content-range": f"bytes */{size_bytes}", "accept-ranges": "bytes"}
+        return problem(416, "range-not-satisfiable", detail, instance_of(request.scope), headers=headers)
+    headers = {**caching, **_as_attachment(row), "accept-ranges": "bytes"}
+    if part:
+        headers["content-range"] = part.content_range(size_bytes)
+    opened = await requests_controller.open_report(parts, row)
+    return OpenFileResponse(opened, part or Part(0, size_bytes), 206 if part else 200, headers, CSV)
+
+
+def _as_attachment(row: Row[Any]) -> dict[str, str]:
+    name = quote(row.result_payload["report_name"] + REPORT_SUFFIX, safe="")
+    return {
         "content-disposition": f"attachment; filename=\"{row.id}.csv\"; filename*=UTF-8''{name}",
         "x-content-type-options": "nosniff",
     }
-    if _matches(request.headers.get("if-none-match"), headers["etag"]):
-        return Response(status_code=304, headers=headers)
-    size_bytes: int = row.result_payload["file_size_bytes"]
-    match check_range(request.headers.get("range"), size_bytes):
-        case RangeVerdict.UNSATISFIABLE:
-            return range_problem(request, size_bytes)
-        case RangeVerdict.IGNORED:  # Starlette would refuse it, and not as a problem
-            request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
-    return FileResponse(path, headers=headers, media_type="text/csv; charset=utf-8")
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """Compare entity tags weakly (RFC 9110, section 13.1.2)."""
-    if if_none_match is None:
-        return False
-    return any(tag.strip().removeprefix("W/") in {etag, "*"} for tag in if_none_match.split(","))
 
 
 def _replay(duplicate: Duplicate) -> Response:

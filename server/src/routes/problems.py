@@ -52,6 +52,7 @@ _SLUGS = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
+    412: "precondition-failed",
     413: "body-too-large",
     415: "unsupported-media-type",
     416: "range-not-satisfiable",

@@ -1,12 +1,15 @@
 """Report files: written whole or not at all, named by the request id alone."""
 
+import errno
 import hashlib
 import os
 import re
 import shutil
+import stat
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -16,6 +19,9 @@ from src.services.private_folders import make_private
 
 #: An unfinished file that is older was left by a process that died; no report takes so long to write.
 UNFINISHED_ABANDONED_AFTER_S = 3600
+#: A report that is younger is not looked at when orphans are searched for: whoever wrote it may still be about to
+#: look whether it is wanted.
+SETTLED_AFTER_S = 60
 #: How many files are remembered as checked, so that a download need not hash what has not changed.
 CHECKED_FILES_MAX = 10_000
 
@@ -52,10 +58,15 @@ class ReportStorage:
     def prepare(self) -> None:
         """Create the folder, for this user alone, and clear away unfinished files of processes that died."""
         make_private(self._folder)
+        self.clear_unfinished()
+
+    def clear_unfinished(self) -> None:
+        """Delete unfinished files of processes that died."""
         abandoned_before = time.time() - UNFINISHED_ABANDONED_AFTER_S
         for part in self._folder.glob("*.part"):
-            if part.stat().st_mtime < abandoned_before:
-                part.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # finished meanwhile
+                if part.stat().st_mtime < abandoned_before:
+                    part.unlink()
 
     def path(self, request_id: UUID) -> Path:
         """Where the report of a request is, or would be."""
@@ -77,22 +88,35 @@ class ReportStorage:
             raise
         return StoredFile(size_bytes, digest.hexdigest())
 
-    def is_intact(self, request_id: UUID, expected: StoredFile) -> bool:
-        """Tell whether the file is there and is what was stored; hashes it if it changed since the last look."""
+    def open(self, request_id: UUID, expected: StoredFile) -> FileIO | None:
+        """Open a report, if it is there and is what was stored; hashes it if it changed since the last look.
+
+        The caller closes it. What is open stays whole: another write replaces the name, and so does a delete.
+        """
+        file = _open_regular(self.path(request_id))
+        if file is None:
+            return None
         try:
-            stat = self.path(request_id).stat()
-            state = (stat.st_mtime_ns, stat.st_size, expected.sha256)
-            if stat.st_size != expected.size_bytes:
-                return False
-            if self._checked.get(request_id) == state:
-                return True
-            with self.path(request_id).open("rb") as file:
-                intact = hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256
-        except FileNotFoundError:
+            is_intact = self._is_intact(file, request_id, expected)
+        except BaseException:
+            file.close()
+            raise
+        if is_intact:
+            return file
+        file.close()
+        return None
+
+    def _is_intact(self, file: FileIO, request_id: UUID, expected: StoredFile) -> bool:
+        found = os.fstat(file.fileno())
+        state = (found.st_ino, found.st_mtime_ns, expected.sha256)
+        if found.st_size != expected.size_bytes:
             return False
-        if intact:
-            self._remember(request_id, state)
-        return intact
+        if self._checked.get(request_id) == state:
+            return True
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
+            return False
+        self._remember(request_id, state)
+        return True
 
     def delete(self, request_ids: Iterable[UUID]) -> None:
         """Delete reports; those that are not there are none the worse for it."""
@@ -100,12 +124,18 @@ class ReportStorage:
             self._checked.pop(request_id, None)
             self.path(request_id).unlink(missing_ok=True)
 
-    def stored_ids(self) -> list[UUID]:
-        """Name the requests whose reports are here and not from a moment ago."""
-        settled_before = time.time() - UNFINISHED_ABANDONED_AFTER_S
+    def stored_ids(self, together: int) -> Iterator[list[UUID]]:
+        """Name the requests whose reports are here and not from a moment ago, `together` at a time."""
+        settled_before = time.time() - SETTLED_AFTER_S
+        found: list[UUID] = []
         with os.scandir(self._folder) as entries:
-            old = [Path(entry.name) for entry in entries if entry.stat().st_mtime < settled_before]
-        return [UUID(name.stem) for name in old if name.suffix == ".csv" and _UUID.fullmatch(name.stem)]
+            for entry in entries:
+                if (request_id := _request_of(entry.name)) and _changed_before(entry, settled_before):
+                    found.append(request_id)
+                if len(found) == together:
+                    yield found
+                    found = []
+        yield found
 
     def state(self) -> StorageState:
         """Look at the folder and its disk."""
@@ -127,9 +157,39 @@ def file_name(request_id: UUID) -> str:
     return f"{request_id}.csv"
 
 
+def _request_of(name: str) -> UUID | None:
+    """Read whose report a file is; None when it is none of ours."""
+    stem = name.removesuffix(".csv")
+    return UUID(stem) if stem != name and _UUID.fullmatch(stem) else None
+
+
+def _changed_before(entry: os.DirEntry[str], moment_s: float) -> bool:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime < moment_s
+    except FileNotFoundError:  # deleted meanwhile
+        return False
+
+
 def _open_new(path: str, _flags: int) -> int:
     """Create a file that only this user may read, whatever the umask is."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _open_regular(path: Path) -> FileIO | None:
+    """Open a file for reading; None for what is not there or is no plain file, such as a link to elsewhere."""
+    try:
+        # O_NONBLOCK: nobody may ever write to a pipe that lies in a report's place.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            return None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return FileIO(descriptor, "rb")
 
 
 def _write_all(descriptor: int, data: bytes) -> int:

@@ -123,7 +123,7 @@ async def test_a_download_has_an_etag_ranges_and_a_harmless_name(service: Servic
         f"attachment; filename=\"{result['file_name']}\"; filename*=UTF-8''..%2F..%2Fx%22%3B%20rm%20-rf.%C3%BC.csv"
     )
     assert (part.status_code, part.content) == (206, b"Transaction ID")
-    assert again.status_code == 304
+    assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize(
@@ -154,30 +154,3 @@ async def test_deleting_a_request_deletes_its_report(service: Service) -> None:
 
     assert not (service.settings.reports_folder / result["file_name"]).exists()
     assert (await service.client.get(result["download_url"])).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("header", "status"),
-    [
-        ("bytes=0-9", 206),
-        ("bytes=-5", 206),
-        ("bytes=0-1,5-6", 206),
-        ("bytes=99999999-", 416),
-        ("bytes=-0", 416),
-        ("lines=0-1", 200),
-        ("bytes=abc", 200),
-        ("bytes=5-2", 200),
-        ("bytes=", 200),
-        ("nonsense", 200),
-    ],
-)
-async def test_a_range_is_served_ignored_or_refused_as_the_rules_say(
-    service: Service, header: str, status: int
-) -> None:
-    result = (await service.client.post("/api/sync", json={"num_transactions": 5})).json()
-    answer = await service.client.get(result["download_url"], headers={"range": header})
-
-    assert answer.status_code == status
-    if status == 416:
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.headers["content-range"] == f"bytes */{result['file_size_bytes']}"

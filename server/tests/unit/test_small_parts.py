@@ -55,10 +55,13 @@ def test_a_file_is_intact_only_while_it_is_what_was_stored(storage: ReportStorag
     request_id = uuid4()
     stored = storage.write(request_id, [b"a,b\r\n", b"1,2\r\n"])
 
+    file = storage.open(request_id, stored)
+
     assert stored.size_bytes == 10
-    assert storage.is_intact(request_id, stored)
-    assert not storage.is_intact(request_id, StoredFile(10, "0" * 64))
-    assert not storage.is_intact(uuid4(), stored)
+    assert file is not None
+    file.close()
+    assert storage.open(request_id, StoredFile(10, "0" * 64)) is None
+    assert storage.open(uuid4(), stored) is None
 
 
 def test_the_storage_says_when_it_cannot_be_written(tmp_path: Path) -> None:
