@@ -33,6 +33,13 @@ from src.routes.security_headers import SecurityHeadersMiddleware
 from src.services.benchmark_gate import BenchmarkGate
 from src.services.callback_transport import Network
 
+#: What makes the service send something, and so counts like an async submission.
+LIKE_A_SUBMISSION = (
+    "/api/requests/{request_id}/redeliver",
+    "/api/receivers/{origin:path}/resume",
+    "/api/receivers/{origin:path}/probe",
+)
+
 
 class Application(FastAPI):
     """FastAPI, with middleware around what Starlette puts outermost: its answer to an error nobody foresaw."""
@@ -73,7 +80,10 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
             app.state.public_settings = public_settings
             yield
 
-    rate_limits = RateLimits({SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async})
+    rate_limits = RateLimits(
+        {SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async},
+        dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE),
+    )
     app = Application(
         lifespan=lifespan,
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not

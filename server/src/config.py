@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     rate_limit_async: str = Field(
         default="60/minute",
         pattern=RATE_LIMIT_PATTERN,
-        description="requests to /api/async for each caller, or off",
+        description="requests to /api/async, redeliveries by hand, resumes and probes for each caller, or off",
     )
     max_pending_requests: int = Field(
         default=100_000, ge=1, description="requests that may wait; above it a submission is answered 503"

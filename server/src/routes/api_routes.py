@@ -169,7 +169,7 @@ async def get_callback_logs(request_id: RequestIdDependency, parts: PartsDepende
     "/requests/{request_id}/redeliver",
     status_code=202,
     response_model=RedeliverAnswer,
-    responses=responses(404, 409, 503),
+    responses=responses(404, 409, 429, 503),
 )
 async def redeliver_callback(request_id: RequestIdDependency, parts: PartsDependency) -> RedeliverAnswer:
     """Send the callback of a finished request again, with the same `webhook-id`."""

@@ -146,7 +146,10 @@ async def get_fifo_proof(
 
 
 @router.post(
-    "/receivers/{origin:path}/resume", status_code=202, response_model=ResumedAnswer, responses=responses(404, 422, 503)
+    "/receivers/{origin:path}/resume",
+    status_code=202,
+    response_model=ResumedAnswer,
+    responses=responses(404, 422, 429, 503),
 )
 async def resume_receiver(
     origin: Annotated[PlainText, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")],

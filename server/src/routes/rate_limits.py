@@ -14,6 +14,7 @@ from typing import Any, cast
 from limits import RateLimitItem, parse
 from limits.storage import MovingWindowSupport, Storage
 from slowapi import Limiter
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.routes.callers import Network, caller_of
@@ -103,6 +104,8 @@ class Allowance:
     remaining: int
     #: Until the oldest counted hit leaves the window, seconds, rounded up.
     reset_after_s: int
+    #: What the limit is counted in, such as `minute`.
+    window: str = ""
 
     def headers(self, wall_s: float) -> dict[str, str]:
         """The headers of the answer; `X-RateLimit-Reset` is in seconds since 1970, as is usual for this name."""
@@ -119,28 +122,41 @@ class RateLimits:
 
     Args:
         limits: `30/minute` or `off`, by path.
+        alike: templates of paths, such as `/api/requests/{request_id}/redeliver`, and the path whose limit they share.
         now_s: seconds from any starting point, never going back.
     """
 
-    def __init__(self, limits: Mapping[str, str], now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Mapping[str, str],
+        alike: Mapping[str, str] | None = None,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         limiter = Limiter(key_func=_unused, strategy="moving-window", storage_uri="bounded-memory://")
         self._storage = cast("BoundedMemoryStorage", limiter.limiter.storage)
         self._storage.now_s = self._now_s = now_s
         self._items: dict[str, RateLimitItem] = {
             path: parse(text) for path, text in limits.items() if text != LIMIT_OFF
         }
+        # The router's own expressions: what it would route is what is counted.
+        self._alike = [
+            (compile_path(template)[0], path) for template, path in (alike or {}).items() if path in self._items
+        ]
 
     def hit(self, path: str, caller: str) -> Allowance | None:
         """Count a request to a path; None when there is no limit for it."""
         item = self._items.get(path)
         if item is None:
-            return None
+            shared = next((limited for pattern, limited in self._alike if pattern.match(path)), None)
+            if shared is None:
+                return None
+            path, item = shared, self._items[shared]
         # What the strategy's `hit` and `get_window_stats` do, but the key is written once.
         window = (item.key_for(path, caller), item.amount, item.get_expiry())
         allowed = self._storage.acquire_entry(*window)
         oldest_s, counted = self._storage.get_moving_window(*window)
         reset_after_s = math.ceil(max(0, oldest_s + item.get_expiry() - self._now_s()))
-        return Allowance(allowed, item.amount, max(0, item.amount - counted), reset_after_s)
+        return Allowance(allowed, item.amount, max(0, item.amount - counted), reset_after_s, item.GRANULARITY.name)
 
 
 class RateLimitMiddleware:
@@ -178,7 +194,10 @@ class RateLimitMiddleware:
             return
         headers = allowance.headers(time.time())
         if not allowance.allowed:
-            detail = f"At most {allowance.limit} requests in the window; try again in {headers['retry-after']} s."
+            detail = (
+                f"You may do this {allowance.limit:,} times a {allowance.window}, counted with every other submission"
+                f" of its kind; try again in {headers['retry-after']} s."
+            )
             await problem(429, "rate-limited", detail, instance_of(scope), headers=headers)(scope, receive, send)
             return
 

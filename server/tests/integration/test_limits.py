@@ -42,6 +42,28 @@ async def test_the_limits_of_the_two_ways_are_apart(run_service: RunService, rec
     assert (refused.status_code, accepted.status_code) == (429, 202)
 
 
+async def test_whatever_makes_the_service_send_counts_like_a_submission(
+    run_service: RunService, receiver: Receiver
+) -> None:
+    async with run_service(rate_limit_async="5/minute", callback_allowed_origins=(receiver.origin,)) as service:
+        accepted = await service.submit(receiver.url, num_transactions=1)
+        await service.callback_ended(accepted["request_id"])
+        again = f"/api/requests/{accepted['request_id']}/redeliver"
+        paths = [again, f"/api/receivers/{receiver.origin}/resume", "/api/requests/x/redeliver", again]
+        answers = [await service.client.post(path) for path in paths]
+        refused = [await service.client.post(path) for path in paths]
+        sync = await service.client.post("/api/sync", json={"num_transactions": 1})
+        await service.callback_ended(accepted["request_id"])
+        attempts = await service.logs(accepted["request_id"])
+
+    assert [answer.status_code for answer in answers] == [202, 404, 404, answers[3].status_code]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["3", "2", "1", "0"]
+    assert {answer.status_code for answer in refused} == {429}
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+    assert sync.status_code == 200
+    assert len(attempts) <= 3
+
+
 async def test_when_too_much_waits_a_submission_is_refused_and_nothing_stored(
     run_service: RunService, receiver: Receiver
 ) -> None:

@@ -1,0 +1,73 @@
+"""Everything that changes something has a limit with a name. A new operation fails here until it is in the table."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.routing import Route
+
+from src.app import LIKE_A_SUBMISSION, create_app
+from src.config import Settings
+from src.controllers.async_controller import ASYNC_ROUTE
+from src.controllers.sync_controller import SYNC_ROUTE
+from src.routes.rate_limits import RateLimits
+
+SYNC, ASYNC = "RATE_LIMIT_SYNC", "RATE_LIMIT_ASYNC"
+#: A delete needs something that was counted when it was made.
+MADE_BEFORE = "as many as there are things to delete"
+ONE_RUN = "one run at a time (409), whose own length is limited"
+DEMO = "a demo tool that changes a value in memory"
+
+LIMITS = {
+    "POST /api/sync": SYNC,
+    "POST /api/async": ASYNC,
+    "POST /api/requests/{request_id}/redeliver": ASYNC,
+    "POST /api/receivers/{origin:path}/resume": ASYNC,
+    "POST /api/receivers/{origin:path}/probe": ASYNC,
+    "DELETE /api/requests/{request_id}": MADE_BEFORE,
+    "DELETE /api/requests": MADE_BEFORE,
+    "POST /api/benchmark/sync": ONE_RUN,
+    "POST /api/benchmark/async": ONE_RUN,
+    "POST /api/benchmark/both": ONE_RUN,
+    "POST /api/benchmark/runs/{run_id}/stop": "the one run that is under way",
+    "DELETE /api/benchmark/runs/{run_id}": MADE_BEFORE,
+    "POST /api/callbacks/receive": "the last 100 are remembered; a body has 64 KiB at most",
+    "DELETE /api/callbacks/history": DEMO,
+    "POST /api/callbacks/simulate-failures": DEMO,
+}
+
+
+def operations() -> Iterator[str]:
+    """Name everything that is not only read."""
+    for route in create_app(Settings(_env_file=None)).routes:
+        if isinstance(route, Route) and not route.path.startswith("/docs"):
+            yield from (f"{method} {route.path}" for method in sorted((route.methods or set()) - {"GET", "HEAD"}))
+
+
+def test_every_operation_that_changes_something_names_its_limit() -> None:
+    assert [operation for operation in operations() if operation not in LIMITS] == []
+
+
+@pytest.mark.parametrize("operation", [name for name, limit in LIMITS.items() if limit in {SYNC, ASYNC}])
+def test_an_operation_is_counted_by_the_limit_in_the_table(operation: str) -> None:
+    limits = RateLimits(
+        {SYNC_ROUTE: "30/minute", ASYNC_ROUTE: "60/minute"}, dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE)
+    )
+    path = re.sub(r"\{[^}]*\}", "http://127.0.0.1:9001" if "origin" in operation else "x", operation.split()[1])
+    allowance = limits.hit(path, "caller")
+
+    assert allowance is not None
+    assert allowance.limit == {SYNC: 30, ASYNC: 60}[LIMITS[operation]]
+
+
+@pytest.mark.parametrize("operation", [name for name, limit in LIMITS.items() if limit not in {SYNC, ASYNC}])
+def test_what_has_another_limit_is_not_counted(operation: str) -> None:
+    limits = RateLimits({ASYNC_ROUTE: "60/minute"}, dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE))
+
+    assert limits.hit(operation.split()[1], "caller") is None
+
+
+def test_a_limit_that_is_off_counts_nothing_that_shares_it() -> None:
+    limits = RateLimits({ASYNC_ROUTE: "off"}, dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE))
+
+    assert limits.hit("/api/requests/x/redeliver", "caller") is None
