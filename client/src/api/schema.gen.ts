@@ -406,6 +406,8 @@ export interface paths {
     /**
      * Download Report
      * @description Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
+     *
+     *     All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none).
      */
     get: operations['download_report_api_reports__file__get']
     put?: never
@@ -2302,6 +2304,15 @@ export interface operations {
           'application/json': components['schemas']['BenchmarkRuns']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -2336,6 +2347,15 @@ export interface operations {
       }
       /** @description Not Found */
       404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -2386,6 +2406,15 @@ export interface operations {
       }
       /** @description Conflict */
       409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -2499,6 +2528,15 @@ export interface operations {
       }
       /** @description Conflict */
       409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -2625,6 +2663,15 @@ export interface operations {
           'application/json': components['schemas']['HistoryAnswer']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   delete_callback_history_api_callbacks_history_delete: {
@@ -2643,6 +2690,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['HistoryDeletedAnswer']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -2676,6 +2732,15 @@ export interface operations {
       }
       /** @description Request Entity Too Large */
       413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -2719,6 +2784,15 @@ export interface operations {
           'application/json': components['schemas']['SecretAnswer']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   get_simulation_api_callbacks_simulate_failures_get: {
@@ -2737,6 +2811,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['SimulationAnswer']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
@@ -2799,6 +2882,15 @@ export interface operations {
           'application/json': components['schemas']['HealthAnswer']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Unhealthy. */
       503: {
         headers: {
@@ -2828,6 +2920,15 @@ export interface operations {
           'application/json': components['schemas']['Alive']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
     }
   }
   get_readiness_api_health_ready_get: {
@@ -2846,6 +2947,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Ready']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
       /** @description Not ready. */
@@ -2875,6 +2985,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['QueueAnswer']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
       /** @description Service Unavailable */
@@ -2968,6 +3087,15 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -3024,8 +3152,26 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Precondition Failed */
+      412: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Requested Range Not Satisfiable */
       416: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -3113,6 +3259,15 @@ export interface operations {
           'application/json': components['schemas']['AllDeletedAnswer']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -3147,6 +3302,15 @@ export interface operations {
       }
       /** @description Not Found */
       404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -3204,6 +3368,15 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -3238,6 +3411,15 @@ export interface operations {
       }
       /** @description Not Found */
       404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
@@ -3295,6 +3477,24 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -3322,6 +3522,15 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['PublicSettings']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }

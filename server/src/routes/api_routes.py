@@ -42,6 +42,7 @@ from src.routes.schemas import (
     RequestList,
 )
 from src.routes.strict_json import DirectRoute
+from src.routes.strict_query import PlainRoute
 from src.services.parts import Parts
 from src.services.records import Duplicate, IdempotencyKey
 from src.services.request_reader import Filters
@@ -52,8 +53,8 @@ REPORT_SUFFIX = ".csv"
 CSV = "text/csv; charset=utf-8"
 
 submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=DirectRoute)
-managing = APIRouter(prefix="/api", tags=["Requests"])
-demo_managing = APIRouter(prefix="/api", tags=["Requests"])
+managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
+demo_managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
 
 DUPLICATE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -139,7 +140,8 @@ async def list_requests(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Requests on a page.")] = 50,
     cursor: Annotated[
-        str | None, Query(max_length=CURSOR_LENGTH_MAX, description="`next_cursor` of the page before.")
+        str | None,
+        Query(min_length=1, max_length=CURSOR_LENGTH_MAX, description="`next_cursor` of the page before."),
     ] = None,
 ) -> RequestList:
     """List requests, newest first. A deep page is as fast as the first one."""
@@ -193,7 +195,7 @@ async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
 @managing.head("/reports/{file}", include_in_schema=False)
 @managing.get(
     "/reports/{file}",
-    response_class=OpenFileResponse,
+    response_class=Response,
     responses={
         200: {"content": {"text/csv": {}}, "description": "The report (RFC 4180, UTF-8)."},
         206: {"content": {"text/csv": {}}, "description": "A part of the report."},

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from src import __version__
 from src.controllers import health_controller
 from src.routes.dependencies import PartsDependency
+from src.routes.strict_query import PlainRoute
 from src.services.background_worker import WorkerState
 
-router = APIRouter(prefix="/api/health", tags=["Health"])
+router = APIRouter(prefix="/api/health", tags=["Health"], route_class=PlainRoute)
 
 
 class DatabaseHealth(BaseModel):

@@ -8,6 +8,7 @@ from src import __version__
 from src.config import Settings
 from src.routes import callback_schemas
 from src.routes.callback_schemas import report_callback
+from src.routes.problems import responses
 from src.routes.schemas import Problem
 
 DESCRIPTION = """
@@ -55,6 +56,13 @@ def _finished(document: dict[str, Any]) -> dict[str, Any]:
             answers = operation["responses"]
             if "HTTPValidationError" in str(answers.get("422")):
                 del answers["422"]
+    # Every operation refuses a query that it does not know.
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"] = {
+                **{str(key): told for key, told in responses(422).items()},
+                **operation["responses"],
+            }
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     return document

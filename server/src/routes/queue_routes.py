@@ -15,13 +15,14 @@ from src.routes.dependencies import PartsDependency
 from src.routes.health import WorkerHealth, worker_health
 from src.routes.problems import responses
 from src.routes.schemas import PlainText, RequestItem
+from src.routes.strict_query import PlainRoute
 from src.services.callback_sender import LaneState
 
 PROOF_LIMIT_MAX = 1_000
 
 LaneStateName = Literal["sending", "retrying", "waiting", "paused"]
 
-router = APIRouter(prefix="/api", tags=["Queue"])
+router = APIRouter(prefix="/api", tags=["Queue"], route_class=PlainRoute)
 
 
 class Lane(BaseModel):

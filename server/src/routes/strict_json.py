@@ -8,9 +8,10 @@ from typing import Any
 import pydantic_core
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
+
+from src.routes.strict_query import PlainRoute, QueryChecks
 
 
 class StrictRequest(Request):
@@ -32,7 +33,7 @@ class StrictRequest(Request):
         return value
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(PlainRoute):
     """A route that takes JSON bodies only, and reads them strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -48,7 +49,7 @@ class StrictRoute(APIRoute):
         return handle_strictly
 
 
-class DirectRoute(APIRoute):
+class DirectRoute(PlainRoute):
     """A strict route whose operation takes its body and the request, and makes its response itself.
 
     FastAPI describes it in the OpenAPI document, but does not run it: looking for dependencies that are not there
@@ -60,8 +61,11 @@ class DirectRoute(APIRoute):
         operation: Callable[[Any, Request], Coroutine[Any, Any, Response]] = self.endpoint
         assert self.body_field is not None  # noqa: S101  without one the route is declared wrongly
         model: TypeAdapter[Any] = TypeAdapter(self.body_field.field_info.annotation or Any)
+        queries = QueryChecks(self.dependant)
 
         async def handle(request: Request) -> Response:
+            if query := request.scope["query_string"]:
+                queries.check(query)
             _require_json(request)
             request = StrictRequest(request.scope, request.receive)
             try:
