@@ -98,6 +98,7 @@ def _queries() -> Iterator[bytes]:
     listing = b"""
         limit=0 limit=-1 limit=201 limit=1e1 limit= limit=%00 cursor=x cursor=%00 cursor=%ff%fe cursor=e30= q= q=%00
         q=%0d%0aX:%20y mode=both status= callback_status=null
+        limit=1_0 limit=%2B5 limit=5.0 limit=%205 limit=1&limit=1 state=FAILED q=%ff a[]=1 cursor=
     """
     for query in (*listing.split(), b"limit=" + b"9" * 5_000, b"cursor=" + b"A" * 201, b"q=" + b"x" * 101):
         yield get(b"/api/requests?" + query)
