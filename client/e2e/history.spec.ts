@@ -74,5 +74,7 @@ test('a callback can be delivered again', async ({ page, request }) => {
   await page.goto(`/history?request=${id}`)
   await expect(page.getByText('Callback acknowledged after 1 attempt')).toBeVisible()
   await page.getByRole('button', { name: 'Redeliver' }).click()
-  await expect(page.getByText('Callback acknowledged after 2 attempts')).toBeVisible()
+  await expect(page.getByText(/^Redelivered by hand at /)).toBeVisible()
+  await expect(page.getByText('Redelivery acknowledged after 1 attempt')).toBeVisible()
+  await expect(page.getByText(/before the retry/)).toBeHidden()
 })

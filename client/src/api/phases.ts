@@ -1,3 +1,4 @@
+import { seriesOf } from './series'
 import type { CallbackLog, RequestDetail } from './types'
 
 export type PhaseKind = 'held' | 'queued' | 'generating' | 'delivering' | 'failing' | 'backoff'
@@ -17,18 +18,24 @@ export function generation(detail: RequestDetail, offsetMs: number): Phase[] {
   return phases
 }
 
-/** The waits and the attempts after the report exists, each from where the one before it ended. */
+/**
+ * The waits and the attempts after the report exists, each from where the one before it ended. Between a delivery
+ * that is over and the next one, asked for by hand, nothing waits: that time is in no phase.
+ */
 export function deliveries(detail: RequestDetail, logs: CallbackLog[], offsetMs: number): Phase[] {
   const phases: Phase[] = []
   let from = localTime(detail.completed_at, offsetMs)
   if (from === null) return phases
-  for (const log of logs) {
-    const at = localTime(log.attempted_at, offsetMs) ?? from
-    phases.push({ kind: 'backoff', from, to: at })
-    from = attemptEnd(log, offsetMs)
-    phases.push({ kind: log.success ? 'delivering' : 'failing', from: at, to: from })
+  for (const series of seriesOf(detail, logs)) {
+    if (series.byHand) from = localTime(series.redeliveredAt, offsetMs)
+    for (const log of series.logs) {
+      const at = localTime(log.attempted_at, offsetMs) ?? 0
+      if (from !== null) phases.push({ kind: 'backoff', from, to: at })
+      from = attemptEnd(log, offsetMs)
+      phases.push({ kind: log.success ? 'delivering' : 'failing', from: at, to: from })
+    }
   }
-  if (detail.callback_status === 'PENDING') phases.push({ kind: 'backoff', from, to: null })
+  if (detail.callback_status === 'PENDING' && from !== null) phases.push({ kind: 'backoff', from, to: null })
   return phases
 }
 

@@ -1612,6 +1612,11 @@ export interface components {
       callback_finished_at: string | null
       /** Callback Next Attempt At */
       callback_next_attempt_at: string | null
+      /**
+       * Callback Redelivered At
+       * @description When it was last redelivered by hand, if ever.
+       */
+      callback_redelivered_at: string | null
       callback_status: components['schemas']['CallbackStatus'] | null
       /** Callback Url */
       callback_url: string | null

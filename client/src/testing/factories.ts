@@ -49,6 +49,7 @@ export function detail(changes: Partial<RequestDetail> = {}): RequestDetail {
     place_in_line: null,
     webhook_id: 'msg_1',
     callback_finished_at: null,
+    callback_redelivered_at: null,
     reason: null,
     ...changes,
   }

@@ -197,6 +197,7 @@ class RequestDetail(RequestItem):
     place_in_line: int | None = Field(description="How many are ahead now; null unless it waits.")
     webhook_id: str | None = Field(description="Stays the same over all attempts; null for sync.")
     callback_finished_at: datetime | None
+    callback_redelivered_at: datetime | None = Field(description="When it was last redelivered by hand, if ever.")
     reason: str | None = Field(description="Why the request or its callback has not ended yet; null when both have.")
 
 

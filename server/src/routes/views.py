@@ -32,6 +32,7 @@ def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None,
         place_in_line=place_in_line,
         webhook_id=message_id(row.id) if row.mode == Mode.ASYNC else None,
         callback_finished_at=row.callback_finished_at,
+        callback_redelivered_at=row.callback_redelivered_at,
         reason=_reason(row, place_in_line, worker_trouble, pause),
     )
 

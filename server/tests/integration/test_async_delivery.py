@@ -131,12 +131,14 @@ async def test_a_refusal_is_not_tried_again(service: Service, receiver: Receiver
 async def test_a_callback_can_be_sent_again_under_the_same_id(service: Service, receiver: Receiver) -> None:
     receiver.answer = lambda number, _: 400 if number == 0 else 200
     accepted = await service.submit(receiver.url)
-    await service.callback_ended(accepted["request_id"])
+    given_up = await service.callback_ended(accepted["request_id"])
     answer = await service.client.post(f"/api/requests/{accepted['request_id']}/redeliver")
     detail = await service.callback_ended(accepted["request_id"])
 
     assert answer.status_code == 202
     assert (detail["callback_status"], detail["callback_attempts"]) == ("SUCCESS", 2)
+    assert given_up["callback_redelivered_at"] is None
+    assert given_up["callback_finished_at"] < detail["callback_redelivered_at"] < detail["callback_finished_at"]
     assert receiver.callbacks[0].headers["webhook-id"] == receiver.callbacks[1].headers["webhook-id"]
     assert receiver.callbacks[0].raw == receiver.callbacks[1].raw
 

@@ -10,6 +10,7 @@ import { StateBadge } from '@/components/StateBadge'
 import { callbackLook, statusLooks } from '@/components/states'
 import { Tabs } from '@/components/Tabs'
 import { toCurl } from '@/lib/curl'
+import { paths } from '@/lib/paths'
 import { AttemptsTable } from './AttemptsTable'
 import { DrawerActions } from './DrawerActions'
 import { PhaseStrip } from './PhaseStrip'
@@ -66,7 +67,11 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
           </span>
         </div>
         {isAsync && <PhaseStrip detail={detail} logs={attempts} />}
-        <DrawerActions detail={detail} story={timelineText(entries)} onDelete={onDelete} />
+        <DrawerActions
+          detail={detail}
+          story={timelineText(detail, entries, location.origin + paths.request(detail.id))}
+          onDelete={onDelete}
+        />
       </div>
       <Tabs
         label="Request"

@@ -7,6 +7,7 @@ import {
   Hourglass,
   Inbox,
   LogIn,
+  Redo2,
   RotateCw,
   Timer,
   type LucideIcon,
@@ -28,6 +29,7 @@ const looks: Record<EntryKind, { icon: LucideIcon; tone: Tone }> = {
   received: { icon: Inbox, tone: 'queued' },
   next: { icon: Timer, tone: 'warn' },
   delivered: { icon: BadgeCheck, tone: 'good' },
+  redelivered: { icon: Redo2, tone: 'queued' },
   'given-up': { icon: CircleX, tone: 'bad' },
   now: { icon: Hourglass, tone: 'queued' },
 }

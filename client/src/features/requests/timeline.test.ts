@@ -79,7 +79,51 @@ test('what has not ended says why', () => {
 })
 
 test('the story can be read as text', () => {
-  const text = timelineText(timelineOf({ detail: detail(generated), logs: [failed], received: [] }))
+  const one = detail({ ...generated, report_name: 'Q1', callback_next_attempt_at: at(2_620) })
+  const text = timelineText(one, timelineOf({ detail: one, logs: [failed], received: [] }), 'http://a/b')
+  expect(text).toContain(`Q1 (async, 50 rows)\nRequest ${one.id}\nhttp://a/b\nCallback to http`)
+  expect(text).toContain('Next attempt 2026-01-01T00:00:02.620Z')
   expect(text).toContain('Report generated (500 ms)')
   expect(text).toContain('Attempt 1: answered 500 (10 ms)')
+})
+
+const refused = attempt(1, { success: false, status_code: 400, attempted_at: at(610), response_time_ms: 10 })
+const later = { callback_redelivered_at: at(336_000), callback_attempts: 2 }
+
+test('a redelivery by hand is told as one, and the idle time before it is no wait', () => {
+  const entries = timelineOf({
+    detail: detail({ ...generated, ...later, callback_status: 'SUCCESS', callback_finished_at: at(336_030) }),
+    logs: [refused, attempt(2, { attempted_at: at(336_020) })],
+    received: [],
+  })
+  expect(entries.slice(3).map((one) => [one.kind, one.title.replace(/ at .*/, ''), one.waitedMs])).toEqual([
+    ['attempt-failed', 'Attempt 1: answered 400', 10],
+    ['given-up', 'Given up after 1 attempt', null],
+    ['redelivered', 'Redelivered by hand', null],
+    ['attempt-ok', 'Attempt 2: answered 200', 20],
+    ['delivered', 'Redelivery acknowledged after 1 attempt', null],
+  ])
+  expect(entries[4]?.notes).toEqual([
+    '400 is final: the receiver refused it. Fix the receiver, then redeliver.',
+  ])
+})
+
+test('a redelivery that was not sent yet is told too, and an earlier one whose time is not kept', () => {
+  const waiting = timelineOf({ detail: detail({ ...generated, ...later }), logs: [refused], received: [] })
+  expect(waiting.at(-1)).toMatchObject({ kind: 'redelivered', at: Date.parse(at(336_000)) })
+  const [second, third] = [attempt(2, { attempted_at: at(5_000) }), attempt(3, { attempted_at: at(336_020) })]
+  const twice = timelineOf({
+    detail: detail({ ...generated, ...later }),
+    logs: [refused, second, third],
+    received: [],
+  })
+  expect(twice.map((one) => one.kind).slice(3, 10)).toEqual([
+    'attempt-failed',
+    'given-up',
+    'redelivered',
+    'attempt-ok',
+    'delivered',
+    'redelivered',
+    'attempt-ok',
+  ])
 })

@@ -1,5 +1,7 @@
+import { attemptEnd } from '@/api/phases'
+import { seriesOf, type Series } from '@/api/series'
 import type { CallbackLog, ReceivedCallback, RequestDetail } from '@/api/types'
-import { formatBytes, formatCount, formatDuration } from '@/lib/format'
+import { formatBytes, formatCount, formatDuration, formatExact, formatTimeOfDay } from '@/lib/format'
 
 export type EntryKind =
   | 'accepted'
@@ -11,6 +13,7 @@ export type EntryKind =
   | 'received'
   | 'next'
   | 'delivered'
+  | 'redelivered'
   | 'given-up'
   | 'now'
 
@@ -25,6 +28,8 @@ export type Entry = {
   /** Time since what came before, when something was waited for. */
   waitedMs: number | null
   waitedFor: string | null
+  /** Where it belongs when it has no time of its own. */
+  before?: number
 }
 
 export type TimelineFacts = { detail: RequestDetail; logs: CallbackLog[]; received: ReceivedCallback[] }
@@ -35,8 +40,8 @@ export function timelineOf({ detail, logs, received }: TimelineFacts): Entry[] {
   for (const callback of received) {
     if (detail.webhook_id && callback.webhook_id === detail.webhook_id) entries.push(receivedEntry(callback))
   }
-  entries.sort((one, other) => (one.at ?? Infinity) - (other.at ?? Infinity))
-  return [...entries, ...endEntries(detail)]
+  entries.sort((one, other) => sortKey(one) - sortKey(other))
+  return [...entries, ...endEntries(detail, logs)]
 }
 
 function generationEntries(detail: RequestDetail): Entry[] {
@@ -86,17 +91,60 @@ function completedEntry(detail: RequestDetail, started: number | null, completed
   })
 }
 
+function sortKey({ at, before }: Entry): number {
+  return at ?? before ?? Infinity
+}
+
 function attemptEntries(detail: RequestDetail, logs: CallbackLog[]): Entry[] {
-  let before = time(detail.completed_at)
-  return logs.map((log) => {
-    const at = time(log.attempted_at) ?? 0
-    const made = attemptEntry(log, at, since(before, at))
-    before = at + log.response_time_ms
-    return made
+  const all = seriesOf(detail, logs)
+  return all.flatMap((series, index) => {
+    const entries = series.byHand ? [redeliveredEntry(series)] : []
+    let before = time(series.byHand ? series.redeliveredAt : detail.completed_at)
+    for (const log of series.logs) {
+      const at = time(log.attempted_at) ?? 0
+      entries.push(attemptEntry(log, at, since(before, at), log === series.logs[0]))
+      before = attemptEnd(log, 0)
+    }
+    // How the last one ended is told by the request itself.
+    if (index < all.length - 1) entries.push(...seriesEnd(series))
+    return entries
   })
 }
 
-function attemptEntry(log: CallbackLog, at: number, waitedMs: number | null): Entry {
+/** A delivery that was over before somebody asked for another one. */
+function seriesEnd(series: Series): Entry[] {
+  const last = series.logs.at(-1)
+  if (!last) return []
+  const kind = last.success ? 'delivered' : 'given-up'
+  return [entry(kind, attemptEnd(last, 0), endTitle(kind, series), endNotes(kind, last))]
+}
+
+function endTitle(kind: 'delivered' | 'given-up', series: Series): string {
+  const what = series.byHand ? 'Redelivery' : 'Callback'
+  const attempts = formatCount(series.logs.length, 'attempt')
+  return kind === 'delivered' ? `${what} acknowledged after ${attempts}` : `Given up after ${attempts}`
+}
+
+/** Why no other attempt follows. */
+function endNotes(kind: 'delivered' | 'given-up', last: CallbackLog | undefined): Partial<Entry> {
+  const status = last?.status_code ?? null
+  if (kind === 'delivered' || status === null || !isFinalStatus(status)) return {}
+  return { notes: [`${status} is final: the receiver refused it. Fix the receiver, then redeliver.`] }
+}
+
+/** A refusal that is not going to change by itself; timeouts, 429 and 5xx are tried again. */
+function isFinalStatus(status: number): boolean {
+  return status < 500 && ![408, 425, 429].includes(status)
+}
+
+function redeliveredEntry({ redeliveredAt, logs }: Series): Entry {
+  const at = time(redeliveredAt)
+  const first = time(logs[0]?.attempted_at ?? null)
+  const title = at === null ? 'Redelivered by hand' : `Redelivered by hand at ${formatTimeOfDay(at)}`
+  return entry('redelivered', at, title, first === null ? {} : { before: first - 1 })
+}
+
+function attemptEntry(log: CallbackLog, at: number, waitedMs: number | null, isFirst: boolean): Entry {
   const outcome = log.status_code === null ? (log.error_code ?? 'no answer') : `answered ${log.status_code}`
   const notes = [log.error_message, log.response_excerpt && `Answer: ${log.response_excerpt}`]
   return entry(
@@ -106,7 +154,7 @@ function attemptEntry(log: CallbackLog, at: number, waitedMs: number | null): En
     {
       durationMs: log.response_time_ms,
       waitedMs,
-      waitedFor: log.attempt_number === 1 ? 'for its turn to be sent' : 'before the retry',
+      waitedFor: isFirst ? 'for its turn to be sent' : 'before the retry',
       notes: notes.filter((note): note is string => Boolean(note)),
     },
   )
@@ -121,14 +169,13 @@ function receivedEntry(callback: ReceivedCallback): Entry {
 }
 
 /** What is still to come, or how it ended. */
-function endEntries(detail: RequestDetail): Entry[] {
+function endEntries(detail: RequestDetail, logs: CallbackLog[]): Entry[] {
   const finished = time(detail.callback_finished_at)
-  const attempts = formatCount(detail.callback_attempts, 'attempt')
-  if (detail.callback_status === 'SUCCESS') {
-    return [entry('delivered', finished, `Callback acknowledged after ${attempts}`)]
-  }
-  if (detail.callback_status === 'FAILED') {
-    return [entry('given-up', finished, `Callback given up after ${attempts}`)]
+  const series = seriesOf(detail, logs).at(-1)
+  const ends = { SUCCESS: 'delivered', FAILED: 'given-up' } as const
+  if (series && (detail.callback_status === 'SUCCESS' || detail.callback_status === 'FAILED')) {
+    const kind = ends[detail.callback_status]
+    return [entry(kind, finished, endTitle(kind, series), endNotes(kind, series.logs.at(-1)))]
   }
   const next = time(detail.callback_next_attempt_at)
   if (next !== null && detail.status === 'COMPLETED') {
@@ -142,14 +189,25 @@ function entry(kind: EntryKind, at: number | null, title: string, rest: Partial<
   return { ...base, ...rest, kind, at, title, key: `${kind}-${at ?? 'open'}-${title}` }
 }
 
-/** For screen readers and the clipboard: the same story as lines of text. */
-export function timelineText(entries: Entry[]): string {
-  return entries
-    .map((one) => {
-      const took = one.durationMs === null ? '' : ` (${formatDuration(one.durationMs)})`
-      return `${one.at === null ? '' : new Date(one.at).toISOString()} ${one.title}${took}`.trim()
-    })
-    .join('\n')
+/** For the clipboard: all that a ticket needs, as lines of text. Times are UTC. */
+export function timelineText(detail: RequestDetail, entries: Entry[], url: string): string {
+  const head = [
+    `${detail.report_name} (${detail.mode}, ${formatCount(detail.num_transactions, 'row')})`,
+    `Request ${detail.id}`,
+    url,
+    ...(detail.callback_url ? [`Callback to ${detail.callback_url}, webhook-id ${detail.webhook_id}`] : []),
+    `Status ${detail.status}${detail.callback_status ? `, callback ${detail.callback_status}` : ''}`,
+    ...(detail.failure_reason ? [`Error: ${detail.failure_reason}`] : []),
+  ]
+  const next = detail.callback_next_attempt_at
+  const end = next === null ? [] : [`Next attempt ${new Date(next).toISOString()} (${formatExact(next)})`]
+  return [...head, '', ...entries.flatMap(textOf), ...end].join('\n')
+}
+
+function textOf(one: Entry): string[] {
+  const took = one.durationMs === null ? '' : ` (${formatDuration(one.durationMs)})`
+  const line = `${one.at === null ? '' : new Date(one.at).toISOString()} ${one.title}${took}`.trim()
+  return [line, ...one.notes.map((note) => `    ${note}`)]
 }
 
 function time(at: string | null): number | null {
