@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import { liveState, startLive } from '@/api/live'
 import { pollOnce } from '@/api/poll'
 import { useStore } from '@/hooks/useStore'
+import { loseContact, regainContact } from '@/lib/contact'
 import { reachable } from '@/lib/reachable'
 
 const POLL_MS = 2_000
@@ -11,6 +12,7 @@ const POLL_MS = 2_000
 export function LiveUpdates() {
   const client = useQueryClient()
   const state = useStore(liveState)
+  const wasLive = useRef(false)
 
   useEffect(() => {
     const protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -18,13 +20,26 @@ export function LiveUpdates() {
   }, [client])
 
   useEffect(() => {
-    if (state === 'live') reachable.set(true)
+    if (state === 'live') {
+      reachable.set(true)
+      regainContact()
+    }
+    // Once it was live, a socket that is gone means that nobody knows what the server does now.
+    if (state === 'connecting' && wasLive.current) loseContact(Date.now())
+    wasLive.current ||= state === 'live'
     if (state !== 'polling') return
     const leaving = new AbortController()
     const poll = () =>
       pollOnce(client, leaving.signal).then(
-        () => reachable.set(true),
-        () => !leaving.signal.aborted && reachable.set(false),
+        () => {
+          reachable.set(true)
+          regainContact()
+        },
+        () => {
+          if (leaving.signal.aborted) return
+          reachable.set(false)
+          loseContact(Date.now())
+        },
       )
     void poll()
     const timer = setInterval(() => void poll(), POLL_MS)

@@ -1,6 +1,7 @@
 import { WifiOff } from 'lucide-react'
 import { useState } from 'react'
 import { useNow } from '@/hooks/useNow'
+import { useLostContact } from '@/hooks/useServerNow'
 import { useOnline } from '@/hooks/useOnline'
 import { useStore } from '@/hooks/useStore'
 import { formatDuration } from '@/lib/format'
@@ -14,9 +15,10 @@ export function useAway(): boolean {
   return !answers || (!online && !isLocal)
 }
 
-/** Mounted when the server went away: its age is the age of what is in view. */
+/** How old what is in view is: as old as the last word of the server. */
 export function OfflineBanner() {
-  const [since] = useState(() => Date.now())
+  const [mountedAt] = useState(() => Date.now())
+  const since = useLostContact() ?? mountedAt
   const age = Math.max(0, useNow(1_000) - since)
   return (
     <div

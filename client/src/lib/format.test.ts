@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatLatency,
   formatMoney,
+  formatRate,
   formatRelative,
   secondsLeft,
 } from './format'
@@ -14,7 +15,10 @@ describe('durations', () => {
     [0, '0 ms'],
     [0.4, '< 1 ms'],
     [6.4, '6 ms'],
-    [9_999, '9,999 ms'],
+    [999.4, '999 ms'],
+    [999.6, '1.00 s'],
+    [5_500, '5.50 s'],
+    [9_994, '9.99 s'],
     [10_000, '10.0 s'],
     [61_500, '1 min 1 s'],
     [7_260_000, '2 h 1 min'],
@@ -30,6 +34,10 @@ test('money keeps every digit, however large', () => {
 test('one is singular', () => {
   expect(formatCount(1, 'row')).toBe('1 row')
   expect(formatCount(1_234, 'row')).toBe('1,234 rows')
+})
+
+test('rates have separators, and no more digits than anyone reads', () => {
+  expect([0.456, 69.23, 1_358.2].map(formatRate)).toEqual(['0.456 / s', '69.2 / s', '1,358 / s'])
 })
 
 test('bytes use binary units', () => expect(formatBytes(3_687)).toBe('3.6 KiB'))
@@ -53,7 +61,7 @@ test('latencies keep three digits, so that small ones can be told apart', () => 
     '12.1 ms',
     '100 ms',
     '512 ms',
-    '1,000 ms',
+    '1.00 s',
     '12.3 s',
   ])
 })

@@ -1,4 +1,5 @@
 const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const perSecond = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 })
 const exact = new Intl.DateTimeFormat('en-GB', {
   year: 'numeric',
   month: 'short',
@@ -25,11 +26,12 @@ export function formatNumber(value: number): string {
   return count.format(value)
 }
 
-/** Milliseconds under ten seconds, then seconds, minutes, hours. Always with its unit. */
+/** Milliseconds below a second, then seconds with three digits, minutes, hours. Always with its unit. */
 export function formatDuration(ms: number): string {
   if (ms > 0 && ms < 0.95) return '< 1 ms'
-  if (ms < 10_000) return `${count.format(ms)} ms`
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`
+  if (ms < 999.5) return `${count.format(ms)} ms`
+  if (ms < 9_995) return `${(ms / 1_000).toFixed(2)} s`
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1_000)} s`
   return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`
 }
@@ -39,6 +41,11 @@ export function formatLatency(ms: number): string {
   if (ms >= 999.5) return formatDuration(ms)
   const decimals = ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0
   return `${ms.toFixed(decimals)} ms`
+}
+
+/** `1,358 / s`, `69.2 / s`. */
+export function formatRate(value: number): string {
+  return `${value < 1_000 ? perSecond.format(Number(value.toPrecision(3))) : count.format(value)} / s`
 }
 
 export function formatBytes(bytes: number): string {

@@ -1,9 +1,7 @@
 import type { ComparedMeasure } from '@/api/types'
-import { formatDuration, formatLatency, formatNumber } from '@/lib/format'
+import { formatDuration, formatLatency, formatNumber, formatRate } from '@/lib/format'
 
 export type Measure = { name: string; meaning: string; format: (value: number) => string }
-
-export const formatRate = (perSecond: number) => `${perSecond.toFixed(perSecond < 10 ? 2 : 1)} / s`
 
 const count = (name: string, meaning: string): Measure => ({ name, meaning, format: formatNumber })
 const latency = (name: string, meaning: string): Measure => ({ name, meaning, format: formatLatency })

@@ -4,7 +4,8 @@ import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
 import { Link } from '@/components/Link'
 import { RequestLink } from '@/components/RequestLink'
-import { useNow } from '@/hooks/useNow'
+import { useLostContact, useServerNow } from '@/hooks/useServerNow'
+import { cx } from '@/lib/cx'
 import { formatCount, formatDuration, formatNumber } from '@/lib/format'
 import { paths } from '@/lib/paths'
 
@@ -46,11 +47,12 @@ export function Line({ queue }: { queue: Queue }) {
 }
 
 function Processing({ item }: { item: RequestItem }) {
-  const now = useNow(200)
+  const now = useServerNow(200)
+  const lost = useLostContact() !== null
   return (
     <div className="flex items-center gap-3 border-b border-line bg-running-soft px-4 py-2.5">
-      <LoaderCircle aria-hidden size={18} className="shrink-0 animate-spin text-running" />
-      <span className="font-medium text-running">Generating</span>
+      <LoaderCircle aria-hidden size={18} className={cx('shrink-0 text-running', !lost && 'animate-spin')} />
+      <span className="font-medium text-running">{lost ? 'Last seen generating' : 'Generating'}</span>
       <RequestLink id={item.id} />
       <span className="min-w-0 flex-1 truncate">{item.report_name}</span>
       <span className="text-xs whitespace-nowrap text-muted">

@@ -2,7 +2,7 @@ import type { Phase } from '@/api/phases'
 import { phaseLooks } from '@/components/phaseLooks'
 import { cx } from '@/lib/cx'
 import { formatDuration } from '@/lib/format'
-import type { Lane } from './lanes'
+import type { Lane, MarkKind } from './lanes'
 import { markLooks } from './markLooks'
 
 export type Scale = { now: number; percent: (at: number) => number }
@@ -58,7 +58,7 @@ function Track({ name, phases, scale, thin, freeAfter }: TrackProps) {
       ))}
       {freeAfter && heldUntil != null && (
         <span
-          className="absolute top-1 ml-2 truncate text-xs leading-5 text-muted"
+          className="absolute top-1 right-0 ml-2 truncate text-xs leading-5 text-muted"
           style={{ left: `${scale.percent(heldUntil)}%` }}
         >
           answered: the client is free
@@ -108,13 +108,15 @@ function Marks({ lane, scale }: { lane: Lane; scale: Scale }) {
         return (
           <li key={mark.kind} className="inline-flex items-center gap-1 whitespace-nowrap">
             <Icon aria-hidden size={13} className={className} />
-            {mark.kind === 'acknowledged' || mark.kind === 'refused'
-              ? `${lane.run.httpStatus ?? ''} ${word}`
-              : word}
-            <span className="text-ink">{formatDuration(mark.at - lane.run.startedAt)}</span>
+            {statusBefore(lane, mark.kind)}
+            {word}
+            {lane.failure === null && (
+              <span className="text-ink">{formatDuration(mark.at - lane.run.startedAt)}</span>
+            )}
           </li>
         )
       })}
+      {lane.failure && <li className="basis-full break-words">{lane.failure.reason}</li>}
       {lane.endedAt === null && (
         <li className="whitespace-nowrap">running for {formatDuration(scale.now - lane.run.startedAt)}</li>
       )}
@@ -122,9 +124,15 @@ function Marks({ lane, scale }: { lane: Lane; scale: Scale }) {
   )
 }
 
+function statusBefore({ run, failure }: Lane, kind: MarkKind): string {
+  return failure || kind === 'acknowledged' ? `${run.httpStatus ?? ''} ` : ''
+}
+
 function describeLane(lane: Lane): string {
-  const marks = lane.marks.map(
-    (mark) => `${markLooks[mark.kind].word} after ${formatDuration(mark.at - lane.run.startedAt)}`,
+  const marks = lane.marks.map(({ kind, at }) =>
+    lane.failure
+      ? markLooks[kind].word
+      : `${markLooks[kind].word} after ${formatDuration(at - lane.run.startedAt)}`,
   )
   return `${lane.run.mode} run: ${marks.join(', ') || 'under way'}`
 }

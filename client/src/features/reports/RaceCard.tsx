@@ -12,14 +12,13 @@ import { runStore, selectRun } from './runStore'
 export function RaceCard({ lanes, active }: { lanes: Lane[]; active: boolean }) {
   const { selected } = useStore(runStore)
   const shown = lanes.find((lane) => lane.run.key === selected) ?? lanes.at(-1)
-  const newest = (mode: string) => lanes.findLast((lane) => lane.run.mode === mode) ?? null
   return (
     <Card
       title="Race"
       hint="Client times are measured in this page, server times are the server's own."
       className="min-h-96"
     >
-      <BigNumbers sync={newest('sync')} async={newest('async')} />
+      <BigNumbers lanes={lanes} />
       {lanes.length === 0 ? (
         <EmptyState icon={Flag} title="Nothing is racing yet">
           <em className="not-italic">Race both</em> sends the same report twice at the same moment: once

@@ -1,5 +1,5 @@
 import { phaseLooks } from '@/components/phaseLooks'
-import { useFrameNow } from '@/hooks/useNow'
+import { useServerFrameNow } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
 import { formatDuration } from '@/lib/format'
 import { niceSpan, ticks } from './axis'
@@ -19,7 +19,7 @@ type RaceChartProps = {
 
 /** Every run of the session on one time axis, drawn while it happens. */
 export function RaceChart({ lanes, active, selected, onSelect }: RaceChartProps) {
-  const now = useFrameNow(active)
+  const now = useServerFrameNow(active)
   const drawn = lanes.slice(-LANES_DRAWN)
   const from = Math.min(...drawn.map((lane) => lane.run.startedAt))
   const last = Math.max(...drawn.map((lane) => lane.endedAt ?? now))

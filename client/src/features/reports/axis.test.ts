@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { niceSpan, ticks } from './axis'
 
 test('the axis grows in round steps', () => {
-  expect([1, 201, 520, 810, 1_010, 12_300].map(niceSpan)).toEqual([200, 300, 600, 1_000, 1_500, 15_000])
+  expect([1, 41, 201, 520, 810, 1_010, 4_264, 12_300].map(niceSpan)).toEqual([
+    50, 50, 250, 600, 900, 1_200, 4_500, 15_000,
+  ])
 })
 
 test('there are a few ticks, the first at zero', () => {

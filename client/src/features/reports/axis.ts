@@ -1,6 +1,6 @@
 /** Spans the axis snaps to while a race goes on, so that it grows in steps instead of sliding. */
-const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]
-const SPAN_MIN_MS = 200
+const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10]
+const SPAN_MIN_MS = 50
 const TICKS_MAX = 6
 
 export function niceSpan(ms: number): number {

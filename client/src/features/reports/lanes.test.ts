@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { describe, expect, test } from 'vitest'
 import { at, attempt, detail } from '@/testing/factories'
 import { clockOffset } from './clock'
@@ -54,9 +55,11 @@ test('a sync lane ends with its answer', () => {
   expect(lane.server.map((phase) => phase.kind)).toEqual(['generating'])
 })
 
-test('a refused run ends where it was refused', () => {
-  const lane = laneOf({ ...run('sync', 4), error: new Error('422') }, {})
-  expect(lane.marks).toEqual([{ kind: 'refused', at: zero + 4 }])
+test('a run that failed after it was accepted has no figures either', () => {
+  const failed = detail({ ...times, status: 'FAILED', failure_reason: 'No room', callback_status: 'PENDING' })
+  const lane = laneOf(run('async', 6), { detail: failed })
+  expect([lane.failure?.kind, lane.failure?.reason]).toEqual(['failed', 'No room'])
+  expect([lane.client, lane.server, lane.resultAt]).toEqual([[], [], null])
 })
 
 describe('the clocks', () => {

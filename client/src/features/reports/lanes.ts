@@ -1,9 +1,10 @@
 import { attemptEnd, deliveries, generation, localTime, type Phase } from '@/api/phases'
 import type { CallbackLog, RequestDetail } from '@/api/types'
 import { clockOffset, type ClockOffset } from './clock'
+import { failureOf, type Failure } from './outcome'
 import type { Run } from './runs'
 
-export type MarkKind = 'acknowledged' | 'generated' | 'delivered' | 'undelivered' | 'refused'
+export type MarkKind = 'acknowledged' | 'generated' | 'delivered' | 'undelivered' | Failure['kind']
 export type Mark = { kind: MarkKind; at: number }
 
 /** One run on the time axis, every time on this machine's clock. */
@@ -17,6 +18,8 @@ export type Lane = {
   /** Null while something still happens. */
   endedAt: number | null
   clock: ClockOffset | null
+  /** Why nothing was measured; a lane that has one shows no times. */
+  failure: Failure | null
 }
 
 export type Facts = { detail?: RequestDetail; logs?: CallbackLog[] }
@@ -32,14 +35,16 @@ export function laneOf(run: Run, facts: Facts): Lane {
     callbackAt: null,
     endedAt: null,
     clock: null,
+    failure: failureOf(run, facts.detail),
   }
-  if (run.error) return refused(lane)
+  if (lane.failure) return withoutFigures(lane, lane.failure)
   return run.mode === 'sync' ? syncLane(lane, facts) : asyncLane(lane, facts)
 }
 
-function refused(lane: Lane): Lane {
+/** The time until a refusal is no measure of the work that was not done: nothing is drawn of it. */
+function withoutFigures(lane: Lane, { kind }: Failure): Lane {
   const at = lane.run.answeredAt ?? lane.run.startedAt
-  return { ...lane, marks: [{ kind: 'refused', at }], endedAt: at }
+  return { ...lane, client: [], marks: [{ kind, at }], endedAt: at }
 }
 
 function syncLane(lane: Lane, { detail }: Facts): Lane {
@@ -81,8 +86,6 @@ function asyncLane(lane: Lane, { detail, logs = [] }: Facts): Lane {
 }
 
 function endOfLane(detail: RequestDetail, callbackEnd: number | null, offsetMs: number): number | null {
-  if (detail.status === 'FAILED' && detail.callback_status === null)
-    return localTime(detail.completed_at, offsetMs)
   if (detail.callback_status !== 'PENDING')
     return callbackEnd ?? localTime(detail.callback_finished_at, offsetMs)
   return null

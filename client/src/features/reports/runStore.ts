@@ -1,7 +1,8 @@
-import { api, ProblemError, unwrap } from '@/api/client'
+import { api, ProblemError, UnreachableError, unwrap } from '@/api/client'
 import type { AcceptedAnswer, DuplicateAnswer, Mode, ReportRequest, ReportResult } from '@/api/types'
 import { createStore } from '@/lib/store'
-import { noRuns, reduceRuns, type RunAction } from './runs'
+import { showToast } from '@/lib/toasts'
+import { noRuns, reduceRuns, runsOfSession, type RunAction } from './runs'
 
 /** Outside of React: a race goes on while another view is open. */
 export const runStore = createStore(noRuns)
@@ -35,7 +36,20 @@ async function run(mode: Mode, order: Order): Promise<void> {
   } catch (error) {
     const httpStatus = error instanceof ProblemError ? error.status : null
     dispatch({ type: 'refused', key, at: at(), httpStatus, error })
+    keepLastRace()
   }
+}
+
+/** When nobody answered any of the runs, the race before them stays in view. */
+function keepLastRace(): void {
+  const before = runStore.get()
+  if (!runsOfSession(before).every((run) => run.error instanceof UnreachableError)) return
+  dispatch({ type: 'reached-nobody' })
+  if (runStore.get() === before) return
+  showToast({
+    tone: 'bad',
+    text: 'The server did not answer, so nothing was sent. The race before is still shown.',
+  })
 }
 
 function bodyOf(mode: Mode, { payload, callbackUrl }: Order): object {

@@ -35,3 +35,9 @@ test('the oldest runs are forgotten', () => {
   expect(state.runs).toHaveLength(RUNS_MAX)
   expect(state.runs[0]?.key).toBe(5)
 })
+
+test('a race that reached nobody leaves the race before it in view', () => {
+  const state = after(start(1), { type: 'session' }, start(2), { type: 'reached-nobody' })
+  expect(runsOfSession(state).map((run) => run.key)).toEqual([1])
+  expect(runsOfSession(after(start(1), { type: 'reached-nobody' })).map((run) => run.key)).toEqual([1])
+})

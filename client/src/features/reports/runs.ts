@@ -23,6 +23,7 @@ export type RunAction =
   | { type: 'started'; run: Pick<Run, 'key' | 'mode' | 'startedAt' | 'body'> }
   | { type: 'answered'; key: number; at: number; httpStatus: number; requestId: string; answer: unknown }
   | { type: 'refused'; key: number; at: number; httpStatus: number | null; error: unknown }
+  | { type: 'reached-nobody' }
   | { type: 'selected'; key: number }
 
 /** Older runs are in History; the page needs no more than it can draw. */
@@ -48,7 +49,16 @@ export function reduceRuns(state: RunsState, action: RunAction): RunsState {
         httpStatus: action.httpStatus,
         error: action.error,
       })
+    case 'reached-nobody':
+      return backToLastSession(state)
   }
+}
+
+/** A session that reached nobody measured nothing: the one before it, if there is one, comes back into view. */
+function backToLastSession(state: RunsState): RunsState {
+  const runs = state.runs.filter((run) => run.session !== state.session)
+  const session = runs.at(-1)?.session
+  return session === undefined ? state : { runs, session, selected: null }
 }
 
 function begin(session: number, run: Pick<Run, 'key' | 'mode' | 'startedAt' | 'body'>): Run {

@@ -1,14 +1,14 @@
 import { deliveries, generation, type Phase, type PhaseKind } from '@/api/phases'
 import type { CallbackLog, RequestDetail } from '@/api/types'
 import { phaseLooks } from '@/components/phaseLooks'
-import { useNow } from '@/hooks/useNow'
+import { useServerNow } from '@/hooks/useServerNow'
 import { isFinal } from '@/api/queries'
 import { cx } from '@/lib/cx'
 import { formatDuration } from '@/lib/format'
 
 /** Where the time went, at a glance. */
 export function PhaseStrip({ detail, logs }: { detail: RequestDetail; logs: CallbackLog[] }) {
-  const now = useNow(250, !isFinal(detail))
+  const now = useServerNow(250, !isFinal(detail))
   const phases = [...generation(detail, 0), ...deliveries(detail, logs, 0)]
   const lengths = phases.map((phase) => Math.max(0, (phase.to ?? now) - phase.from))
   const total = lengths.reduce((sum, length) => sum + length, 0)

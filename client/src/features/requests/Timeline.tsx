@@ -14,7 +14,7 @@ import {
 } from 'lucide-react'
 import type { RequestDetail } from '@/api/types'
 import { toneClasses, type Tone } from '@/components/states'
-import { useNow } from '@/hooks/useNow'
+import { useLostContact, useServerNow } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
 import { formatDuration, formatExact, formatTimeOfDay, secondsLeft } from '@/lib/format'
 import type { Entry, EntryKind } from './timeline'
@@ -104,7 +104,8 @@ function Wait({ entry }: { entry: Entry }) {
 }
 
 function NextIn({ at }: { at: number }) {
-  const seconds = secondsLeft(at, useNow(200))
+  const seconds = secondsLeft(at, useServerNow(200))
+  if (useLostContact() !== null) return <span className="font-normal"> at {formatTimeOfDay(at)}</span>
   return <span className="font-normal text-warn"> {seconds > 0 ? `in ${seconds} s` : 'is due'}</span>
 }
 
