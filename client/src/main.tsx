@@ -1,10 +1,12 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './App'
+import { prefetchWhenIdle } from './lib/lazyPart'
 import { followSystemTheme } from './lib/theme'
 import './index.css'
 
 followSystemTheme()
+prefetchWhenIdle()
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 createRoot(root).render(

@@ -1,6 +1,5 @@
-import { Suspense, useEffect, useRef } from 'react'
+import { useEffect, useRef } from 'react'
 import { ErrorBoundary } from '@/components/ErrorBoundary'
-import { Skeleton } from '@/components/Skeleton'
 import { usePath } from '@/lib/router'
 import { NotFound } from './NotFound'
 import { routes } from './routes'
@@ -25,9 +24,7 @@ export function Routes() {
   const Page = route.page
   return (
     <ErrorBoundary key={route.path}>
-      <Suspense fallback={<Skeleton height={480} rows={5} />}>
-        <Page />
-      </Suspense>
+      <Page />
     </ErrorBoundary>
   )
 }

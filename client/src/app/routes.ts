@@ -1,9 +1,12 @@
 import { FlaskConical, History, ListOrdered, Play, SquareTerminal, type LucideIcon } from 'lucide-react'
-import { lazy, type ComponentType } from 'react'
+import type { ComponentType } from 'react'
+import { lazyView } from '@/components/lazyView'
 import { paths } from '@/lib/paths'
 import PlaygroundPage from '@/pages/PlaygroundPage'
 
 export type Route = { path: string; name: string; icon: LucideIcon; key: string; page: ComponentType }
+
+const room = { height: 480, rows: 5 }
 
 /** The playground comes with the first load: it is what most people see first. */
 export const routes: Route[] = [
@@ -13,27 +16,27 @@ export const routes: Route[] = [
     name: 'Queue',
     icon: ListOrdered,
     key: 'q',
-    page: lazy(() => import('@/pages/QueuePage')),
+    page: lazyView(() => import('@/pages/QueuePage'), room),
   },
   {
     path: paths.history,
     name: 'History',
     icon: History,
     key: 'h',
-    page: lazy(() => import('@/pages/HistoryPage')),
+    page: lazyView(() => import('@/pages/HistoryPage'), room),
   },
   {
     path: paths.tests,
     name: 'Tests',
     icon: FlaskConical,
     key: 't',
-    page: lazy(() => import('@/pages/TestsPage')),
+    page: lazyView(() => import('@/pages/TestsPage'), room),
   },
   {
     path: paths.api,
     name: 'API',
     icon: SquareTerminal,
     key: 'a',
-    page: lazy(() => import('@/pages/ApiPage')),
+    page: lazyView(() => import('@/pages/ApiPage'), room),
   },
 ]

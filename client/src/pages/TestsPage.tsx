@@ -1,12 +1,11 @@
-import { lazy, Suspense } from 'react'
-import { Skeleton } from '@/components/Skeleton'
+import { lazyView } from '@/components/lazyView'
 import { SubNav } from '@/components/SubNav'
 import { useBenchmarksAvailable } from '@/features/benchmark/available'
 import { ResilienceView } from '@/features/resilience/ResilienceView'
 import { paths } from '@/lib/paths'
 import { useSearch } from '@/lib/router'
 
-const LoadView = lazy(() => import('@/features/benchmark/LoadView'))
+const LoadView = lazyView(() => import('@/features/benchmark/LoadView'), { height: 480, rows: 5 })
 
 export default function TestsPage() {
   const available = useBenchmarksAvailable()
@@ -22,9 +21,5 @@ export default function TestsPage() {
     />
   )
   if (!load) return <ResilienceView tabs={tabs} />
-  return (
-    <Suspense fallback={<Skeleton height={480} rows={5} />}>
-      <LoadView tabs={tabs} />
-    </Suspense>
-  )
+  return <LoadView tabs={tabs} />
 }

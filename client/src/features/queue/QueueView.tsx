@@ -1,13 +1,12 @@
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { lazyView } from '@/components/lazyView'
 import { QueryView } from '@/components/QueryView'
-import { Skeleton } from '@/components/Skeleton'
 import { Lanes } from './Lanes'
 import { Line } from './Line'
 import { queueQuery } from './queries'
 import { QueueStats } from './QueueStats'
 
-const DepthChart = lazy(() => import('./DepthChart'))
+const DepthChart = lazyView(() => import('./DepthChart'), { height: 281 })
 
 export function QueueView() {
   const query = useQuery(queueQuery)
@@ -20,9 +19,7 @@ export function QueueView() {
             <Line queue={queue} />
             <Lanes queue={queue} />
             <div className="min-w-0 lg:max-xl:col-span-2">
-              <Suspense fallback={<Skeleton height={260} />}>
-                <DepthChart />
-              </Suspense>
+              <DepthChart />
             </div>
           </div>
         </div>

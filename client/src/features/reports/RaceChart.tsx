@@ -1,8 +1,7 @@
 import { phaseLooks } from '@/components/phaseLooks'
 import { useServerFrameNow } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
-import { formatDuration } from '@/lib/format'
-import { niceSpan, ticks } from './axis'
+import { axisLabel, niceSpan, ticks } from './axis'
 import type { Lane } from './lanes'
 import { LaneRow, type Scale } from './LaneRow'
 
@@ -82,7 +81,7 @@ function AxisLabels({ spanMs }: { spanMs: number }) {
           )}
           style={{ left: `${(ms / spanMs) * 100}%` }}
         >
-          {ms === 0 ? '0' : formatDuration(ms)}
+          {axisLabel(ms, spanMs)}
         </span>
       ))}
     </div>

@@ -1,16 +1,16 @@
 import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
-import { lazy, Suspense, useMemo } from 'react'
+import { useMemo } from 'react'
 import type { ReportResult } from '@/api/types'
+import { lazyView } from '@/components/lazyView'
 import { QueryView } from '@/components/QueryView'
 import { ScrollRegion } from '@/components/ScrollRegion'
-import { Skeleton } from '@/components/Skeleton'
 import { formatBytes, formatCount, formatMoney } from '@/lib/format'
 import { CategoryBars } from './CategoryBars'
 import { reportQuery, type ReportRows } from './queries'
 import { totalsOf } from './reportTotals'
 
-const DayChart = lazy(() => import('./DayChart'))
+const DayChart = lazyView(() => import('./DayChart'), { height: 263 })
 const ROWS_SHOWN = 8
 
 /** What is in the file: its sums, charts made from its rows, and the first of them. */
@@ -65,9 +65,7 @@ function Rows({ report, result }: { report: ReportRows; result: ReportResult }) 
       {totals ? (
         <div className="grid gap-4 lg:grid-cols-2">
           <CategoryBars totals={totals} />
-          <Suspense fallback={<Skeleton height={220} />}>
-            <DayChart totals={totals} />
-          </Suspense>
+          <DayChart totals={totals} />
         </div>
       ) : (
         <p className="rounded-md bg-raised px-3 py-2 text-muted">

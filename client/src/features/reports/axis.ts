@@ -16,3 +16,9 @@ export function ticks(spanMs: number): number[] {
   const step = ([1, 2, 5, 10].find((candidate) => candidate * power >= rough) ?? 10) * power
   return Array.from({ length: Math.floor(spanMs / step) + 1 }, (_, index) => index * step)
 }
+
+/** One unit for all of an axis. */
+export function axisLabel(ms: number, spanMs: number): string {
+  if (ms === 0) return '0'
+  return spanMs < 1_000 ? `${ms} ms` : `${Number((ms / 1_000).toPrecision(3))} s`
+}

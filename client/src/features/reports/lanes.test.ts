@@ -16,12 +16,12 @@ function run(mode: 'sync' | 'async', answeredAfterMs: number | null): Run {
 }
 
 const times = { created_at: at(2), started_at: at(100), completed_at: at(600) }
-const failed = { success: false, status_code: 500 }
+const answered500 = { success: false, status_code: 500 }
 
 describe('an async lane', () => {
   test('is held until the receipt, then queued, generated and delivered by the server', () => {
     const logs = [
-      attempt(1, { ...failed, attempted_at: at(610), response_time_ms: 10, next_attempt_at: at(2_620) }),
+      attempt(1, { ...answered500, attempted_at: at(610), response_time_ms: 10, next_attempt_at: at(2_620) }),
       attempt(2, { attempted_at: at(2_620), response_time_ms: 5 }),
     ]
     const lane = laneOf(run('async', 6), {

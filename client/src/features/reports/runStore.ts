@@ -15,14 +15,14 @@ let nextKey = 1
 /** Send the same report once for each mode, at the same moment. */
 export function startRuns(modes: Mode[], order: Order, options: { newSession: boolean }): void {
   if (options.newSession) dispatch({ type: 'session' })
-  for (const mode of modes) void run(mode, order)
+  for (const mode of modes) void start(mode, order)
 }
 
 export function selectRun(key: number): void {
   dispatch({ type: 'selected', key })
 }
 
-async function run(mode: Mode, order: Order): Promise<void> {
+async function start(mode: Mode, order: Order): Promise<void> {
   const key = nextKey++
   const startedAt = Date.now()
   const started = performance.now()
