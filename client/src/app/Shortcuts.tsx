@@ -11,7 +11,7 @@ const CHORD_MS = 1_200
 const elsewhere: [string[], string][] = [
   [['r'], 'Playground: race both'],
   [['/'], 'History: search by report name'],
-  [['j', 'k'], 'History: next and previous row'],
+  [['j', 'k'], 'History: next and previous request, in the list and in the open one'],
   [['Enter'], 'Open the timeline of the focused row'],
   [['x'], 'History: select the focused row'],
   [['Esc'], 'Close what is open'],

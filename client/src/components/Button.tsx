@@ -1,12 +1,14 @@
 import type { ButtonHTMLAttributes } from 'react'
 import { cx } from '@/lib/cx'
 
-type Look = 'primary' | 'secondary' | 'ghost' | 'danger'
+type Look = 'primary' | 'secondary' | 'ghost' | 'danger' | 'destructive'
 
 const looks: Record<Look, string> = {
-  primary: 'bg-accent-fill text-white hover:brightness-110 shadow-sm',
+  primary: 'bg-accent-fill text-white border border-transparent hover:brightness-110 shadow-sm',
   secondary: 'bg-surface text-ink border border-line-strong hover:bg-raised shadow-sm',
   ghost: 'text-muted hover:bg-raised hover:text-ink',
+  /** The button that does what cannot be undone. */
+  destructive: 'bg-bad-strong text-white border border-transparent hover:brightness-110 shadow-sm',
   danger: 'bg-surface text-bad border border-line-strong hover:bg-bad-soft',
 }
 

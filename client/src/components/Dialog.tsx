@@ -9,19 +9,21 @@ type DialogProps = {
   onClose: () => void
   /** `side`: a drawer along the right edge, the whole width on a phone. */
   place?: 'centre' | 'side'
+  /** Beside the close button. */
+  actions?: ReactNode
   children: ReactNode
 }
 
 const places = {
   centre: 'm-auto w-[min(92vw,34rem)] rounded-xl enter max-h-[85vh]',
-  side: 'ml-auto mr-0 my-0 h-dvh max-h-dvh w-full max-w-full sm:w-[min(94vw,44rem)] enter-side sm:border-l',
+  side: 'ml-auto mr-0 my-0 h-dvh max-h-dvh w-full max-w-full sm:w-[min(94vw,44rem)] enter-side sm:border-l backdrop:bg-slate-950/20',
 }
 
 /**
  * The browser's own modal dialog: it makes the rest inert, closes on Escape and gives the focus back,
  * without the injected styles a strict Content-Security-Policy would refuse.
  */
-export function Dialog({ title, onClose, place = 'centre', children }: DialogProps) {
+export function Dialog({ title, onClose, place = 'centre', actions, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   useLayoutEffect(() => {
@@ -48,9 +50,12 @@ export function Dialog({ title, onClose, place = 'centre', children }: DialogPro
         <h2 id={titleId} className="min-w-0 truncate font-semibold">
           {title}
         </h2>
-        <IconButton label="Close" onClick={onClose}>
-          <X aria-hidden size={18} />
-        </IconButton>
+        <div className="flex shrink-0 items-center gap-1">
+          {actions}
+          <IconButton label="Close" onClick={onClose}>
+            <X aria-hidden size={18} />
+          </IconButton>
+        </div>
       </header>
       <ScrollRegion
         label="Details"

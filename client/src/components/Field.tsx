@@ -4,13 +4,21 @@ import { cx } from '@/lib/cx'
 const box =
   'h-9 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2.5 text-ink placeholder:text-faint aria-invalid:border-bad-fill disabled:cursor-not-allowed disabled:opacity-60'
 
-type FieldProps = { label: string; hint?: ReactNode; error?: string | null; className?: string }
+type FieldProps = {
+  label: string
+  hint?: ReactNode
+  error?: ReactNode
+  className?: string
+  /** For the box itself, such as room for a button in it. */
+  inputClass?: string
+}
 
 export function TextField({
   label,
   hint,
   error,
   className,
+  inputClass,
   ...input
 }: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId()
@@ -19,7 +27,7 @@ export function TextField({
       <Label id={id} text={label} />
       <input
         id={id}
-        className={box}
+        className={cx(box, inputClass)}
         aria-invalid={Boolean(error)}
         aria-describedby={`${id}-note`}
         {...input}
@@ -56,11 +64,11 @@ function Label({ id, text }: { id: string; text: string }) {
   )
 }
 
-function Note({ id, hint, error }: { id: string; hint?: ReactNode; error?: string | null }) {
+function Note({ id, hint, error }: { id: string; hint?: ReactNode; error?: ReactNode }) {
   if (!hint && !error) return null
   return (
-    <p id={`${id}-note`} className={cx('mt-1 text-xs', error ? 'text-bad' : 'text-faint')}>
+    <div id={`${id}-note`} className={cx('mt-1 text-xs', error ? 'text-bad' : 'text-faint')}>
       {error ?? hint}
-    </p>
+    </div>
   )
 }

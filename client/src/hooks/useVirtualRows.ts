@@ -7,6 +7,8 @@ export type VirtualRows = {
   from: number
   to: number
   totalHeight: number
+  /** Whether the first row is in view. */
+  atTop: boolean
   scrollToRow: (row: number) => void
 }
 
@@ -49,6 +51,7 @@ export function useVirtualRows(
     from: Math.max(0, view.first - OVERSCAN),
     to: Math.min(count, view.first + view.visible + OVERSCAN),
     totalHeight: count * rowHeight,
+    atTop: view.first === 0,
     scrollToRow,
   }
 }

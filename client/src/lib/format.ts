@@ -58,6 +58,18 @@ export function formatExact(at: string | number): string {
   return exact.format(new Date(at))
 }
 
+const dayAndTime = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+})
+
+export function formatDayAndTime(at: string | number): string {
+  return dayAndTime.format(new Date(at))
+}
+
 export function formatTimeOfDay(at: string | number): string {
   return timeOfDay.format(new Date(at))
 }

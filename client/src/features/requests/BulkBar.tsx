@@ -1,44 +1,49 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Trash2 } from 'lucide-react'
+import { CircleStop, RotateCw, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { keys } from '@/api/keys'
 import { settingsQuery } from '@/api/queries'
+import type { RequestItem } from '@/api/types'
 import { Button } from '@/components/Button'
 import { Dialog } from '@/components/Dialog'
 import { ErrorState } from '@/components/ErrorState'
+import { useStore } from '@/hooks/useStore'
 import { formatCount, formatNumber } from '@/lib/format'
 import { showToast } from '@/lib/toasts'
 import { deleteAllRequests } from './queries'
+import { redeliverable, redelivering, stopRedelivering, type BulkProgress } from './redelivery'
 
 type BulkBarProps = {
   count: number
   complete: boolean
-  selected: ReadonlySet<string>
+  /** How many a search by name has looked through; null when that says nothing. */
+  searched: number | null
+  selected: RequestItem[]
   onDelete: () => void
+  onRedeliver: (ids: string[]) => void
   onClear: () => void
 }
 
-export function BulkBar({ count, complete, selected, onDelete, onClear }: BulkBarProps) {
+export function BulkBar({
+  count,
+  complete,
+  searched,
+  selected,
+  onDelete,
+  onRedeliver,
+  onClear,
+}: BulkBarProps) {
   const [asking, setAsking] = useState(false)
   const { data: settings } = useQuery(settingsQuery)
+  const progress = useStore(redelivering)
   return (
     <div className="flex min-h-11 flex-wrap items-center gap-2 border-y border-line px-3 py-1.5 text-muted">
-      {selected.size > 0 ? (
-        <>
-          <span className="font-medium text-ink">{formatNumber(selected.size)} selected</span>
-          <Button small look="danger" onClick={onDelete}>
-            <Trash2 aria-hidden size={14} />
-            Delete selected
-          </Button>
-          <Button small look="ghost" onClick={onClear}>
-            Clear selection
-          </Button>
-        </>
+      {progress ? (
+        <Progress progress={progress} />
+      ) : selected.length > 0 ? (
+        <Selection selected={selected} onDelete={onDelete} onRedeliver={onRedeliver} onClear={onClear} />
       ) : (
-        <span>
-          {formatCount(count, 'request')}
-          {complete ? '' : ' loaded, more below'}
-        </span>
+        <span>{describeCount(count, complete, searched)}</span>
       )}
       {settings?.demo_tools && (
         <Button
@@ -57,6 +62,58 @@ export function BulkBar({ count, complete, selected, onDelete, onClear }: BulkBa
   )
 }
 
+function describeCount(count: number, complete: boolean, searched: number | null): string {
+  const requests = formatCount(count, 'request')
+  if (complete) return requests
+  if (searched !== null) return `${requests} so far, searched ${formatNumber(searched)}`
+  return `First ${requests}; scroll for more`
+}
+
+function Selection({
+  selected,
+  onDelete,
+  onRedeliver,
+  onClear,
+}: Pick<BulkBarProps, 'selected' | 'onDelete' | 'onRedeliver' | 'onClear'>) {
+  const again = redeliverable(selected)
+  return (
+    <>
+      <span className="font-medium text-ink">{formatNumber(selected.length)} selected</span>
+      <Button
+        small
+        disabled={again.length === 0}
+        title={again.length === 0 ? 'Only async requests that have finished can be redelivered' : undefined}
+        onClick={() => onRedeliver(again)}
+      >
+        <RotateCw aria-hidden size={14} />
+        Redeliver {formatNumber(again.length)}
+      </Button>
+      <Button small look="danger" onClick={onDelete}>
+        <Trash2 aria-hidden size={14} />
+        Delete selected
+      </Button>
+      <Button small look="ghost" onClick={onClear}>
+        Clear selection
+      </Button>
+    </>
+  )
+}
+
+function Progress({ progress: { done, of } }: { progress: BulkProgress }) {
+  return (
+    <>
+      <span role="status" className="font-medium text-ink">
+        Redelivering {formatNumber(done)} of {formatNumber(of)}
+      </span>
+      <progress aria-label="Redelivered" value={done} max={of} className="h-2 w-40 accent-(--accent-fill)" />
+      <Button small onClick={stopRedelivering}>
+        <CircleStop aria-hidden size={14} />
+        Stop
+      </Button>
+    </>
+  )
+}
+
 function DeleteAll({ onClose }: { onClose: () => void }) {
   const client = useQueryClient()
   const mutation = useMutation({
@@ -71,13 +128,13 @@ function DeleteAll({ onClose }: { onClose: () => void }) {
     <Dialog title="Delete all requests?" onClose={onClose}>
       <div className="grid gap-4 p-4 text-ink">
         <p>
-          Every request goes, whatever the filters show, with its file and its callback log. Waiting ones are
-          never run; those being generated right now stay. This cannot be taken back.
+          This deletes every request, whatever the filters show, with its file and its callback log. Queued
+          requests will never run; one that is being generated now is kept. This cannot be undone.
         </p>
         {mutation.error && <ErrorState error={mutation.error} />}
         <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Keep them</Button>
-          <Button look="danger" disabled={mutation.isPending} onClick={() => mutation.mutate()}>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="destructive" disabled={mutation.isPending} onClick={() => mutation.mutate()}>
             <Trash2 aria-hidden size={15} />
             Delete all
           </Button>

@@ -1,14 +1,17 @@
 import { Search, X } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
 import type { RequestFilters } from '@/api/keys'
-import { Button } from '@/components/Button'
+import { Button, IconButton } from '@/components/Button'
 import { SelectField, TextField } from '@/components/Field'
 import { useKey } from '@/hooks/useKey'
 import { isFiltered } from './filters'
 
 const TYPING_PAUSE_MS = 250
 
-type FilterBarProps = { filters: RequestFilters; onChange: (changes: Record<string, string | null>) => void }
+type FilterBarProps = {
+  filters: RequestFilters
+  onChange: (changes: Record<string, string | null>, options?: { replace?: boolean }) => void
+}
 
 export function FilterBar({ filters, onChange }: FilterBarProps) {
   const clear = () => onChange({ mode: null, status: null, callback_status: null, q: null })
@@ -45,7 +48,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
         onChange={(event) => onChange({ callback_status: event.target.value })}
       >
         <option value="">Any</option>
-        <option value="PENDING">Owed or retrying</option>
+        <option value="PENDING">Pending or retrying</option>
         <option value="SUCCESS">Delivered</option>
         <option value="FAILED">Undelivered</option>
       </SelectField>
@@ -65,25 +68,40 @@ function NameSearch({ value, onChange }: { value: string; onChange: FilterBarPro
   useEffect(() => {
     if (typed === null) return
     const timer = setTimeout(() => {
-      onChange({ q: typed.trim() })
+      onChange({ q: typed.trim() }, { replace: value !== '' })
       setTyped(null)
     }, TYPING_PAUSE_MS)
     return () => clearTimeout(timer)
-  }, [typed, onChange])
+  }, [typed, value, onChange])
   return (
     <div ref={box} className="relative max-md:col-span-2">
       <TextField
         label="Report name"
         type="search"
         placeholder="contains…"
+        inputClass="pr-8 [&::-webkit-search-cancel-button]:hidden"
         value={typed ?? value}
         onChange={(event) => setTyped(event.target.value)}
       />
-      <Search
-        aria-hidden
-        size={15}
-        className="pointer-events-none absolute right-2.5 bottom-2.5 text-faint"
-      />
+      {(typed ?? value) === '' ? (
+        <Search
+          aria-hidden
+          size={15}
+          className="pointer-events-none absolute right-2.5 bottom-2.5 text-faint"
+        />
+      ) : (
+        <IconButton
+          label="Clear the search"
+          className="absolute right-0.5 bottom-0.5"
+          onClick={() => {
+            setTyped(null)
+            onChange({ q: null })
+            box.current?.querySelector('input')?.focus()
+          }}
+        >
+          <X aria-hidden size={15} />
+        </IconButton>
+      )}
     </div>
   )
 }

@@ -1,39 +1,36 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
-import { useCallback, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 import { Card } from '@/components/Card'
+import { ErrorState } from '@/components/ErrorState'
 import { QueryView } from '@/components/QueryView'
 import { useStore } from '@/hooks/useStore'
 import { paths } from '@/lib/paths'
-import { navigate, useSearch, withSearch } from '@/lib/router'
+import { closeOver, navigate, useSearch, withSearch } from '@/lib/router'
 import { BulkBar } from './BulkBar'
+import { redeliverAll } from './redelivery'
 import { deleteWithUndo, hiddenRequests } from './deletion'
 import { FilterBar } from './FilterBar'
 import { isFiltered, readFilters, readOpenRequest } from './filters'
 import { NoRequests } from './NoRequests'
-import { requestsQuery } from './queries'
+import { PAGE_SIZE, requestsQuery } from './queries'
 import { RequestDrawer } from './RequestDrawer'
 import { RequestTable } from './RequestTable'
+import { goesOnByItself, searchedSoFar } from './searching'
 
 /** The list, its filters, and the drawer: all three are in the address bar. */
 export function HistoryView() {
   const search = useSearch()
   const filters = useMemo(() => readFilters(search), [search])
   const openId = readOpenRequest(search)
-  const query = useInfiniteQuery(requestsQuery(filters))
-  const hidden = useStore(hiddenRequests)
-  const items = useMemo(
-    () => (query.data?.pages ?? []).flatMap((page) => page.requests).filter((item) => !hidden.has(item.id)),
-    [query.data, hidden],
-  )
+  const list = useRequests(filters)
+  const { items, query } = list
   const selection = useSelection(items.map((item) => item.id))
   const client = useQueryClient()
-  const { hasNextPage, isFetching, fetchNextPage } = query
-  const loadMore = useCallback(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage()
-  }, [hasNextPage, isFetching, fetchNextPage])
-  const change = useCallback((changes: Record<string, string | null>) => {
-    navigate(paths.history + withSearch(location.search, changes), { replace: true })
+  // Each filter is a step that Back undoes; the letters of a search are one step together.
+  const change = useCallback((changes: Record<string, string | null>, options?: { replace?: boolean }) => {
+    navigate(paths.history + withSearch(location.search, changes), options)
   }, [])
+  const close = () => closeOver(paths.history + withSearch(location.search, { request: null }))
   const remove = (ids: string[]) => {
     selection.clear()
     deleteWithUndo(client, ids)
@@ -45,41 +42,70 @@ export function HistoryView() {
         <FilterBar filters={filters} onChange={change} />
         <BulkBar
           count={items.length}
-          complete={!hasNextPage}
-          selected={selection.ids}
+          complete={!query.hasNextPage}
+          searched={list.searched}
+          selected={items.filter((item) => selection.ids.has(item.id))}
           onDelete={() => remove([...selection.ids])}
+          onRedeliver={(ids) => void redeliverAll(client, ids)}
           onClear={selection.clear}
         />
         <QueryView query={query} height={480}>
           {() =>
             items.length === 0 ? (
-              <NoRequests filtered={isFiltered(filters)} />
+              <NoRequests
+                filtered={isFiltered(filters)}
+                searching={query.hasNextPage && !query.isFetchNextPageError ? list.searched : undefined}
+              />
             ) : (
               <RequestTable
+                key={JSON.stringify(filters)}
                 items={items}
                 search={search}
                 selected={selection.ids}
                 onSelect={selection.toggle}
                 onSelectAll={selection.toggleAll}
-                onNearEnd={loadMore}
+                onNearEnd={list.loadMore}
               />
             )
           }
         </QueryView>
+        {query.isFetchNextPageError && (
+          <ErrorState error={query.error} onRetry={() => void query.fetchNextPage()} />
+        )}
       </Card>
       {openId && (
         <RequestDrawer
-          key={openId}
           id={openId}
-          onClose={() => navigate(paths.history + withSearch(search, { request: null }))}
+          siblings={items.map((item) => item.id)}
+          onStep={(id) => navigate(paths.history + withSearch(search, { request: id }), { replace: true })}
+          onClose={close}
           onDelete={() => {
-            change({ request: null })
+            close()
             remove([openId])
           }}
         />
       )}
     </>
   )
+}
+
+/** The list as far as it was read. One that is empty so far is read on, as nobody scrolls an empty list. */
+function useRequests(filters: ReturnType<typeof readFilters>) {
+  const query = useInfiniteQuery(requestsQuery(filters))
+  const hidden = useStore(hiddenRequests)
+  const { data, hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = query
+  const items = useMemo(
+    () => (data?.pages ?? []).flatMap((page) => page.requests).filter((item) => !hidden.has(item.id)),
+    [data, hidden],
+  )
+  const loadMore = useCallback(() => {
+    if (hasNextPage && !isFetching && !isFetchNextPageError) void fetchNextPage()
+  }, [hasNextPage, isFetching, isFetchNextPageError, fetchNextPage])
+  useEffect(() => {
+    if (goesOnByItself(items.length, hasNextPage, isFetching, isFetchNextPageError)) loadMore()
+  }, [items.length, hasNextPage, isFetching, isFetchNextPageError, loadMore])
+  const searched = filters.q ? searchedSoFar(data?.pages ?? [], PAGE_SIZE) : null
+  return { query, items, loadMore, searched }
 }
 
 function useSelection(known: string[]) {

@@ -1,6 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
+import { ChevronDown, ChevronUp } from 'lucide-react'
 import { isFinal, logsQuery, receivedQuery, requestQuery, settingsQuery } from '@/api/queries'
 import type { RequestDetail } from '@/api/types'
+import { IconButton } from '@/components/Button'
 import { CodeBlock } from '@/components/CodeBlock'
 import { CopyButton } from '@/components/CopyButton'
 import { Dialog } from '@/components/Dialog'
@@ -9,6 +11,8 @@ import { QueryView } from '@/components/QueryView'
 import { StateBadge } from '@/components/StateBadge'
 import { callbackLook, statusLooks } from '@/components/states'
 import { Tabs } from '@/components/Tabs'
+import { useKey } from '@/hooks/useKey'
+import { formatExact } from '@/lib/format'
 import { toCurl } from '@/lib/curl'
 import { paths } from '@/lib/paths'
 import { AttemptsTable } from './AttemptsTable'
@@ -20,17 +24,48 @@ import { timelineOf, timelineText } from './timeline'
 /** The stream tells most changes; asking now and then heals what it may have missed. */
 const ASK_AGAIN_MS = 2_000
 
-type RequestDrawerProps = { id: string; onClose: () => void; onDelete: () => void }
+type RequestDrawerProps = {
+  id: string
+  /** The list behind it, in its order: j and k step through it. */
+  siblings: string[]
+  onStep: (id: string) => void
+  onClose: () => void
+  onDelete: () => void
+}
 
-export function RequestDrawer({ id, onClose, onDelete }: RequestDrawerProps) {
+export function RequestDrawer({ id, siblings, onStep, onClose, onDelete }: RequestDrawerProps) {
   const query = useQuery({
     ...requestQuery(id),
     refetchInterval: ({ state: { data } }) => (data && isFinal(data) ? false : ASK_AGAIN_MS),
   })
+  const at = siblings.indexOf(id)
+  const [before, after] = [siblings[at - 1], at < 0 ? undefined : siblings[at + 1]]
+  useKey('j', () => after && onStep(after), { inDialog: true })
+  useKey('k', () => before && onStep(before), { inDialog: true })
   return (
-    <Dialog place="side" title={query.data?.report_name ?? 'Request'} onClose={onClose}>
+    <Dialog
+      place="side"
+      title={query.data?.report_name ?? 'Request'}
+      onClose={onClose}
+      actions={
+        at >= 0 && (
+          <>
+            <IconButton
+              label="Previous request (k)"
+              disabled={!before}
+              onClick={() => before && onStep(before)}
+            >
+              <ChevronUp aria-hidden size={18} />
+            </IconButton>
+            <IconButton label="Next request (j)" disabled={!after} onClick={() => after && onStep(after)}>
+              <ChevronDown aria-hidden size={18} />
+            </IconButton>
+          </>
+        )
+      }
+    >
       <QueryView query={query} height={480}>
-        {(detail) => <Details detail={detail} onDelete={onDelete} />}
+        {(detail) => <Details key={detail.id} detail={detail} onDelete={onDelete} />}
       </QueryView>
     </Dialog>
   )
@@ -66,6 +101,9 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
             <CopyButton text={detail.id} label="Copy the request id" />
           </span>
         </div>
+        <p className="text-xs text-muted">
+          Accepted <time dateTime={detail.created_at}>{formatExact(detail.created_at)}</time>
+        </p>
         {isAsync && <PhaseStrip detail={detail} logs={attempts} />}
         <DrawerActions
           detail={detail}

@@ -1,9 +1,12 @@
-import { useEffect, useRef } from 'react'
+import { ArrowUp } from 'lucide-react'
+import { useEffect, useRef, useState } from 'react'
 import type { RequestItem } from '@/api/types'
 import { useMedia } from '@/hooks/useMedia'
 import { useVirtualRows } from '@/hooks/useVirtualRows'
 import { cx } from '@/lib/cx'
+import { formatNumber } from '@/lib/format'
 import { withSearch } from '@/lib/router'
+import { newerThan } from './heldRows'
 import { columns, RequestRow } from './RequestRow'
 import { useRowKeys } from './useRowKeys'
 
@@ -23,7 +26,7 @@ type RequestTableProps = {
 
 /** Only the rows in view exist; ten thousand scroll like ten. */
 export function RequestTable({
-  items,
+  items: all,
   search,
   selected,
   onSelect,
@@ -33,17 +36,20 @@ export function RequestTable({
   const box = useRef<HTMLDivElement>(null)
   const asCard = useMedia('(max-width: 47.99rem)')
   const rowHeight = asCard ? CARD_HEIGHT : ROW_HEIGHT
+  const [anchor, setAnchor] = useState<RequestItem | null>(null)
+  const held = newerThan(all, anchor)
+  const items = held === 0 ? all : all.slice(held)
   const rows = useVirtualRows(box, items.length, rowHeight)
+  // Read in the middle of rendering: the row that stands at the head when the reader leaves it.
+  if (rows.atTop && anchor !== null) setAnchor(null)
+  if (!rows.atTop && anchor === null) setAnchor(items[0] ?? null)
   useNearEnd(rows.to > items.length - LOAD_AHEAD, items.length, onNearEnd)
   useRowKeys(box, items, rows.scrollToRow, (item) => onSelect(item.id, !selected.has(item.id)))
 
   return (
-    <div role="table" aria-label="Requests" aria-rowcount={items.length + 1}>
-      <Header
-        asCard={asCard}
-        all={items.length > 0 && selected.size >= items.length}
-        onSelectAll={onSelectAll}
-      />
+    <div role="table" aria-label="Requests" aria-rowcount={items.length + 1} className="relative">
+      {held > 0 && <NewRows count={held} onShow={() => box.current?.scrollTo({ top: 0 })} />}
+      <Header asCard={asCard} all={all.length > 0 && selected.size >= all.length} onSelectAll={onSelectAll} />
       <div
         ref={box}
         role="rowgroup"
@@ -67,6 +73,25 @@ export function RequestTable({
           ))}
         </div>
       </div>
+    </div>
+  )
+}
+
+/** What arrived while someone reads further down. */
+function NewRows({ count, onShow }: { count: number; onShow: () => void }) {
+  return (
+    <div
+      role="presentation"
+      className="pointer-events-none absolute inset-x-0 top-12 z-20 flex justify-center"
+    >
+      <button
+        type="button"
+        onClick={onShow}
+        className="pointer-events-auto inline-flex items-center gap-1.5 rounded-full bg-accent-fill px-3 py-1.5 text-xs font-semibold text-white shadow-lg hover:brightness-110"
+      >
+        <ArrowUp aria-hidden size={14} />
+        {formatNumber(count)} new
+      </button>
     </div>
   )
 }

@@ -16,7 +16,7 @@ import type { RequestDetail } from '@/api/types'
 import { toneClasses, type Tone } from '@/components/states'
 import { useLostContact, useServerNow } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
-import { formatDuration, formatExact, formatTimeOfDay, secondsLeft } from '@/lib/format'
+import { formatDayAndTime, formatDuration, formatExact, formatTimeOfDay, secondsLeft } from '@/lib/format'
 import type { Entry, EntryKind } from './timeline'
 
 const looks: Record<EntryKind, { icon: LucideIcon; tone: Tone }> = {
@@ -116,7 +116,7 @@ function Moment({ at, startedAt, first }: { at: number; startedAt: number; first
       title={formatExact(at)}
       className="font-mono text-xs text-muted"
     >
-      {first ? formatTimeOfDay(at) : `+${formatDuration(Math.max(0, at - startedAt))}`}
+      {first ? formatDayAndTime(at) : `+${formatDuration(Math.max(0, at - startedAt))}`}
     </time>
   )
 }

@@ -2,7 +2,7 @@ import { infiniteQueryOptions } from '@tanstack/react-query'
 import { api, unwrap } from '@/api/client'
 import { keys, type RequestFilters } from '@/api/keys'
 
-const PAGE_SIZE = 200
+export const PAGE_SIZE = 200
 
 export const requestsQuery = (filters: RequestFilters) =>
   infiniteQueryOptions({
