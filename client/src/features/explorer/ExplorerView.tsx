@@ -13,12 +13,12 @@ export function ExplorerView() {
   const query = useQuery(operationsQuery)
   return (
     <>
-      <PageHeader title="API" lead="Every operation of this server, ready to try. Nothing here is a mock.">
+      <PageHeader title="API" lead="Try every operation of this server. Each call is real.">
         <a
           href="/docs"
           className="inline-flex h-9 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-3.5 font-medium shadow-sm hover:bg-raised"
         >
-          Reference at /docs
+          Reference
           <ExternalLink aria-hidden size={14} />
         </a>
       </PageHeader>
@@ -36,7 +36,7 @@ function Explorer({ operations }: { operations: Operation[] }) {
   const choose = (id: string) =>
     navigate(paths.api + withSearch(search, { operation: id }), { replace: true })
   return (
-    <div className="grid items-start gap-4 lg:grid-cols-[21rem_1fr]">
+    <div className="grid items-start gap-4 lg:grid-cols-[23rem_1fr]">
       <OperationList operations={operations} current={current?.id} onChoose={choose} />
       {current && <OperationPanel key={current.id} operation={current} />}
     </div>

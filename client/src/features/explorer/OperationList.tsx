@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { Fragment, useState, type ReactNode } from 'react'
 import { Card } from '@/components/Card'
 import { SelectField, TextField } from '@/components/Field'
 import { cx } from '@/lib/cx'
@@ -30,7 +30,7 @@ export function OperationList({ operations, current, onChoose }: OperationListPr
       <div className="hidden lg:block">
         <div className="border-b border-line p-3">
           <TextField
-            label="Find"
+            label="Find an operation"
             type="search"
             value={text}
             onChange={(event) => setText(event.target.value)}
@@ -47,21 +47,30 @@ export function OperationList({ operations, current, onChoose }: OperationListPr
                   aria-current={operation.id === current}
                   onClick={() => onChoose(operation.id)}
                   className={cx(
-                    'flex w-full items-center gap-2 rounded-md px-2 py-1.5 text-left -outline-offset-2',
+                    'flex w-full items-baseline gap-2 rounded-md px-2 py-1.5 text-left -outline-offset-2',
                     operation.id === current ? 'bg-accent-soft' : 'hover:bg-raised',
                   )}
                 >
                   <Method name={operation.method} />
-                  <span className="truncate font-mono text-xs" title={operation.path}>
-                    {operation.path}
-                  </span>
+                  <span className="min-w-0 font-mono text-xs break-words">{breakable(operation.path)}</span>
                 </button>
               ))}
             </section>
           ))}
-          {found.length === 0 && <p className="p-2 text-muted">No operation matches.</p>}
+          {found.length === 0 && <p className="p-2 text-muted">No matches.</p>}
         </nav>
       </div>
     </Card>
   )
+}
+
+/** A path may break at its slashes, so that none of it has to be cut off. */
+function breakable(path: string): ReactNode {
+  return path.split(/(?=\/)/).map((part, index) => (
+    // oxlint-disable-next-line react/no-array-index-key
+    <Fragment key={index}>
+      <wbr />
+      {part}
+    </Fragment>
+  ))
 }

@@ -1,13 +1,16 @@
 import { useMutation } from '@tanstack/react-query'
-import { Send } from 'lucide-react'
+import { Send, TriangleAlert } from 'lucide-react'
 import { useId, useState, type FormEvent } from 'react'
 import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { CodeBlock } from '@/components/CodeBlock'
+import { Dialog } from '@/components/Dialog'
 import { ErrorState } from '@/components/ErrorState'
+import { InlineCode } from '@/components/InlineCode'
 import { Tabs } from '@/components/Tabs'
 import { toCurl, toJavaScript, toPython } from '@/lib/curl'
 import { missing, perform, toCall, type Values } from './call'
+import { dangerOf, jsonProblem, type Danger } from './danger'
 import { Method } from './Method'
 import type { Operation } from './openapi'
 import { ParameterFields } from './ParameterFields'
@@ -20,9 +23,13 @@ export function OperationPanel({ operation }: { operation: Operation }) {
   const call = toCall(operation, values, body, location.origin)
   const sending = useMutation({ mutationFn: () => perform(call) })
   const lacking = missing(operation, values)
+  const danger = dangerOf(operation)
+  const [asking, setAsking] = useState(false)
+  const wrongJson = jsonProblem(call)
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    sending.mutate()
+    if (danger) setAsking(true)
+    else sending.mutate()
   }
   return (
     <div className="grid min-w-0 gap-4">
@@ -33,24 +40,44 @@ export function OperationPanel({ operation }: { operation: Operation }) {
               <Method name={operation.method} />
               <span className="font-mono break-all">{operation.path}</span>
             </h2>
-            <p className="mt-1 text-muted">{operation.description || operation.summary}</p>
+            <p className="mt-1 text-muted">
+              <InlineCode text={operation.description || operation.summary} />
+            </p>
           </div>
           <ParameterFields
             parameters={operation.parameters}
             values={values}
             onChange={(name, value) => setValues({ ...values, [name]: value })}
           />
-          {operation.exampleBody !== null && <BodyField value={body} onChange={setBody} />}
+          {operation.exampleBody !== null && (
+            <BodyField value={body} problem={wrongJson} onChange={setBody} />
+          )}
           <div className="flex flex-wrap items-center gap-3">
-            <Button type="submit" look="primary" disabled={lacking.length > 0 || sending.isPending}>
-              <Send aria-hidden size={15} />
-              {sending.isPending ? 'Sending…' : 'Send'}
+            <Button
+              type="submit"
+              look={danger ? 'destructive' : 'primary'}
+              disabled={lacking.length > 0 || sending.isPending}
+            >
+              {danger ? <TriangleAlert aria-hidden size={15} /> : <Send aria-hidden size={15} />}
+              {sending.isPending ? 'Sending…' : danger ? `${danger.button}…` : 'Send'}
             </Button>
             <span className="text-xs text-muted">
-              {lacking.length > 0 ? `Fill in ${lacking.join(', ')}.` : `Can answer ${answers(operation)}.`}
+              {lacking.length > 0
+                ? `Fill in ${lacking.join(', ')}.`
+                : `Possible responses: ${answers(operation)}.`}
             </span>
           </div>
         </form>
+        {danger && asking && (
+          <AskFirst
+            danger={danger}
+            onClose={() => setAsking(false)}
+            onConfirm={() => {
+              setAsking(false)
+              sending.mutate()
+            }}
+          />
+        )}
         {sending.error && <ErrorState error={sending.error} onRetry={() => sending.mutate()} />}
       </Card>
       {sending.data && <ReplyView reply={sending.data} />}
@@ -76,7 +103,27 @@ export function OperationPanel({ operation }: { operation: Operation }) {
   )
 }
 
-function BodyField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+type AskFirstProps = { danger: Danger; onClose: () => void; onConfirm: () => void }
+
+function AskFirst({ danger, onClose, onConfirm }: AskFirstProps) {
+  return (
+    <Dialog title={danger.question} onClose={onClose}>
+      <div className="grid gap-4 p-4 text-ink">
+        <p>{danger.consequence}</p>
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="destructive" onClick={onConfirm}>
+            {danger.button}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  )
+}
+
+type BodyFieldProps = { value: string; problem: string | null; onChange: (value: string) => void }
+
+function BodyField({ value, problem, onChange }: BodyFieldProps) {
   const id = useId()
   return (
     <div>
@@ -87,10 +134,17 @@ function BodyField({ value, onChange }: { value: string; onChange: (value: strin
         id={id}
         value={value}
         spellCheck={false}
+        aria-invalid={problem !== null}
+        aria-describedby={problem === null ? undefined : `${id}-problem`}
         rows={Math.min(16, value.split('\n').length + 1)}
         onChange={(event) => onChange(event.target.value)}
         className="w-full rounded-md border border-line-strong bg-surface p-3 font-mono text-xs leading-relaxed"
       />
+      {problem && (
+        <p id={`${id}-problem`} className="mt-1 text-xs text-bad">
+          {problem}
+        </p>
+      )}
     </div>
   )
 }

@@ -1,4 +1,5 @@
 import { SelectField, TextField } from '@/components/Field'
+import { InlineCode } from '@/components/InlineCode'
 import type { Values } from './call'
 import type { Parameter } from './openapi'
 
@@ -16,12 +17,13 @@ export function ParameterFields({ parameters, values, onChange }: ParameterField
         const { name, description, choices } = parameter
         const label = `${name} (${parameter.in}${parameter.required ? ', required' : ''})`
         const value = values[name] ?? ''
+        const hint = description === '' ? undefined : <InlineCode text={description} />
         if (choices.length === 0) {
           return (
             <TextField
               key={name}
               label={label}
-              hint={description}
+              hint={hint}
               value={value}
               onChange={(event) => onChange(name, event.target.value)}
             />
@@ -31,7 +33,7 @@ export function ParameterFields({ parameters, values, onChange }: ParameterField
           <SelectField
             key={name}
             label={label}
-            hint={description}
+            hint={hint}
             value={value}
             onChange={(event) => onChange(name, event.target.value)}
           >

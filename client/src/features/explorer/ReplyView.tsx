@@ -1,5 +1,6 @@
 import { Card } from '@/components/Card'
 import { CodeBlock } from '@/components/CodeBlock'
+import { RequestLink } from '@/components/RequestLink'
 import { Tabs } from '@/components/Tabs'
 import { cx } from '@/lib/cx'
 import { formatDuration } from '@/lib/format'
@@ -18,13 +19,16 @@ export function ReplyView({ reply }: { reply: Reply }) {
       }
     >
       <Tabs
-        label="Answer"
+        label="Response"
         tabs={[
           {
             value: 'body',
             label: 'Body',
             content: reply.body ? (
-              <CodeBlock label="answer body" code={reply.body} />
+              <div className="grid gap-3">
+                <CodeBlock label="response body" code={reply.body} />
+                <Ids ids={requestIds(reply.body)} />
+              </div>
             ) : (
               <p className="text-muted">The body is empty.</p>
             ),
@@ -34,7 +38,7 @@ export function ReplyView({ reply }: { reply: Reply }) {
             label: `Headers (${reply.headers.length})`,
             content: (
               <CodeBlock
-                label="answer headers"
+                label="response headers"
                 code={reply.headers.map(([name, value]) => `${name}: ${value}`).join('\n')}
                 wrap
               />
@@ -43,6 +47,26 @@ export function ReplyView({ reply }: { reply: Reply }) {
         ]}
       />
     </Card>
+  )
+}
+
+const IDS_SHOWN = 10
+
+/** The requests a response names, in the order in which it names them. */
+export function requestIds(body: string): string[] {
+  const found = body.matchAll(/"(?:request_)?id": "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"/g)
+  return [...new Set([...found].map((match) => match[1] ?? ''))].slice(0, IDS_SHOWN)
+}
+
+function Ids({ ids }: { ids: string[] }) {
+  if (ids.length === 0) return null
+  return (
+    <p className="flex flex-wrap gap-x-3 text-xs text-muted">
+      Open the timeline of{' '}
+      {ids.map((id) => (
+        <RequestLink key={id} id={id} />
+      ))}
+    </p>
   )
 }
 
