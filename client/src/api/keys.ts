@@ -7,7 +7,8 @@ export const keys = {
   detail: (id: string) => ['requests', 'detail', id] as const,
   logs: (id: string) => ['requests', 'logs', id] as const,
   queue: ['queue'] as const,
-  fifoProof: ['queue', 'fifo-proof'] as const,
+  /** Not below the queue: reading that again, as often as anything happens, must not read this one too. */
+  fifoProof: ['fifo-proof'] as const,
   received: ['callbacks', 'history'] as const,
   settings: ['settings'] as const,
   benchmarks: ['benchmarks'] as const,

@@ -29,7 +29,7 @@ export const statusLooks: Record<Status, StateLook> = {
 }
 
 const callbackLooks: Record<CallbackStatus, StateLook> = {
-  PENDING: { word: 'Owed', tone: 'queued', icon: CircleDashed },
+  PENDING: { word: 'Pending', tone: 'queued', icon: CircleDashed },
   SUCCESS: { word: 'Delivered', tone: 'good', icon: CircleCheck },
   FAILED: { word: 'Undelivered', tone: 'bad', icon: CircleX },
 }

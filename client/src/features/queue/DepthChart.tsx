@@ -7,13 +7,13 @@ import { LineChart, type ChartSeries } from '@/components/LineChart'
 import { formatCount } from '@/lib/format'
 
 const SAMPLE_MS = 1_000
-const SAMPLES_MAX = 300
+const SAMPLES_MAX = 900
 
 type Samples = { at: number[]; waiting: number[]; owed: number[] }
 
 const series: ChartSeries[] = [
   { name: 'Waiting', colour: '--accent' },
-  { name: 'Callbacks owed', colour: '--warn-fill', dashed: true },
+  { name: 'Pending callbacks', colour: '--warn-fill', dashed: true },
 ]
 
 /** Sampled by this page once a second: what is drawn was seen, nothing is made up. */
@@ -21,7 +21,7 @@ export default function DepthChart() {
   const samples = useSamples()
   const most = Math.max(0, ...samples.waiting)
   return (
-    <Card title="Depth" hint="While this page is open, one sample a second.">
+    <Card title="Depth" hint="Sampled once a second while this page is open.">
       <figure className="p-4">
         <LineChart
           data={[samples.at, samples.waiting, samples.owed]}
@@ -36,8 +36,8 @@ export default function DepthChart() {
             at most {most})
           </span>
           <span className="inline-flex items-center gap-1.5">
-            <span aria-hidden className="w-4 border-t-2 border-dashed border-warn-fill" /> Callbacks owed (now{' '}
-            {samples.owed.at(-1) ?? 0})
+            <span aria-hidden className="w-4 border-t-2 border-dashed border-warn-fill" /> Pending callbacks
+            (now {samples.owed.at(-1) ?? 0})
           </span>
         </figcaption>
       </figure>

@@ -1,53 +1,47 @@
 import { useQuery } from '@tanstack/react-query'
 import { ListOrdered, ShieldCheck, ShieldX } from 'lucide-react'
+import { useMemo, useRef, useState } from 'react'
 import type { FifoEntry, FifoProof as Proof } from '@/api/types'
 import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
-import { Link } from '@/components/Link'
 import { QueryView } from '@/components/QueryView'
+import { useInView } from '@/hooks/useInView'
 import { cx } from '@/lib/cx'
-import { formatCount } from '@/lib/format'
-import { paths } from '@/lib/paths'
-import { overtaken, rowsOf } from './inversions'
-import { fifoProofQuery } from './queries'
+import { formatCount, formatNumber } from '@/lib/format'
+import { FifoColumns } from './FifoColumns'
+import { colourOfReceivers, receiversOf } from './inversions'
+import { fifoProofQuery, givenUpQuery } from './queries'
 
-/** A row is a target to click on, so it has the height of one. */
-const ROW_PX = 24
 /** The server checks more than these: the newest are drawn. */
 const ROWS_DRAWN = 24
+const NOBODY: ReadonlySet<string> = new Set()
 
-const columns = [
-  { name: 'Accepted', rank: (entry: FifoEntry) => entry.accepted_rank },
-  { name: 'Generated', rank: (entry: FifoEntry) => entry.generated_rank },
-  { name: 'Delivered', rank: (entry: FifoEntry) => entry.delivered_rank },
-] as const
-
-/** Accepted, generated, delivered: three orders side by side. Level lines mean that nobody overtook anybody. */
+/** Accepted, generated, delivered: three orders side by side. Lines of one receiver never cross. */
 export function FifoProof() {
-  const query = useQuery(fifoProofQuery)
+  const box = useRef<HTMLDivElement>(null)
+  const query = useQuery(fifoProofQuery(useInView(box)))
   return (
-    <Card
-      title="First in, first out: the proof"
-      hint="Computed by the server from its own records. Deliveries keep their order for each receiver."
-      actions={query.data && query.data.checked > 0 && <Verdict proof={query.data} />}
-    >
-      <QueryView query={query} height={320}>
-        {(proof) =>
-          proof.entries.length === 0 ? (
-            <EmptyState icon={ListOrdered} title="Nothing to compare yet">
-              Run a few async requests in the playground: their three orders are laid side by side here.
-            </EmptyState>
-          ) : (
-            <Columns entries={newest(proof.entries)} />
-          )
-        }
-      </QueryView>
-    </Card>
+    <div ref={box}>
+      <Card
+        title="First in, first out: the proof"
+        hint="Checked by the server against its own records, every few seconds while this is in view."
+        actions={query.data && query.data.checked > 0 && <Verdict proof={query.data} />}
+      >
+        <QueryView query={query} height={320}>
+          {(proof) =>
+            proof.entries.length === 0 ? (
+              <EmptyState icon={ListOrdered} title="Nothing to compare yet">
+                Run a few async requests in the playground. Their order of acceptance, generation and delivery
+                is compared here.
+              </EmptyState>
+            ) : (
+              <Drawing proof={proof} />
+            )
+          }
+        </QueryView>
+      </Card>
+    </div>
   )
-}
-
-function newest(entries: FifoEntry[]): FifoEntry[] {
-  return entries.toSorted((one, other) => one.accepted_rank - other.accepted_rank).slice(-ROWS_DRAWN)
 }
 
 function Verdict({ proof }: { proof: Proof }) {
@@ -67,99 +61,72 @@ function Verdict({ proof }: { proof: Proof }) {
   )
 }
 
-function Columns({ entries }: { entries: FifoEntry[] }) {
-  const rows = columns.map(({ rank }) => rowsOf(entries, rank))
-  const height = entries.length * ROW_PX
+function Drawing({ proof }: { proof: Proof }) {
+  const [chosen, setChosen] = useState<string | null>(null)
+  const receivers = useMemo(() => receiversOf(proof.entries), [proof.entries])
+  const colours = useMemo(() => colourOfReceivers(receivers), [receivers])
+  const receiver = chosen !== null && receivers.includes(chosen) ? chosen : null
+  const matching = proof.entries.filter((entry) => receiver === null || entry.receiver === receiver)
+  const entries = newest(matching)
+  const open = entries.some((entry) => entry.delivered_rank === null)
+  const { data: givenUp = NOBODY } = useQuery(givenUpQuery(open))
   return (
-    <div className="mx-auto grid max-w-3xl grid-cols-[auto_1fr_auto_1fr_auto] p-4">
-      {columns.map((column, index) => (
-        <Column
-          key={column.name}
-          name={column.name}
-          entries={entries}
-          rows={rows[index] ?? new Map()}
-          height={height}
-          index={index}
-        />
-      ))}
-      <Lines entries={entries} from={0} rows={rows} height={height} />
-      <Lines entries={entries} from={1} rows={rows} height={height} />
+    <div className="grid gap-3 p-4">
+      <p className="max-w-3xl text-pretty text-muted">
+        An inversion is a request that was generated, or delivered to its receiver, before one that was
+        accepted earlier. Lines of one receiver never cross; receivers do not wait for each other, so lines of
+        different receivers may.
+      </p>
+      <div className="flex flex-wrap items-center gap-1.5" role="group" aria-label="Receivers drawn">
+        {receivers.length > 1 && (
+          <>
+            <Choice name="All receivers" pressed={receiver === null} onPress={() => setChosen(null)} />
+            {receivers.map((one) => (
+              <Choice
+                key={one}
+                name={one}
+                colour={colours.get(one)}
+                pressed={receiver === one}
+                onPress={() => setChosen(one)}
+              />
+            ))}
+          </>
+        )}
+        <span className="text-xs text-muted">{describeDrawn(entries.length, matching.length)}</span>
+      </div>
+      <FifoColumns entries={entries} colours={colours} givenUp={givenUp} />
     </div>
   )
 }
 
-type ColumnProps = {
-  name: string
-  entries: FifoEntry[]
-  rows: Map<string, number>
-  height: number
-  index: number
+function describeDrawn(drawn: number, all: number): string {
+  if (drawn === all) return drawn === 1 ? 'One request' : `All ${formatNumber(all)} requests`
+  return `Newest ${formatNumber(drawn)} of ${formatNumber(all)}`
 }
 
-const places = ['col-start-1', 'col-start-3', 'col-start-5']
+function newest(entries: FifoEntry[]): FifoEntry[] {
+  return entries.toSorted((one, other) => one.accepted_rank - other.accepted_rank).slice(-ROWS_DRAWN)
+}
 
-function Column({ name, entries, rows, height, index }: ColumnProps) {
-  const ordered = entries
-    .filter((entry) => rows.has(entry.request_id))
-    .toSorted((one, other) => (rows.get(one.request_id) ?? 0) - (rows.get(other.request_id) ?? 0))
+type ChoiceProps = { name: string; colour?: string; pressed: boolean; onPress: () => void }
+
+function Choice({ name, colour, pressed, onPress }: ChoiceProps) {
   return (
-    <div className={cx('row-start-1', places[index])}>
-      <h3 className="mb-2 h-5 text-right text-xs font-medium text-muted">{name}</h3>
-      <ol style={{ height }} aria-label={`${name} order`}>
-        {ordered.map((entry) => (
-          <li
-            key={entry.request_id}
-            className="flex justify-end font-mono text-xs"
-            style={{ height: ROW_PX }}
-          >
-            <Link
-              href={paths.request(entry.request_id)}
-              title={`Position ${entry.queue_position}, receiver ${entry.receiver}`}
-              className="inline-flex min-w-6 items-center justify-end rounded px-1 -outline-offset-2 hover:bg-raised hover:text-accent"
-            >
-              {entry.queue_position}
-            </Link>
-          </li>
-        ))}
-      </ol>
-    </div>
-  )
-}
-
-/** The middle of a row. */
-function y(row: number): number {
-  return row * ROW_PX + ROW_PX / 2 - 1
-}
-
-type LinesProps = { entries: FifoEntry[]; from: 0 | 1; rows: Map<string, number>[]; height: number }
-
-function Lines({ entries, from, rows, height }: LinesProps) {
-  const [left, right] = [columns[from], columns[from === 0 ? 1 : 2]]
-  const red = overtaken(entries, left.rank, right.rank, from === 1)
-  return (
-    <svg
-      aria-hidden
-      className={cx('row-start-1 mt-7 w-full', from === 0 ? 'col-start-2' : 'col-start-4')}
-      height={height}
-      viewBox={`0 0 100 ${height}`}
-      preserveAspectRatio="none"
+    <button
+      type="button"
+      aria-pressed={pressed}
+      onClick={onPress}
+      className={cx(
+        'inline-flex min-h-7 max-w-full items-center gap-1.5 rounded-full border px-2.5 text-xs font-medium',
+        pressed
+          ? 'border-accent bg-accent-soft text-accent'
+          : 'border-line-strong text-muted hover:bg-raised',
+      )}
     >
-      {entries.map((entry) => {
-        const start = rows[from]?.get(entry.request_id)
-        const end = rows[from + 1]?.get(entry.request_id)
-        if (start === undefined || end === undefined) return null
-        return (
-          <line
-            key={entry.request_id}
-            x1={2}
-            x2={98}
-            y1={y(start)}
-            y2={y(end)}
-            vectorEffect="non-scaling-stroke"
-            className={red.has(entry.request_id) ? 'stroke-bad-fill stroke-2' : 'stroke-good-fill opacity-60'}
-          />
-        )
-      })}
-    </svg>
+      {colour && (
+        <span aria-hidden className="mark h-0.5 w-4 shrink-0" style={{ background: `var(${colour})` }} />
+      )}
+      <span className="truncate">{name}</span>
+    </button>
   )
 }

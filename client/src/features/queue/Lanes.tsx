@@ -1,12 +1,20 @@
-import { CirclePause, Clock3, RotateCw, Send, Signpost } from 'lucide-react'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { CirclePause, CirclePlay, Clock3, RotateCw, Send, Signpost } from 'lucide-react'
+import { keys } from '@/api/keys'
+import { logsQuery } from '@/api/queries'
 import type { Queue, QueueLane } from '@/api/types'
+import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
+import { ErrorState } from '@/components/ErrorState'
 import { RequestLink } from '@/components/RequestLink'
 import { StateBadge } from '@/components/StateBadge'
 import type { StateLook } from '@/components/states'
-import { useNow } from '@/hooks/useNow'
-import { formatCount, secondsLeft } from '@/lib/format'
+import { useLostContact, useServerNow } from '@/hooks/useServerNow'
+import { formatCount, formatTimeOfDay, secondsLeft } from '@/lib/format'
+import { showToast } from '@/lib/toasts'
+import { describeAttempt, pausedBecause } from './lanes'
+import { resumeReceiver } from './queries'
 
 const looks: Record<QueueLane['state'], StateLook> = {
   sending: { word: 'Sending', tone: 'running', icon: Send },
@@ -18,10 +26,11 @@ const looks: Record<QueueLane['state'], StateLook> = {
 /** One lane for each receiver: a slow or dead one delays nobody but itself. */
 export function Lanes({ queue }: { queue: Queue }) {
   return (
-    <Card title="Lanes" hint="Callbacks by receiver. One at a time, in order, in each lane.">
+    <Card title="Lanes" hint="One lane per receiver: callbacks go out one at a time, in order.">
       {queue.lanes.length === 0 ? (
-        <EmptyState icon={Signpost} title="No callback is owed">
-          Every finished report has told its receiver. A lane opens for each receiver that is owed one.
+        <EmptyState icon={Signpost} title="No pending callbacks">
+          Every finished report has been called back. A lane opens for each receiver that has callbacks
+          pending.
         </EmptyState>
       ) : (
         <ul className="max-h-[30rem] divide-y divide-line overflow-y-auto">
@@ -36,6 +45,7 @@ export function Lanes({ queue }: { queue: Queue }) {
 
 function LaneRow({ lane, queue }: { lane: QueueLane; queue: Queue }) {
   const current = queue.delivering.find((delivery) => delivery.request_id === lane.current_request_id)
+  const attempts = current?.callback_attempts ?? 0
   return (
     <li className="grid gap-1 px-4 py-3">
       <div className="flex flex-wrap items-center gap-2">
@@ -45,23 +55,79 @@ function LaneRow({ lane, queue }: { lane: QueueLane; queue: Queue }) {
         <StateBadge look={looks[lane.state]} />
       </div>
       <p className="flex flex-wrap items-center gap-x-3 text-xs text-muted">
-        <span>{formatCount(lane.owed, 'callback')} owed</span>
+        <span>{formatCount(lane.owed, 'callback')} pending</span>
         {lane.current_request_id && (
-          <span className="inline-flex items-center gap-1">
-            now <RequestLink id={lane.current_request_id} />
-            {current &&
-              current.callback_attempts > 0 &&
-              `, after ${formatCount(current.callback_attempts, 'attempt')}`}
+          <span>
+            first <RequestLink id={lane.current_request_id} />
+            {attempts > 0 && `, ${formatCount(attempts, 'attempt')} so far`}
           </span>
         )}
-        {lane.next_attempt_at && <NextAttempt at={lane.next_attempt_at} />}
+        {lane.state !== 'paused' && lane.next_attempt_at && (
+          <Due at={lane.next_attempt_at} what="Next attempt" />
+        )}
       </p>
-      {lane.reason && <p className="text-xs text-bad">{lane.reason}</p>}
+      {lane.current_request_id && attempts > 0 && (
+        <LastError requestId={lane.current_request_id} attempts={attempts} />
+      )}
+      {lane.state === 'paused' ? (
+        <Paused lane={lane} />
+      ) : (
+        lane.reason && lane.state !== 'retrying' && <p className="text-xs text-muted">{lane.reason}</p>
+      )}
     </li>
   )
 }
 
-function NextAttempt({ at }: { at: string }) {
-  const seconds = secondsLeft(Date.parse(at), useNow(250))
-  return <span>{seconds > 0 ? `next attempt in ${seconds} s` : 'next attempt is due'}</span>
+/** Why the last attempt failed, as the sender wrote it down. */
+function LastError({ requestId, attempts }: { requestId: string; attempts: number }) {
+  const { data } = useQuery({ ...logsQuery(requestId), staleTime: 2_000 })
+  const last = data?.logs.findLast((log) => log.attempt_number <= attempts)
+  if (!last || last.success) return null
+  return <p className="text-xs break-words text-bad">Last error: {describeAttempt(last)}</p>
+}
+
+function Paused({ lane }: { lane: QueueLane }) {
+  const client = useQueryClient()
+  const resume = useMutation({
+    mutationFn: () => resumeReceiver(lane.receiver),
+    onSuccess: async () => {
+      showToast({ tone: 'good', text: `Resumed ${lane.receiver}.` })
+      await client.invalidateQueries({ queryKey: keys.queue })
+    },
+  })
+  return (
+    <>
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <p className="min-w-0 flex-1 text-xs text-muted">
+          {pausedBecause(lane.reason)}{' '}
+          {lane.next_attempt_at && <Due at={lane.next_attempt_at} what="Next probe" />}
+          {lane.next_attempt_at && '; delivery then resumes in order.'}
+        </p>
+        <Button
+          small
+          disabled={resume.isPending}
+          aria-label={`Resume ${lane.receiver}`}
+          title="Send to this receiver now, in order"
+          onClick={() => resume.mutate()}
+        >
+          <CirclePlay aria-hidden size={14} />
+          {resume.isPending ? 'Resuming…' : 'Resume now'}
+        </Button>
+      </div>
+      {resume.error && <ErrorState error={resume.error} onRetry={() => resume.mutate()} />}
+    </>
+  )
+}
+
+function Due({ at, what }: { at: string; what: string }) {
+  const due = Date.parse(at)
+  const seconds = secondsLeft(due, useServerNow(250))
+  if (useLostContact() !== null) {
+    return (
+      <>
+        {what} at {formatTimeOfDay(due)}
+      </>
+    )
+  }
+  return <>{seconds > 0 ? `${what} in ${seconds} s` : `${what} is due`}</>
 }

@@ -9,11 +9,11 @@ import { cx } from '@/lib/cx'
 import { formatCount, formatDuration, formatNumber } from '@/lib/format'
 import { paths } from '@/lib/paths'
 
-/** Who is at the counter, and who stands in line. */
+/** What is being generated, and what waits for it. */
 export function Line({ queue }: { queue: Queue }) {
   const beyond = queue.waiting - queue.next.length
   return (
-    <Card title="In line" hint="One report at a time, in the order of acceptance.">
+    <Card title="Waiting" hint="Reports are generated one at a time, in order of acceptance.">
       <div className="max-h-[30rem] overflow-y-auto">
         {queue.processing && <Processing item={queue.processing} />}
         {queue.next.length > 0 && (
@@ -26,20 +26,18 @@ export function Line({ queue }: { queue: Queue }) {
         {!queue.processing && queue.next.length === 0 && (
           <EmptyState
             icon={Coffee}
-            title="Nobody waits"
+            title="The queue is empty"
             action={
               <Link href={paths.playground} className="font-medium text-accent hover:underline">
                 Send some async requests
               </Link>
             }
           >
-            Requests show up here the moment they are accepted and leave when their report exists.
+            Requests appear here as soon as they are accepted, and leave once their report is ready.
           </EmptyState>
         )}
         {beyond > 0 && (
-          <p className="px-4 py-2 text-xs text-muted">
-            and {formatCount(beyond, 'more request')} behind them
-          </p>
+          <p className="px-4 py-2 text-xs text-muted">and {formatCount(beyond, 'more request')}</p>
         )}
       </div>
     </Card>
@@ -65,7 +63,10 @@ function Processing({ item }: { item: RequestItem }) {
 function Waiting({ item, place }: { item: RequestItem; place: number }) {
   return (
     <li className="enter flex items-center gap-3 px-4 py-2">
-      <span className="w-8 shrink-0 text-right font-semibold text-muted" title={`Place ${place} in line`}>
+      <span
+        className="w-8 shrink-0 text-right font-semibold text-muted"
+        title={`Number ${place} in the queue`}
+      >
         {place}.
       </span>
       <RequestLink id={item.id} />

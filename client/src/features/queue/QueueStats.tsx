@@ -1,41 +1,52 @@
 import { Activity, HeartCrack } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { Queue } from '@/api/types'
+import { useLostContact } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
-import { formatCount, formatDuration, formatNumber } from '@/lib/format'
+import { formatCount, formatDuration, formatNumber, formatTimeOfDay } from '@/lib/format'
+
+type QueueStatsProps = {
+  queue: Queue
+  /** When the queue was read, in milliseconds since 1970. */
+  readAt: number
+}
 
 /** The answer at a glance: how much waits, how long, and whether the worker lives. */
-export function QueueStats({ queue }: { queue: Queue }) {
+export function QueueStats({ queue, readAt }: QueueStatsProps) {
   const { worker } = queue
-  const owed = queue.lanes.reduce((sum, lane) => sum + lane.owed, 0)
+  const pending = queue.lanes.reduce((sum, lane) => sum + lane.owed, 0)
+  const lost = useLostContact() !== null
   const Heart = worker.alive ? Activity : HeartCrack
+  const state = worker.alive ? (worker.busy_with ? 'Busy' : 'Idle') : 'Away'
   return (
     <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-xl border border-line bg-line shadow-xs lg:grid-cols-4">
       <Stat name="Waiting" note="reports to generate">
         {formatNumber(queue.waiting)}
       </Stat>
-      <Stat name="Oldest wait" note="since it was accepted">
+      <Stat name="Oldest wait" note="since acceptance">
         {queue.oldest_age_ms === null ? '–' : formatDuration(queue.oldest_age_ms)}
       </Stat>
-      <Stat name="Callbacks owed" note={`in ${formatCount(queue.lanes.length, 'lane')}`}>
-        {formatNumber(owed)}
+      <Stat name="Pending callbacks" note={`in ${formatCount(queue.lanes.length, 'lane')}`}>
+        {formatNumber(pending)}
       </Stat>
-      <Stat
-        name="Worker"
-        note={
-          worker.trouble ??
-          (worker.heartbeat_age_ms === null
-            ? 'no heartbeat'
-            : `heartbeat ${formatDuration(worker.heartbeat_age_ms)} ago`)
-        }
-      >
-        <span className={cx('inline-flex items-center gap-2', worker.alive ? 'text-good' : 'text-bad')}>
+      <Stat name="Worker" note={worker.trouble ?? heartbeat(worker.heartbeat_age_ms, readAt)}>
+        <span
+          className={cx(
+            'inline-flex items-center gap-2',
+            lost ? 'text-muted' : worker.alive ? 'text-good' : 'text-bad',
+          )}
+        >
           <Heart aria-hidden size={20} />
-          {worker.alive ? (worker.busy_with ? 'Busy' : 'Idle') : 'Away'}
+          {lost ? `Last seen ${state.toLowerCase()}` : state}
         </span>
       </Stat>
     </dl>
   )
+}
+
+/** A time, not an age: an age would have to grow until the queue is read again. */
+function heartbeat(ageMs: number | null, readAt: number): string {
+  return ageMs === null ? 'no heartbeat' : `last heartbeat ${formatTimeOfDay(readAt - ageMs).slice(0, 8)}`
 }
 
 function Stat({ name, note, children }: { name: string; note: string; children: ReactNode }) {

@@ -14,7 +14,7 @@ export function QueueView() {
     <QueryView query={query} height={560}>
       {(queue) => (
         <div className="grid gap-4">
-          <QueueStats queue={queue} />
+          <QueueStats queue={queue} readAt={query.dataUpdatedAt} />
           <div className="grid items-start gap-4 lg:grid-cols-2 xl:grid-cols-3">
             <Line queue={queue} />
             <Lanes queue={queue} />

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FifoEntry } from '@/api/types'
-import { overtaken, rowsOf } from './inversions'
+import { colourOfReceivers, overtaken, receiversOf, rowsOf } from './inversions'
 
 const entry = (id: string, accepted: number, delivered: number | null, receiver = 'a'): FifoEntry => ({
   request_id: id,
@@ -34,4 +34,12 @@ test('gaps in the ranks are closed', () => {
       ['b', 1],
     ]),
   )
+})
+
+test('each receiver has a colour of its own, whatever the order of its requests', () => {
+  const entries = [entry('one', 1, 2, 'b'), entry('two', 2, 1, 'a'), entry('three', 3, 3, 'b')]
+  const colours = colourOfReceivers(receiversOf(entries))
+  expect([...colours.keys()]).toEqual(['a', 'b'])
+  expect(new Set(colours.values()).size).toBe(2)
+  expect(colourOfReceivers(receiversOf(entries.toReversed()))).toEqual(colours)
 })

@@ -40,3 +40,15 @@ export function rowsOf(entries: FifoEntry[], rank: Rank): Map<string, number> {
     .toSorted((one, other) => one.rank - other.rank)
   return new Map(ranked.map(({ id }, row) => [id, row]))
 }
+
+const LANE_COLOURS = ['--lane-1', '--lane-2', '--lane-3', '--lane-4', '--lane-5', '--lane-6']
+
+/** Every receiver once, in the order of the alphabet, so that a new request changes no colour. */
+export function receiversOf(entries: readonly FifoEntry[]): string[] {
+  return [...new Set(entries.map((entry) => entry.receiver))].toSorted()
+}
+
+/** A colour for each receiver; they come round again when there are more receivers than colours. */
+export function colourOfReceivers(receivers: readonly string[]): Map<string, string> {
+  return new Map(receivers.map((one, index) => [one, LANE_COLOURS[index % LANE_COLOURS.length] ?? '']))
+}

@@ -2,9 +2,11 @@ import { queryOptions } from '@tanstack/react-query'
 import { api, unwrap } from '@/api/client'
 import { keys } from '@/api/keys'
 
-/** Ages and heartbeats change without an event. */
-const ASK_AGAIN_MS = 2_000
-const PROOF_SIZE = 200
+/** The stream tells what changes; this is for the heartbeat of a worker that has nothing to do. */
+const ASK_AGAIN_MS = 10_000
+const PROVE_AGAIN_MS = 5_000
+/** More than is drawn, so that the verdict is about more than what is seen. */
+const PROOF_SIZE = 50
 
 export const queueQuery = queryOptions({
   queryKey: keys.queue,
@@ -12,8 +14,29 @@ export const queueQuery = queryOptions({
   refetchInterval: ASK_AGAIN_MS,
 })
 
-export const fifoProofQuery = queryOptions({
-  queryKey: keys.fifoProof,
-  queryFn: ({ signal }) =>
-    unwrap(api.GET('/api/queue/fifo-proof', { params: { query: { limit: PROOF_SIZE } }, signal })),
-})
+/** Proved again only while somebody looks at it. */
+export const fifoProofQuery = (inView: boolean) =>
+  queryOptions({
+    queryKey: keys.fifoProof,
+    queryFn: ({ signal }) =>
+      unwrap(api.GET('/api/queue/fifo-proof', { params: { query: { limit: PROOF_SIZE } }, signal })),
+    enabled: inView,
+    refetchInterval: inView ? PROVE_AGAIN_MS : false,
+  })
+
+/** The newest callbacks that were given up: the proof itself only says that they were not delivered. */
+export const givenUpQuery = (needed: boolean) =>
+  queryOptions({
+    queryKey: [...keys.fifoProof, 'given-up'],
+    queryFn: async ({ signal }) => {
+      const query = { callback_status: 'FAILED', limit: PROOF_SIZE } as const
+      const { requests } = await unwrap(api.GET('/api/requests', { params: { query }, signal }))
+      return new Set(requests.map((request) => request.id))
+    },
+    enabled: needed,
+    refetchInterval: needed ? 2 * PROVE_AGAIN_MS : false,
+  })
+
+export function resumeReceiver(receiver: string) {
+  return unwrap(api.POST('/api/receivers/{origin}/resume', { params: { path: { origin: receiver } } }))
+}

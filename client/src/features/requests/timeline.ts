@@ -132,9 +132,9 @@ function endNotes(kind: 'delivered' | 'given-up', last: CallbackLog | undefined)
   return { notes: [`${status} is final: the receiver refused it. Fix the receiver, then redeliver.`] }
 }
 
-/** A refusal that is not going to change by itself; timeouts, 429 and 5xx are tried again. */
+/** A refusal that is not going to change by itself; what answers 429 or 5xx is tried again. */
 function isFinalStatus(status: number): boolean {
-  return status < 500 && ![408, 425, 429].includes(status)
+  return status < 500 && status !== 429
 }
 
 function redeliveredEntry({ redeliveredAt, logs }: Series): Entry {
