@@ -2,10 +2,10 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './App'
 import { prefetchWhenIdle } from './lib/lazyPart'
-import { followSystemTheme } from './lib/theme'
+import { followTheme } from './lib/theme'
 import './index.css'
 
-followSystemTheme()
+followTheme()
 prefetchWhenIdle()
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')

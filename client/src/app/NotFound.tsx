@@ -9,14 +9,14 @@ export function NotFound() {
       <h1 className="sr-only">Page not found</h1>
       <EmptyState
         icon={Compass}
-        title="There is no page at this address"
+        title="Page not found"
         action={
           <Link href={paths.playground} className="font-medium text-accent hover:underline">
             Go to the playground
           </Link>
         }
       >
-        The link may be old, or a letter is missing.
+        The link may be out of date or mistyped.
       </EmptyState>
     </>
   )

@@ -10,7 +10,7 @@ export function Routes() {
   const first = useRef(true)
 
   useEffect(() => {
-    document.title = `${route?.name ?? 'Not found'} · Financial Report Generator`
+    if (!route) document.title = 'Page not found · Financial Report Generator'
     if (first.current) {
       first.current = false
       return

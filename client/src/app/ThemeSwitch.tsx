@@ -1,19 +1,20 @@
-import { Monitor, Moon, Sun } from 'lucide-react'
-import { ToggleGroup } from '@/components/ToggleGroup'
+import { Monitor, Moon, Sun, type LucideIcon } from 'lucide-react'
+import { IconButton } from '@/components/Button'
 import { useStore } from '@/hooks/useStore'
-import { chooseTheme, theme } from '@/lib/theme'
+import { chooseTheme, theme, type Theme } from '@/lib/theme'
 
+const looks: Record<Theme, { icon: LucideIcon; name: string; next: Theme }> = {
+  system: { icon: Monitor, name: 'like the system', next: 'light' },
+  light: { icon: Sun, name: 'light', next: 'dark' },
+  dark: { icon: Moon, name: 'dark', next: 'system' },
+}
+
+/** One button that goes round: like the system, light, dark. */
 export function ThemeSwitch() {
+  const { icon: Icon, name, next } = looks[useStore(theme)]
   return (
-    <ToggleGroup
-      label="Theme"
-      value={useStore(theme)}
-      onChange={chooseTheme}
-      options={[
-        { value: 'light', label: 'Light', content: <Sun aria-hidden size={15} /> },
-        { value: 'dark', label: 'Dark', content: <Moon aria-hidden size={15} /> },
-        { value: 'system', label: 'Like the system', content: <Monitor aria-hidden size={15} /> },
-      ]}
-    />
+    <IconButton label={`Theme: ${name}. Switch to ${looks[next].name}`} onClick={() => chooseTheme(next)}>
+      <Icon aria-hidden size={18} />
+    </IconButton>
   )
 }

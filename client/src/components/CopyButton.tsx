@@ -3,7 +3,15 @@ import { useState } from 'react'
 import { showToast } from '@/lib/toasts'
 import { cx } from '@/lib/cx'
 
-export function CopyButton({ text, label, className }: { text: string; label: string; className?: string }) {
+type CopyButtonProps = {
+  text: string
+  label: string
+  /** Say "Copy" beside the icon, where there is room. */
+  withText?: boolean
+  className?: string
+}
+
+export function CopyButton({ text, label, withText, className }: CopyButtonProps) {
   const [copied, setCopied] = useState(false)
   const copy = async () => {
     try {
@@ -11,7 +19,7 @@ export function CopyButton({ text, label, className }: { text: string; label: st
       setCopied(true)
       setTimeout(() => setCopied(false), 1_500)
     } catch {
-      showToast({ tone: 'bad', text: 'The browser did not allow copying. Select the text instead.' })
+      showToast({ tone: 'bad', text: 'The browser blocked copying. Select the text instead.' })
     }
   }
   const Icon = copied ? Check : Copy
@@ -22,11 +30,13 @@ export function CopyButton({ text, label, className }: { text: string; label: st
       aria-label={label}
       title={label}
       className={cx(
-        'inline-flex min-h-6 min-w-6 items-center justify-center rounded text-muted hover:bg-raised hover:text-ink',
+        'inline-flex min-h-6 min-w-6 items-center justify-center gap-1 rounded text-muted hover:bg-raised hover:text-ink',
+        withText && 'px-2 text-xs font-medium hover:bg-surface',
         className,
       )}
     >
       <Icon aria-hidden size={14} className={copied ? 'text-good' : ''} />
+      {withText && (copied ? 'Copied' : 'Copy')}
     </button>
   )
 }

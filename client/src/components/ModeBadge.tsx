@@ -6,7 +6,7 @@ export function ModeBadge({ mode }: { mode: Mode }) {
     <span
       className={cx(
         'inline-block w-12 rounded px-1.5 py-0.5 text-center font-mono text-xs font-medium',
-        mode === 'sync' ? 'bg-accent-soft text-accent' : 'bg-raised text-muted',
+        mode === 'sync' ? 'bg-sync-soft text-sync' : 'bg-async-soft text-async',
       )}
     >
       {mode}

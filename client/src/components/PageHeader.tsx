@@ -1,15 +1,21 @@
-import type { ReactNode } from 'react'
+import { useEffect, type ReactNode } from 'react'
 
 /** What the page is for in one sentence, and its one main action. */
 export function PageHeader({
   title,
+  documentTitle = title,
   lead,
   children,
 }: {
   title: string
+  /** For the tab, where it is to be another one. */
+  documentTitle?: string
   lead: ReactNode
   children?: ReactNode
 }) {
+  useEffect(() => {
+    document.title = `${documentTitle} · Financial Report Generator`
+  }, [documentTitle])
   return (
     <div className="mb-5 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
       <div className="min-w-0 max-w-4xl">

@@ -15,9 +15,14 @@ export function chooseTheme(choice: Theme): void {
   apply()
 }
 
-/** Follow the system's switch while the choice is `system`. */
-export function followSystemTheme(): void {
+/** Follow the system's switch while the choice is `system`, and the choice made in another tab. */
+export function followTheme(): void {
   dark.addEventListener('change', apply)
+  addEventListener('storage', ({ key }) => {
+    if (key !== 'theme' && key !== null) return
+    theme.set(stored())
+    apply()
+  })
 }
 
 function isDark(): boolean {

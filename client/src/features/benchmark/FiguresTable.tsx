@@ -38,7 +38,8 @@ function ColumnName({ column }: { column: ColumnKey }) {
   const [mode, what] = names[column]
   return (
     <>
-      {mode} <span className="block font-normal">{what}</span>
+      <span className={mode === 'sync' ? 'text-sync' : 'text-async'}>{mode}</span>{' '}
+      <span className="block font-normal">{what}</span>
     </>
   )
 }

@@ -3,7 +3,7 @@ import { CircleCheck, CircleDashed, CircleStop, LoaderCircle } from 'lucide-reac
 import { useMemo } from 'react'
 import { WARM_UP, type Sample } from '@/api/benchmarks'
 import { keys } from '@/api/keys'
-import type { BenchmarkRunDetail } from '@/api/types'
+import type { BenchmarkRunDetail, Mode } from '@/api/types'
 import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { ErrorState } from '@/components/ErrorState'
@@ -58,7 +58,7 @@ function useStop(id: string) {
 }
 
 const looks = {
-  waiting: { icon: CircleDashed, className: 'text-faint', word: 'comes next' },
+  waiting: { icon: CircleDashed, className: 'text-faint', word: 'next' },
   running: { icon: LoaderCircle, className: 'animate-spin text-running', word: '' },
   done: { icon: CircleCheck, className: 'text-good', word: 'done' },
 }
@@ -75,12 +75,17 @@ function Side({ side: { mode, state, last } }: { side: SideProgress }) {
         <span className="sr-only">{word}</span>
       </span>
       <div className="grid gap-1.5">
-        <Bar name={`${mode}: answered`} value={last?.done ?? 0} of={planned} full={done}>
+        <Bar name={`${mode}: answered`} mode={mode} value={last?.done ?? 0} of={planned} full={done}>
           {last ? `${formatNumber(last.done)} of ${formatNumber(planned)} answered` : word}
           {last && last.failed > 0 && <span className="text-bad">, {formatNumber(last.failed)} failed</span>}
         </Bar>
         {mode === 'async' && last && last.phase !== WARM_UP && (
-          <Bar name={`${mode}: called back`} value={last.callbacks_received ?? 0} of={last.successful}>
+          <Bar
+            name={`${mode}: called back`}
+            mode={mode}
+            value={last.callbacks_received ?? 0}
+            of={last.successful}
+          >
             {formatNumber(last.callbacks_received ?? 0)} of {formatNumber(last.successful)} called back
           </Bar>
         )}
@@ -89,9 +94,16 @@ function Side({ side: { mode, state, last } }: { side: SideProgress }) {
   )
 }
 
-type BarProps = { name: string; value: number; of: number; full?: boolean; children: React.ReactNode }
+type BarProps = {
+  name: string
+  mode: Mode
+  value: number
+  of: number
+  full?: boolean
+  children: React.ReactNode
+}
 
-function Bar({ name, value, of, full, children }: BarProps) {
+function Bar({ name, mode, value, of, full, children }: BarProps) {
   const percent = full ? 100 : of > 0 ? Math.min(100, (value / of) * 100) : 0
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-0.5">
@@ -103,7 +115,10 @@ function Bar({ name, value, of, full, children }: BarProps) {
         aria-valuemax={100}
         className="h-2 min-w-32 flex-1 overflow-hidden rounded bg-raised"
       >
-        <div className="h-full bg-running-fill transition-[width]" style={{ width: `${percent}%` }} />
+        <div
+          className={cx('h-full transition-[width]', mode === 'sync' ? 'bg-sync-fill' : 'bg-async-fill')}
+          style={{ width: `${percent}%` }}
+        />
       </div>
       <span className="w-44 text-xs text-muted">{children}</span>
     </div>

@@ -32,8 +32,8 @@ export default function DepthChart() {
         />
         <figcaption className="mt-2 flex flex-wrap gap-x-4 text-xs text-muted">
           <span className="inline-flex items-center gap-1.5">
-            <span aria-hidden className="h-0.5 w-4 bg-accent" /> Waiting (now {samples.waiting.at(-1) ?? 0},
-            at most {most})
+            <span aria-hidden className="mark h-0.5 w-4 bg-accent" /> Waiting (now{' '}
+            {samples.waiting.at(-1) ?? 0}, at most {most})
           </span>
           <span className="inline-flex items-center gap-1.5">
             <span aria-hidden className="w-4 border-t-2 border-dashed border-warn-fill" /> Pending callbacks

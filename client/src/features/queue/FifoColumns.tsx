@@ -21,7 +21,7 @@ type FifoColumnsProps = { entries: FifoEntry[]; colours: Colours; givenUp: Reado
 export function FifoColumns({ entries, colours, givenUp }: FifoColumnsProps) {
   const rows = columns.map(({ rank }) => rowsOf(entries, rank))
   const height = entries.length * ROW_PX
-  const gone = entries.filter((entry) => givenUp.has(entry.request_id) && entry.delivered_rank === null)
+  const gone = entries.filter((entry) => givenUp.has(entry.request_id))
   return (
     <>
       <div className="grid w-full max-w-3xl grid-cols-[auto_1fr_auto_1fr_auto]">
@@ -41,7 +41,7 @@ export function FifoColumns({ entries, colours, givenUp }: FifoColumnsProps) {
       </div>
       {gone.length > 0 && (
         <p className="flex flex-wrap items-center gap-x-2 text-xs text-muted">
-          <CircleX aria-hidden size={13} className="text-bad" /> Given up, so never delivered:
+          <CircleX aria-hidden size={13} className="text-bad" /> Given up instead of delivered:
           {gone.map((entry) => (
             <Link
               key={entry.request_id}
@@ -87,7 +87,7 @@ function Column({ name, entries, rows, givenUp, height, index }: ColumnProps) {
               title={`Position ${entry.queue_position}, receiver ${entry.receiver}`}
               className="inline-flex min-w-6 items-center justify-end gap-1 rounded px-1 -outline-offset-2 hover:bg-raised hover:text-accent"
             >
-              {index === 1 && givenUp.has(entry.request_id) && (
+              {index === 2 && givenUp.has(entry.request_id) && (
                 <CircleX aria-label="given up" size={12} className="text-bad" />
               )}
               {entry.queue_position}

@@ -68,8 +68,7 @@ function Drawing({ proof }: { proof: Proof }) {
   const receiver = chosen !== null && receivers.includes(chosen) ? chosen : null
   const matching = proof.entries.filter((entry) => receiver === null || entry.receiver === receiver)
   const entries = newest(matching)
-  const open = entries.some((entry) => entry.delivered_rank === null)
-  const { data: givenUp = NOBODY } = useQuery(givenUpQuery(open))
+  const { data: givenUp = NOBODY } = useQuery(givenUpQuery)
   return (
     <div className="grid gap-3 p-4">
       <p className="max-w-3xl text-pretty text-muted">

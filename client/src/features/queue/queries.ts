@@ -24,18 +24,16 @@ export const fifoProofQuery = (inView: boolean) =>
     refetchInterval: inView ? PROVE_AGAIN_MS : false,
   })
 
-/** The newest callbacks that were given up: the proof itself only says that they were not delivered. */
-export const givenUpQuery = (needed: boolean) =>
-  queryOptions({
-    queryKey: [...keys.fifoProof, 'given-up'],
-    queryFn: async ({ signal }) => {
-      const query = { callback_status: 'FAILED', limit: PROOF_SIZE } as const
-      const { requests } = await unwrap(api.GET('/api/requests', { params: { query }, signal }))
-      return new Set(requests.map((request) => request.id))
-    },
-    enabled: needed,
-    refetchInterval: needed ? 2 * PROVE_AGAIN_MS : false,
-  })
+/** The newest callbacks that were given up: for the proof they have come to their end like the delivered ones. */
+export const givenUpQuery = queryOptions({
+  queryKey: [...keys.fifoProof, 'given-up'],
+  queryFn: async ({ signal }) => {
+    const query = { callback_status: 'FAILED', limit: PROOF_SIZE } as const
+    const { requests } = await unwrap(api.GET('/api/requests', { params: { query }, signal }))
+    return new Set(requests.map((request) => request.id))
+  },
+  refetchInterval: 3 * PROVE_AGAIN_MS,
+})
 
 export function resumeReceiver(receiver: string) {
   return unwrap(api.POST('/api/receivers/{origin}/resume', { params: { path: { origin: receiver } } }))

@@ -1,3 +1,4 @@
+import type { CSSProperties } from 'react'
 import type { Phase } from '@/api/phases'
 import { phaseLooks } from '@/components/phaseLooks'
 import { cx } from '@/lib/cx'
@@ -27,12 +28,17 @@ export function LaneRow({ lane, scale, compact, selected, onSelect }: LaneRowPro
       >
         <span
           aria-hidden
-          className={cx('size-1.5 rounded-full', selected ? 'bg-accent-fill' : 'bg-line-strong')}
+          className={cx('mark size-2 rounded-full', run.mode === 'sync' ? 'bg-sync-fill' : 'bg-async-fill')}
         />
-        {run.mode}
+        <span className={cx(selected && 'underline decoration-2 underline-offset-4')}>{run.mode}</span>
         {compact && <span className="text-faint">#{run.key}</span>}
       </button>
-      <div className="relative min-w-0 flex-1" role="img" aria-label={describeLane(lane)}>
+      <div
+        className="relative min-w-0 flex-1"
+        role="img"
+        aria-label={describeLane(lane)}
+        style={{ '--held': `var(--${run.mode}-fill)` } as CSSProperties}
+      >
         {compact ? (
           <Track phases={[...lane.server, ...lane.client]} scale={scale} thin />
         ) : (
@@ -84,7 +90,7 @@ function Bar({ phase, scale, thin }: { phase: Phase; scale: Scale; thin?: boolea
     <span
       title={`${look.word}: ${formatDuration(to - phase.from)}`}
       className={cx(
-        'absolute flex items-center overflow-hidden rounded-[3px]',
+        'mark absolute flex items-center overflow-hidden rounded-[3px]',
         thin ? 'top-2 h-2' : quiet ? 'top-3 h-1' : 'top-1 h-5',
         look.className,
       )}

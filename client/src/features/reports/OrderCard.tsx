@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { Flag, Play, Send } from 'lucide-react'
-import type { FormEvent } from 'react'
+import { useEffect, useRef, type FormEvent } from 'react'
 import { settingsQuery } from '@/api/queries'
 import type { Mode } from '@/api/types'
 import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
+import { CodeBlock } from '@/components/CodeBlock'
 import { SelectField, TextField } from '@/components/Field'
 import { Kbd } from '@/components/Kbd'
 import { useKey } from '@/hooks/useKey'
@@ -12,13 +13,14 @@ import { useStore } from '@/hooks/useStore'
 import { formatDuration, formatNumber } from '@/lib/format'
 import { checkOrder, orderForm, toOrder, type OrderForm } from './orderForm'
 import { LimitNote, useBlocked } from './LimitNote'
-import { startRuns } from './runStore'
+import { refusalOf, type Refusal } from './refusal'
+import { runStore, startRuns } from './runStore'
 
 /** A run that begins so soon after the last one ended joins its axis: clicks in a row are one picture. */
 const SAME_AXIS_MS = 2_000
 
-/** The one form of the page: what report, and who is told when it exists. */
-export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
+/** The one form of the page: which report, and where its callback goes. */
+export function OrderCard({ raceEndedAt, onStart }: { raceEndedAt: number; onStart: () => void }) {
   const typed = useStore(orderForm)
   const { data: settings } = useQuery(settingsQuery)
   const hasDemo = settings?.demo_tools !== false
@@ -27,6 +29,7 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
   const errors = checkOrder(form)
   const invalid = Object.keys(errors).length > 0
   const syncInvalid = Object.keys(errors).some((field) => field !== 'ownUrl')
+  const lastAsync = useStore(runStore).runs.findLast((run) => run.mode === 'async') ?? null
   const syncBlocked = useBlocked('/api/sync')
   const asyncBlocked = useBlocked('/api/async')
   const change = (changes: Partial<OrderForm>) => orderForm.set({ ...form, ...changes })
@@ -34,6 +37,7 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
     if (modes.includes('async') ? invalid : syncInvalid) return
     const newSession = modes.length > 1 || Date.now() - raceEndedAt > SAME_AXIS_MS
     startRuns(modes, toOrder(form, receiver), { newSession })
+    onStart()
   }
   const race = () => run(['sync', 'async'])
   useKey('r', race)
@@ -43,7 +47,7 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
     race()
   }
   return (
-    <Card title="Report" hint="The same order goes both ways." className="self-start">
+    <Card title="Report" hint="Sends the same request both ways." className="self-start">
       <form onSubmit={submit} className="grid gap-3 p-4" noValidate>
         <div className="grid grid-cols-2 gap-3">
           <TextField
@@ -73,6 +77,7 @@ export function OrderCard({ raceEndedAt }: { raceEndedAt: number }) {
           form={form}
           receiver={hasDemo ? receiver : null}
           error={errors.ownUrl}
+          refusal={refusalOf(lastAsync, form.ownUrl)}
           onChange={change}
         />
         <WorkNote rows={Number(form.rows)} />
@@ -110,10 +115,17 @@ type ReceiverFieldsProps = {
   /** The demo receiver's URL; null when the server has none. */
   receiver: string | null
   error?: string
+  /** Why the server refused this URL; null when it did not. */
+  refusal: Refusal | null
   onChange: (changes: Partial<OrderForm>) => void
 }
 
-function ReceiverFields({ form, receiver, error, onChange }: ReceiverFieldsProps) {
+function ReceiverFields({ form, receiver, error, refusal, onChange }: ReceiverFieldsProps) {
+  const box = useRef<HTMLDivElement>(null)
+  const refused = refusal?.key ?? null
+  useEffect(() => {
+    if (refused !== null) box.current?.querySelector('input')?.focus()
+  }, [refused])
   return (
     <>
       {receiver !== null && (
@@ -128,15 +140,18 @@ function ReceiverFields({ form, receiver, error, onChange }: ReceiverFieldsProps
         </SelectField>
       )}
       {form.useOwnUrl && (
-        <TextField
-          label="Callback URL"
-          type="url"
-          placeholder="https://example.com/webhooks"
-          value={form.ownUrl}
-          error={form.ownUrl === '' ? null : error}
-          hint="Public addresses only; the server says which rule refuses one."
-          onChange={(event) => onChange({ ownUrl: event.target.value.trim() })}
-        />
+        <div ref={box} className="grid gap-2">
+          <TextField
+            label="Callback URL"
+            type="url"
+            placeholder="https://example.com/webhooks"
+            value={form.ownUrl}
+            error={form.ownUrl === '' ? null : (refusal?.reason ?? error)}
+            hint="Public addresses only, unless the operator allows more."
+            onChange={(event) => onChange({ ownUrl: event.target.value.trim() })}
+          />
+          {refusal?.command && <CodeBlock label="command that allows it" code={refusal.command} />}
+        </div>
       )}
     </>
   )
@@ -149,8 +164,8 @@ function WorkNote({ rows }: { rows: number }) {
   if (rows > data.sync_max_transactions) {
     return (
       <p className="text-xs text-warn">
-        Sync takes at most {formatNumber(data.sync_max_transactions)} rows and will refuse this; async takes{' '}
-        {formatNumber(data.async_max_transactions)}.
+        Sync allows at most {formatNumber(data.sync_max_transactions)} rows and will refuse this one; async
+        allows {formatNumber(data.async_max_transactions)}.
       </p>
     )
   }
@@ -158,7 +173,7 @@ function WorkNote({ rows }: { rows: number }) {
   return (
     <p className="text-xs text-faint">
       {ms > 0
-        ? `The server simulates ${formatDuration(ms)} of work for it.`
+        ? `The server simulates ${formatDuration(ms)} of work for this report.`
         : 'The server adds no simulated work.'}
     </p>
   )

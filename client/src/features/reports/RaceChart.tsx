@@ -1,3 +1,4 @@
+import type { CSSProperties } from 'react'
 import { phaseLooks } from '@/components/phaseLooks'
 import { useServerFrameNow } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
@@ -88,12 +89,30 @@ function AxisLabels({ spanMs }: { spanMs: number }) {
   )
 }
 
+const heldBy = [
+  { word: 'Sync: connection held', colour: 'var(--sync-fill)' },
+  { word: 'Async: connection held', colour: 'var(--async-fill)' },
+]
+const legend = Object.entries(phaseLooks)
+  .filter(([kind]) => kind !== 'held')
+  .map(([, look]) => look)
+
 function Legend() {
   return (
     <ul className="mt-3 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
-      {Object.values(phaseLooks).map((look) => (
+      {heldBy.map(({ word, colour }) => (
+        <li key={word} className="inline-flex items-center gap-1.5">
+          <span
+            aria-hidden
+            className="mark held inline-block h-2.5 w-4 rounded-sm"
+            style={{ '--held': colour } as CSSProperties}
+          />
+          {word}
+        </li>
+      ))}
+      {legend.map((look) => (
         <li key={look.word} className="inline-flex items-center gap-1.5">
-          <span aria-hidden className={cx('inline-block h-2.5 w-4 rounded-sm', look.className)} />
+          <span aria-hidden className={cx('mark inline-block h-2.5 w-4 rounded-sm', look.className)} />
           {look.word}
         </li>
       ))}

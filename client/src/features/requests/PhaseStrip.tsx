@@ -18,7 +18,7 @@ export function PhaseStrip({ detail, logs }: { detail: RequestDetail; logs: Call
         {phases.map((phase, index) => (
           <span
             key={`${phase.kind}-${phase.from}`}
-            className={cx('min-w-0.5', phaseLooks[phase.kind].className)}
+            className={cx('mark min-w-0.5', phaseLooks[phase.kind].className)}
             style={{ flexGrow: total === 0 ? 1 : (lengths[index] ?? 0) / total, flexBasis: 0 }}
           />
         ))}
@@ -26,7 +26,7 @@ export function PhaseStrip({ detail, logs }: { detail: RequestDetail; logs: Call
       <figcaption className="mt-1.5 flex flex-wrap gap-x-4 gap-y-0.5 text-xs text-muted">
         {sums(phases, lengths).map(([kind, ms]) => (
           <span key={kind} className="inline-flex items-center gap-1.5">
-            <span aria-hidden className={cx('h-2 w-3 rounded-sm', phaseLooks[kind].className)} />
+            <span aria-hidden className={cx('mark h-2 w-3 rounded-sm', phaseLooks[kind].className)} />
             {phaseLooks[kind].word} <span className="text-ink">{formatDuration(ms)}</span>
           </span>
         ))}

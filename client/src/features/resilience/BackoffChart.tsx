@@ -24,7 +24,7 @@ export function BackoffChart({ logs }: { logs: CallbackLog[] }) {
             <span key={log.attempt_number}>
               <span
                 className={cx(
-                  'absolute top-2 h-6 min-w-1 rounded-sm',
+                  'mark absolute top-2 h-6 min-w-1 rounded-sm',
                   log.success ? 'bg-good-fill' : 'bg-warn-fill',
                 )}
                 style={{ left: percent(at), width: percent(log.response_time_ms) }}

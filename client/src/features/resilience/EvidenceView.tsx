@@ -35,10 +35,10 @@ function Reset({ until, limit }: { until: number; limit: number }) {
         <Timer aria-hidden size={15} />
         {left > 0
           ? `The next request gets through in ${left} s.`
-          : `Requests get through again, ${limit} a minute.`}
+          : `Requests get through again: ${limit} per minute.`}
       </p>
       <div aria-hidden className="mt-2 h-1.5 overflow-hidden rounded bg-surface">
-        <div className="h-full bg-warn-fill" style={{ width: `${percent}%` }} />
+        <div className="mark h-full bg-warn-fill" style={{ width: `${percent}%` }} />
       </div>
     </div>
   )

@@ -37,7 +37,7 @@ function Row({ row, bars }: { row: Drawn; bars: Bar[] }) {
         aria-label={`Histogram of ${row.name}: ${formatCount(row.count, 'request')}, ${most}`}
         viewBox="0 0 100 100"
         preserveAspectRatio="none"
-        className="block h-16 w-full border-b border-line-strong"
+        className="mark block h-16 w-full border-b border-line-strong"
       >
         {bars.map((bar) => (
           <rect

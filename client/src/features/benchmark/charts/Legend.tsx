@@ -8,7 +8,7 @@ export function Legend({ items }: { items: LegendItem[] }) {
     <ul className="mt-2 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
       {items.map(({ name, colour, dash }) => (
         <li key={`${colour} ${String(dash)}`} className="inline-flex items-center gap-1.5">
-          <svg aria-hidden width="24" height="4" className="shrink-0">
+          <svg aria-hidden width="24" height="4" className="mark shrink-0">
             <line
               x1="0"
               x2="24"

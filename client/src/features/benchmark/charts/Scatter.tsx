@@ -8,7 +8,7 @@ import { secondsAxis, shortTime } from './options'
 import { describeScatter, scatterData } from './scatterData'
 
 const HEIGHT_PX = 240
-const RECEIVER_COLOURS = ['--warn-fill', '--accent', '--good-fill', '--bad-fill', '--queued-fill']
+const RECEIVER_COLOURS = ['--async-fill', '--accent', '--good-fill', '--warn-fill', '--queued-fill']
 const colourOf = (index: number) => RECEIVER_COLOURS[index % RECEIVER_COLOURS.length] ?? '--accent'
 
 /** Each async request as a dot: when it was sent, and how long its callback took. */

@@ -51,7 +51,7 @@ export function valueAt(points: Distribution['percentile_curve'], percentile: nu
 }
 
 /** A colour for each mode, the same in every chart; a callback is its mode's dashed line. */
-export const colours = { sync: '--accent', async: '--warn-fill' } as const
+export const colours = { sync: '--sync-fill', async: '--async-fill' } as const
 export const CALLBACK_DASH = [6, 4]
 
 /** What can be drawn of a run: answers of sync, receipts of async, and its callbacks. */

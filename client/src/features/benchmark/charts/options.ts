@@ -7,7 +7,7 @@ import type { Mark } from './live'
 type Line = { colour: string; dash?: number[] }
 
 export const answersLine: Line = { colour: '--accent' }
-export const callbacksLine: Line = { colour: '--warn-fill', dash: [6, 4] }
+export const callbacksLine: Line = { colour: '--async-fill', dash: [6, 4] }
 export const p50Line: Line = { colour: '--accent' }
 export const p95Line: Line = { colour: '--accent', dash: [6, 4] }
 export const p99Line: Line = { colour: '--accent', dash: [2, 3] }
