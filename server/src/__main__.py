@@ -35,6 +35,7 @@ UVICORN: dict[str, Any] = {
     "server_header": False,
     "access_log": False,
     "ws_max_size": 65_536,  # bytes of one message
+    "ws_per_message_deflate": False,  # the same text goes to everybody, and would be compressed for each
     "timeout_graceful_shutdown": 5,  # seconds that requests under way may take
 }
 

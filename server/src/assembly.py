@@ -140,7 +140,7 @@ async def running_parts(
         async def on_changes(changes: Changes) -> None:
             feed.wake()  # another process may have accepted something
             worker.receivers_changed(changes.receivers)
-            await live.tell(changes)
+            live.tell(changes)
 
         listener = ChangeListener(partial(connect, url), on_changes=on_changes, on_gap=live.tell_of_a_gap)
         for name, work in (
@@ -149,6 +149,7 @@ async def running_parts(
             ("janitor", janitor.run),
             ("change notifier", changes.run),
             ("change listener", listener.run),
+            ("live events", live.run),
             ("queue events", live.tell_of_the_queue),
         ):
             stack.push_async_callback(_cancel, asyncio.create_task(keep_running(work, name)))

@@ -1,68 +1,78 @@
 """The live stream: `WS /api/ws` sends what happens as JSON, `{type, seq, at, data}`."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from src.services.event_bus import Event, EventBus
+from src.routes.problems import instance_of, problem
+from src.services.event_bus import Event, EventBus, Watcher
+from src.services.live_updates import HEARTBEAT_EVERY_S
 
-HEARTBEAT_EVERY_S = 15.0
-# Close codes of RFC 6455, section 7.4.1.
+# A close code of RFC 6455, section 7.4.1.
 POLICY_VIOLATION = 1008
-TRY_AGAIN_LATER = 1013
+ASK_AGAIN_AFTER_S = 30
 
 router = APIRouter(prefix="/api")
 
 
 @router.websocket("/ws")
 async def stream_events(websocket: WebSocket) -> None:
-    """Send events until the client leaves. `seq` grows by one; after a gap or `resync` the client reads again."""
-    events: EventBus = websocket.app.state.parts.events
+    """Send frames until the client leaves. `seq` grows by one; after a gap or `resync` the client reads again."""
+    bus: EventBus = websocket.app.state.parts.events
     if not _may_watch(websocket):
         await websocket.close(POLICY_VIOLATION, "This origin may not watch.")
         return
     caller: str = websocket.scope["caller"]
-    await websocket.accept()
-    if events.is_full_for(caller):
-        await websocket.close(TRY_AGAIN_LATER, "Too many watch already.")
+    if bus.is_full_for(caller):
+        await _refuse(websocket)
         return
-    with events.watching(caller) as queue:
-        leaving = asyncio.create_task(_until_it_leaves(websocket))
-        sending = asyncio.create_task(_send(websocket, queue))
-        await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
-        for task in (leaving, sending):
+    # The place is held before the handshake is answered: many at once are not to pass the limit together.
+    with bus.place(caller):
+        await websocket.accept()
+        with bus.watching(_greeting) as watcher:
+            await _first_to_end(_send(websocket, watcher), _until_it_leaves(websocket))
+
+
+def _greeting(spread_s: float) -> Event:
+    return Event("hello", {"heartbeat_s": HEARTBEAT_EVERY_S, "spread_s": spread_s})
+
+
+async def _refuse(websocket: WebSocket) -> None:
+    """Answer before the upgrade: a socket that was opened to be closed would be held and counted by nobody."""
+    detail = "Too many watch already, from this address or at all."
+    headers = {"retry-after": str(ASK_AGAIN_AFTER_S)}
+    await websocket.send_denial_response(
+        problem(503, "unavailable", detail, instance_of(websocket.scope), headers=headers)
+    )
+
+
+async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:
+    """Run until one ends, and end the others, also when we are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(leaving, sending, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _send(websocket: WebSocket, queue: "asyncio.Queue[Event]") -> None:
-    seq = 0
-    event = Event("hello", {"heartbeat_s": HEARTBEAT_EVERY_S})
+async def _send(websocket: WebSocket, watcher: Watcher) -> None:
+    """Send one frame after the other; while the socket's buffer is full, this waits, and nobody else does."""
     with suppress(WebSocketDisconnect, RuntimeError):  # it left while we were sending
         while True:
-            seq += 1
-            await websocket.send_text(_written(event, seq))
-            try:
-                async with asyncio.timeout(HEARTBEAT_EVERY_S):
-                    event = await queue.get()
-            except TimeoutError:
-                event = Event("ping", {})
+            frame = await watcher.next()
+            await websocket.send({"type": "websocket.send", "text": frame.text})
 
 
 async def _until_it_leaves(websocket: WebSocket) -> None:
     """Read what the client says; there is nothing that it could say."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
-
-
-def _written(event: Event, seq: int) -> str:
-    message: dict[str, Any] = {"type": event.type, "seq": seq, "at": datetime.now(UTC), "data": event.data}
-    return orjson.dumps(message, option=orjson.OPT_UTC_Z).decode()
 
 
 def _may_watch(websocket: WebSocket) -> bool:

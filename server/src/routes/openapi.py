@@ -20,6 +20,26 @@ Ask for a financial report (a CSV of N transactions with exact totals), in one o
 
 Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the id of this one HTTP call:
 yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new one. It is not a report's `request_id`.
+
+`WS /api/ws` tells what happens, as JSON texts `{"type", "seq", "at", "data"}`:
+
+| `type` | `data` |
+| --- | --- |
+| `hello` | the first one: `heartbeat_s`, after which a `ping` comes if nothing else does; `spread_s` |
+| `request.updated` | a request as in a list |
+| `request.deleted` | `ids`; none means all |
+| `callback.attempted` | an attempt as in the callback log, with `request_id` |
+| `queue.changed` | `waiting`, `processing_request_id` |
+| `benchmark.progress` | figures of a run |
+| `events` | under load, at most four a second: `events`, a list of `{"type", "data"}` as above, and `spread_s` |
+| `resync` | something was missed: read everything again after a random part of `spread_s` |
+
+`seq` grows by one from frame to frame; where it does not, read again as after `resync`. Within `events` requests come
+together: `requests.updated` has `requests` as in a list, `requests.changed` has `requests` told before with `id` and
+what may have changed (`status`, `callback_status`, `callback_attempts`, `callback_next_attempt_at`, `failure_reason`,
+`started_at`, `completed_at`). In both a member that is left out is null, only the newest state is told, and attempts
+show in `callback_attempts`. When all places are taken, or 50 by one address (3 once 1,000 watch), the answer to the
+handshake is 503 with `Retry-After`.
 """
 
 REF_TEMPLATE = "#/components/schemas/{model}"

@@ -43,6 +43,17 @@ class Changes:
         """Whether anything did."""
         return bool(self.updated or self.deleted or self.attempts or self.receivers)
 
+    def __len__(self) -> int:
+        """How many changes of requests: what a watcher is told of."""
+        return len(self.updated) + len(self.deleted) + len(self.attempts)
+
+    def add(self, other: "Changes") -> None:
+        """Add what another batch says."""
+        self.updated.update(other.updated)
+        self.deleted.update(other.deleted)
+        self.attempts.update(other.attempts)
+        self.receivers.update(other.receivers)
+
     def notices(self) -> list[str]:
         """Write it as payloads that fit."""
         entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]

@@ -1,16 +1,27 @@
-"""The live stream: every watcher gets the same events, each through a bounded queue of its own."""
+"""The live stream: one sequence of frames, each written once and sent as the same text to everybody who watches."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-#: Events a slow watcher may be behind; then they are dropped and it is told to read everything again.
-BEHIND_MAX = 500
-WATCHERS_MAX = 500
+import orjson
+
+WATCHERS_MAX = 1_250
 WATCHERS_OF_ONE_CALLER_MAX = 50
+#: Once so many watch, a caller may hold only a few: the rest is kept for those who come anew.
+CROWDED_FROM = 1_000
+WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD = 3
+#: Frames that wait for one watcher, bytes; one that does not keep up is told to read again instead.
+BEHIND_BYTES_MAX = 256 * 1024
+#: Frames handed out before others get their turn on the loop, and how long that turn is.
+HANDED_OUT_AT_ONCE = 25
+TURN_OF_OTHERS_S = 0.004
+#: Watchers that read everything again in a second, when all must; a page makes two or three calls of some 4 ms.
+READ_AGAIN_PER_S = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,45 +32,171 @@ class Event:
     data: Any
 
 
-RESYNC = Event("resync", {})
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message of the stream.
+
+    Attributes:
+        seq: its number.
+        text: `{type, seq, at, data}` as JSON.
+        size: of the text, bytes.
+    """
+
+    seq: int
+    text: str
+    size: int
+
+
+def write(event: Event, seq: int) -> Frame:
+    """Write an event as a frame."""
+    message = {"type": event.type, "seq": seq, "at": datetime.now(UTC), "data": event.data}
+    written = orjson.dumps(message, option=orjson.OPT_UTC_Z)
+    return Frame(seq, written.decode(), len(written))
+
+
+class Watcher:
+    """What waits for one watcher. Handing it a frame never waits; whoever sends takes one after the other.
+
+    Args:
+        resync: makes the frame that stands for everything that was missed, up to a number.
+    """
+
+    def __init__(self, resync: Callable[[int], Frame]) -> None:
+        self._resync = resync
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+        self._missed_up_to: int | None = None
+        self._wake: asyncio.Future[None] | None = None
+
+    def put(self, frame: Frame) -> None:
+        """Add a frame. When too much waits already, all of it is dropped for one `resync`."""
+        is_behind = self._missed_up_to is not None
+        if is_behind or (self._frames and self._bytes + frame.size > BEHIND_BYTES_MAX):
+            self._frames.clear()
+            self._bytes = 0
+            self._missed_up_to = frame.seq
+        else:
+            self._frames.append(frame)
+            self._bytes += frame.size
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def next(self) -> Frame:
+        """Wait for the next frame and take it. For one task at a time."""
+        while not self._frames:
+            if self._missed_up_to is not None:
+                missed, self._missed_up_to = self._missed_up_to, None
+                return self._resync(missed)
+            self._wake = asyncio.get_running_loop().create_future()
+            try:
+                await self._wake
+            finally:
+                self._wake = None
+        frame = self._frames.popleft()
+        self._bytes -= frame.size
+        return frame
 
 
 class EventBus:
-    """Hands events to those who watch. Belongs to one event loop."""
+    """Numbers what is published and hands it to those who watch. Belongs to one event loop.
 
-    def __init__(self) -> None:
-        self._watchers: set[asyncio.Queue[Event]] = set()
-        self._callers: Counter[str] = Counter()
+    The numbers are those of the stream, not of a watcher: they grow by one from frame to frame, for everybody. They
+    begin again with the process.
+
+    Args:
+        pause: lets others have the loop, seconds.
+    """
+
+    def __init__(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._pause = pause
+        self._watchers: set[Watcher] = set()
+        self._places: Counter[str] = Counter()
+        self._seq = 1
+        self._published: list[Event] = []
+        #: Set when something was published; cleared by whoever hands it out.
+        self.news = asyncio.Event()
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
 
     @property
     def watched(self) -> bool:
         """Whether anybody watches; if not, nobody need find out what there is to tell."""
         return bool(self._watchers)
 
+    @property
+    def spread_s(self) -> float:
+        """Time over which those who watch should spread reading everything again."""
+        return len(self._watchers) / READ_AGAIN_PER_S
+
+    @property
+    def places_taken(self) -> int:
+        """How many places are held, by those who watch and those who are about to."""
+        return self._places.total()
+
     def is_full_for(self, caller: str) -> bool:
         """Whether no further watcher is taken, from this caller or at all."""
-        return len(self._watchers) >= WATCHERS_MAX or self._callers[caller] >= WATCHERS_OF_ONE_CALLER_MAX
+        taken, held = self.places_taken, self._places[caller]
+        is_crowded = taken >= CROWDED_FROM
+        held_max = WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD if is_crowded else WATCHERS_OF_ONE_CALLER_MAX
+        return taken >= WATCHERS_MAX or held >= held_max
 
     @contextmanager
-    def watching(self, caller: str) -> Iterator[asyncio.Queue[Event]]:
-        """Watch: what is published from now on comes through the queue."""
-        events: asyncio.Queue[Event] = asyncio.Queue(BEHIND_MAX)
-        self._watchers.add(events)
-        self._callers[caller] += 1
+    def place(self, caller: str) -> Iterator[None]:
+        """Hold a place for a watcher from before its handshake to its end, whichever way that comes."""
+        self._places[caller] += 1
         try:
-            yield events
+            yield
         finally:
-            self._watchers.discard(events)
-            self._callers[caller] -= 1
-            if not self._callers[caller]:
-                del self._callers[caller]
+            self._places[caller] -= 1
+            if not self._places[caller]:
+                del self._places[caller]
+
+    @contextmanager
+    def watching(self, greeting: Callable[[float], Event]) -> Iterator[Watcher]:
+        """Watch: a greeting with the number of the last frame comes first, then every frame from now on.
+
+        Args:
+            greeting: makes the greeting, from `spread_s`.
+        """
+        watcher = Watcher(lambda seq: write(self.resync(), seq))
+        self._watchers.add(watcher)
+        watcher.put(write(greeting(self.spread_s), self._seq))
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    def resync(self) -> Event:
+        """Make the event that says to read everything again, some time within `spread_s`."""
+        return Event("resync", {"spread_s": self.spread_s})
 
     def publish(self, event: Event) -> None:
-        """Tell everybody. A watcher whose queue is full gets `resync` in place of what it holds."""
-        for events in self._watchers:
-            if events.full():
-                while not events.empty():
-                    events.get_nowait()
-                events.put_nowait(RESYNC)
-            else:
-                events.put_nowait(event)
+        """Publish. Nothing is kept for nobody."""
+        if self._watchers:
+            self._published.append(event)
+            self.news.set()
+
+    @property
+    def published(self) -> int:
+        """How many events were published and not yet taken."""
+        return len(self._published)
+
+    def take_published(self) -> list[Event]:
+        """Take what was published since the last call, in order."""
+        published, self._published = self._published, []
+        return published
+
+    async def hand_out(self, event: Event) -> None:
+        """Give an event the next number, write it once, and hand it to everybody who watches now.
+
+        A thousand writes to sockets in one turn of the loop would stop it for 40 ms, so others get turns between.
+        """
+        self._seq += 1
+        frame = write(event, self._seq)
+        for number, watcher in enumerate(list(self._watchers), start=1):
+            watcher.put(frame)
+            if number % HANDED_OUT_AT_ONCE == 0:
+                await self._pause(TURN_OF_OTHERS_S)

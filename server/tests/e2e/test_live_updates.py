@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,16 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from src.services.event_bus import WATCHERS_OF_ONE_CALLER_MAX
 from tests.support.processes import ServerProcess, server_process
 from tests.support.receivers import Receiver
+from tests.support.waiting import eventually
 
 FRIEND = "https://app.example"
+HANDSHAKE = (
+    b"GET /api/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -46,6 +55,9 @@ def told_attempts(events: list[dict[str, Any]]) -> list[tuple[int, int]]:
 async def test_every_step_of_a_request_is_told(server: ServerProcess, receiver: Receiver) -> None:
     receiver.answer = lambda number, _: 500 if number == 0 else 200
     async with watch(server) as socket, httpx.AsyncClient(base_url=server.base_url) as client:
+        # The client offers compression; the same text goes to everybody and would be compressed for each.
+        assert socket.response is not None
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
         hello = await next_event(socket)
         accepted = (await client.post("/api/async", json={"payload": {}, "callback_url": receiver.url})).json()
         events = [await next_event(socket)]
@@ -87,3 +99,54 @@ async def test_watchers_do_not_keep_the_server_from_stopping(server: ServerProce
         await next_event(other)
 
         assert await asyncio.to_thread(server.stop) == 0
+
+
+async def watches(server: ServerProcess) -> bool:
+    """Whether one more may watch."""
+    try:
+        async with watch(server) as stream:
+            await next_event(stream)
+            return True
+    except InvalidStatus:
+        return False
+
+
+async def test_one_more_than_a_caller_may_have_is_refused_before_the_upgrade_and_told_when_to_ask(
+    server: ServerProcess,
+) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(WATCHERS_OF_ONE_CALLER_MAX):
+            await stack.enter_async_context(watch(server))
+        with pytest.raises(InvalidStatus) as refused:
+            await stack.enter_async_context(watch(server))
+    answer = refused.value.response
+
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert json.loads(answer.body or b"")["type"].endswith(":unavailable")
+    await eventually(lambda: watches(server))
+
+
+async def test_watchers_that_vanish_free_their_places(server: ServerProcess) -> None:
+    for _ in range(WATCHERS_OF_ONE_CALLER_MAX):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(HANDSHAKE)
+            await asyncio.sleep(0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes by a reset
+    for _ in range(WATCHERS_OF_ONE_CALLER_MAX):
+        stream = await watch(server)
+        await next_event(stream)
+        stream.transport.abort()
+
+    async def all_of_them_again() -> bool:
+        async with AsyncExitStack() as stack:
+            try:
+                for _ in range(WATCHERS_OF_ONE_CALLER_MAX):
+                    await stack.enter_async_context(watch(server))
+            except InvalidStatus:
+                return False
+            return True
+
+    await eventually(lambda: watches(server))
+    assert await all_of_them_again()

@@ -1,77 +1,227 @@
-"""Everybody who watches gets the same; who is too slow is told to read again."""
+"""Everybody who watches gets the same; who is too slow is told to read again; places are given back."""
 
 import asyncio
-from uuid import UUID
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
-from src.services.change_feed import CHANGES_IN_ONE_NOTICE_MAX, ChangeNotifier, Changes
-from src.services.event_bus import BEHIND_MAX, RESYNC, Event, EventBus
-from tests.support.waiting import eventually
+import pytest
 
-IDS = [UUID(int=number) for number in range(1_000)]
+from src.services.event_bus import (
+    BEHIND_BYTES_MAX,
+    CROWDED_FROM,
+    HANDED_OUT_AT_ONCE,
+    WATCHERS_MAX,
+    WATCHERS_OF_ONE_CALLER_MAX,
+    WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD,
+    Event,
+    EventBus,
+    Frame,
+    Watcher,
+)
 
 
-def test_every_watcher_gets_every_event_in_order() -> None:
+def hello(spread_s: float) -> Event:
+    return Event("hello", {"spread_s": spread_s})
+
+
+async def taken(watcher: Watcher, count: int) -> list[Frame]:
+    """Take so many frames, which are there already, and see that no more wait."""
+    async with asyncio.timeout(1):
+        frames = [await watcher.next() for _ in range(count)]
+    more = asyncio.create_task(watcher.next())
+    await asyncio.sleep(0)
+    assert not more.done(), more
+    more.cancel()
+    await asyncio.gather(more, return_exceptions=True)
+    return frames
+
+
+def read(frames: list[Frame]) -> list[tuple[str, int, Any]]:
+    messages = [json.loads(frame.text) for frame in frames]
+    return [(message["type"], message["seq"], message["data"]) for message in messages]
+
+
+class Turns:
+    """Counts the turns that others get, and does something in them."""
+
+    def __init__(self, do: Callable[[], object] = lambda: None) -> None:
+        self._do = do
+        self.count = 0
+
+    async def __call__(self, _seconds: float) -> None:
+        self.count += 1
+        self._do()
+
+
+async def hand_out(bus: EventBus, *data: object) -> None:
+    for each in data:
+        await bus.hand_out(Event("test", each))
+
+
+def watch(stack: ExitStack, bus: EventBus, watchers: int) -> None:
+    for _ in range(watchers):
+        stack.enter_context(bus.watching(hello))
+
+
+def fill(stack: ExitStack, bus: EventBus, callers: Iterator[str], places: int) -> None:
+    for _ in range(places):
+        stack.enter_context(bus.place(next(callers)))
+
+
+def enter_if_not_full(stack: ExitStack, bus: EventBus, caller: str) -> bool:
+    is_full = bus.is_full_for(caller)
+    if not is_full:
+        stack.enter_context(bus.place(caller))
+    return not is_full
+
+
+async def test_every_watcher_gets_the_very_same_frames_in_order() -> None:
     bus = EventBus()
-    events = [Event("test", number) for number in range(3)]
-    with bus.watching("caller") as one, bus.watching("caller") as other:
-        for event in events:
-            bus.publish(event)
+    with bus.watching(hello) as one, bus.watching(hello) as other:
+        await hand_out(bus, "a", "b")
+        of_one, of_other = await taken(one, 3), await taken(other, 3)
 
-        assert [one.get_nowait() for _ in events] == events
-        assert [other.get_nowait() for _ in events] == events
+    assert [data for _, _, data in read(of_one[1:])] == ["a", "b"]
+    assert all(frame is same for frame, same in zip(of_one[1:], of_other[1:], strict=True))
 
 
-def test_a_watcher_that_falls_behind_is_told_to_read_again_and_disturbs_nobody() -> None:
+async def test_numbers_are_those_of_the_stream_and_grow_by_one_from_the_greeting_on() -> None:
     bus = EventBus()
-    with bus.watching("caller") as slow, bus.watching("caller") as quick:
-        for number in range(BEHIND_MAX + 1):
-            bus.publish(Event("test", number))
-            quick.get_nowait()
+    with bus.watching(hello) as early:
+        await hand_out(bus, "a")
+        with bus.watching(hello) as late:
+            await hand_out(bus, "b", "c")
+            of_early, of_late = read(await taken(early, 4)), read(await taken(late, 3))
 
-        assert slow.qsize() == 1
-        assert slow.get_nowait() is RESYNC
+    assert [seq for _, seq, _ in of_early] == [1, 2, 3, 4]
+    assert [(kind, seq) for kind, seq, _ in of_late] == [("hello", 2), ("test", 3), ("test", 4)]
 
 
-def test_who_has_left_is_forgotten() -> None:
+async def test_a_watcher_that_falls_behind_is_told_to_read_again_and_disturbs_nobody() -> None:
     bus = EventBus()
-    with bus.watching("caller"):
+    large = "x" * (BEHIND_BYTES_MAX // 2)
+    with bus.watching(hello) as slow, bus.watching(hello) as quick:
+        seen = read(await taken(quick, 1))
+        for _ in range(5):
+            await hand_out(bus, large)
+            seen += read(await taken(quick, 1))
+        of_slow = read(await taken(slow, 1))
+        await hand_out(bus, "after")
+        then = read(await taken(slow, 1))
+
+    assert [(kind, seq) for kind, seq, _ in seen] == [("hello", 1), *(("test", seq) for seq in range(2, 7))]
+    assert [(kind, seq) for kind, seq, _ in of_slow] == [("resync", 6)]
+    assert [(kind, seq) for kind, seq, _ in then] == [("test", 7)]
+
+
+async def test_a_frame_is_handed_over_however_large_it_is() -> None:
+    bus = EventBus()
+    with bus.watching(hello) as watcher:
+        await taken(watcher, 1)
+        await hand_out(bus, "x" * 2 * BEHIND_BYTES_MAX)
+
+        assert [kind for kind, _, _ in read(await taken(watcher, 1))] == ["test"]
+
+
+async def test_others_get_turns_while_a_frame_is_handed_to_many() -> None:
+    turns = Turns()
+    bus = EventBus(pause=turns)
+    with ExitStack() as stack:
+        watch(stack, bus, 4 * HANDED_OUT_AT_ONCE)
+        await hand_out(bus, 1)
+
+    assert turns.count == 4
+
+
+async def test_who_comes_while_a_frame_is_handed_out_begins_behind_it() -> None:
+    newcomers: list[Watcher] = []
+    turns = Turns(lambda: newcomers.append(stack.enter_context(bus.watching(hello))))
+    bus = EventBus(pause=turns)
+    with ExitStack() as stack:
+        watch(stack, bus, HANDED_OUT_AT_ONCE)
+        await hand_out(bus, "a", "b")
+        [greeting, following] = read(await taken(newcomers[0], 2))
+
+    assert greeting[:2] == ("hello", 2)
+    assert following == ("test", 3, "b")
+
+
+async def test_a_watcher_that_waits_is_woken_by_a_frame() -> None:
+    bus = EventBus()
+    with bus.watching(hello) as watcher:
+        await taken(watcher, 1)
+        woken = asyncio.create_task(watcher.next())
+        await asyncio.sleep(0)
+        await hand_out(bus, "a")
+
+        assert read([await woken]) == [("test", 2, "a")]
+
+
+def test_nothing_is_kept_for_nobody() -> None:
+    bus = EventBus()
+    bus.publish(Event("test", 1))
+    with bus.watching(hello):
         assert bus.watched
+        assert bus.take_published() == []
+        bus.publish(Event("test", 2))
 
+        assert [event.data for event in bus.take_published()] == [2]
     assert not bus.watched
 
 
-def test_changes_survive_the_way_through_notices_that_fit() -> None:
-    changes = Changes()
-    changes.updated.update(dict.fromkeys(IDS))
-    changes.deleted.update(dict.fromkeys(IDS[:2]))
-    changes.attempts.update(dict.fromkeys((request_id, 4) for request_id in IDS[:3]))
-    heard = Changes()
-    for notice in changes.notices():
-        assert len(notice.encode()) < 8_000
-        heard.add_notice(notice)
+async def test_the_time_to_read_again_grows_with_those_who_must() -> None:
+    bus = EventBus(pause=Turns())
+    with bus.watching(hello) as first, ExitStack() as stack:
+        watch(stack, bus, 999)
+        await bus.hand_out(bus.resync())
+        greeting, resync = read(await taken(first, 2))
 
-    assert heard == changes
-    assert len(changes.notices()) == 1 + 1_005 // CHANGES_IN_ONE_NOTICE_MAX
+    assert greeting[2]["spread_s"] < 0.1
+    assert resync[2]["spread_s"] > 10
 
 
-async def test_changes_of_many_threads_are_announced_together() -> None:
-    announced: list[str] = []
+def test_one_caller_cannot_take_all_places() -> None:
+    bus = EventBus()
+    with ExitStack() as stack:
+        fill(stack, bus, iter(["greedy"] * WATCHERS_OF_ONE_CALLER_MAX), WATCHERS_OF_ONE_CALLER_MAX)
 
-    async def announce(notices: list[str]) -> None:
-        announced.extend(notices)
+        assert bus.is_full_for("greedy")
+        assert not bus.is_full_for("somebody else")
+    assert not bus.is_full_for("greedy")
 
-    notifier = ChangeNotifier(announce)
-    running = asyncio.create_task(notifier.run())
-    await asyncio.gather(*(asyncio.to_thread(notifier.updated, IDS[at : at + 10]) for at in range(0, 100, 10)))
-    await asyncio.to_thread(notifier.attempted, [(IDS[5], 1)])
-    heard = Changes()
 
-    def everything() -> bool:
-        while announced:
-            heard.add_notice(announced.pop())
-        return len(heard.updated) == 100 and bool(heard.attempts)
+def test_callers_that_take_all_they_may_leave_places_for_those_who_come_anew() -> None:
+    bus = EventBus()
+    with ExitStack() as stack:
+        for number in range(40 * WATCHERS_OF_ONE_CALLER_MAX):
+            enter_if_not_full(stack, bus, f"greedy {number // WATCHERS_OF_ONE_CALLER_MAX}")
+        places_left = [enter_if_not_full(stack, bus, f"newcomer {number}") for number in range(WATCHERS_MAX)]
 
-    await eventually(everything)
-    running.cancel()
+        assert places_left.count(True) >= WATCHERS_MAX - CROWDED_FROM - 20 * WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD > 150
+        assert bus.is_full_for("anybody")
+    assert not bus.is_full_for("anybody")
 
-    assert set(heard.updated) == set(IDS[:100])
+
+def test_in_a_crowd_a_caller_has_a_few_places() -> None:
+    bus = EventBus()
+    many = iter([f"caller {number}" for number in range(CROWDED_FROM)])
+    few = WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD
+    with ExitStack() as stack:
+        fill(stack, bus, many, CROWDED_FROM)
+        fill(stack, bus, iter(["one"] * few), few)
+
+        assert bus.is_full_for("one")
+        assert not bus.is_full_for("another")
+
+
+def test_a_place_is_given_back_whatever_ends_it() -> None:
+    bus = EventBus()
+    for error in (ConnectionResetError, asyncio.CancelledError):
+        with pytest.raises(error), bus.place("caller"), bus.watching(hello):
+            raise error
+
+    assert not bus.watched
+    with ExitStack() as stack:
+        fill(stack, bus, iter(["caller"] * WATCHERS_OF_ONE_CALLER_MAX), WATCHERS_OF_ONE_CALLER_MAX)
