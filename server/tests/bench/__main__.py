@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from src.config import SERVER_FOLDER
-from tests.bench import accept, end_to_end, generation, many_rows, memory, start, sync, under_load
+from tests.bench import accept, end_to_end, generation, many_rows, memory, start, sync, under_load, watchers
 from tests.bench.figures import Row
 from tests.bench.harness import FULL, QUICK, Bench, bench, say
 from tests.bench.results import Store, explanations, table
@@ -23,6 +23,7 @@ GROUPS: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "generation": generation.measure,
     "memory": memory.measure,
     "under_load": under_load.measure,
+    "watchers": watchers.measure,
     "sync": sync.measure,
     "many_rows": many_rows.measure,
     "start": start.measure,
