@@ -22,6 +22,7 @@ from src.config import Settings
 from src.errors import ServiceError
 from src.http_protocol import limited_protocol
 from src.logs import logging_config
+from src.websocket_denial import DenyingWebSocketProtocol
 
 EXIT_SETTING_WRONG = 2
 EXIT_NOT_STARTED = 3
@@ -31,6 +32,7 @@ GC_THRESHOLDS = (10_000, 20, 20)
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
+    "ws": DenyingWebSocketProtocol,
     "proxy_headers": False,  # the app reads forwarded headers itself, from TRUSTED_PROXIES alone
     "server_header": False,
     "access_log": False,

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from src.http_protocol import LimitedHttpProtocol, limited_protocol
+from src.websocket_denial import DenyingWebSocketProtocol
 from tests.support.waiting import eventually
 
 
@@ -15,7 +17,8 @@ from tests.support.waiting import eventually
 async def over_http(app: ASGIApp, port: int, protocol: type[LimitedHttpProtocol] | None = None) -> AsyncIterator[None]:
     """Serve an application on 127.0.0.1; its lifespan is whoever's called this."""
     http = protocol or limited_protocol()
-    config = uvicorn.Config(app, port=port, http=http, lifespan="off", log_config=None, access_log=False)
+    options: dict[str, Any] = {"http": http, "ws": DenyingWebSocketProtocol, "lifespan": "off"}
+    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, **options)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # this process is pytest's
     running = asyncio.create_task(server._serve())
