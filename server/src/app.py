@@ -29,6 +29,7 @@ from src.routes.call_ids import CallIdMiddleware
 from src.routes.cross_origin import cross_origin
 from src.routes.methods import HeadMiddleware
 from src.routes.rate_limits import RateLimitMiddleware, RateLimits
+from src.routes.same_origin import SameOriginMiddleware
 from src.routes.security_headers import SecurityHeadersMiddleware
 from src.services.benchmark_gate import BenchmarkGate
 from src.services.callback_transport import Network
@@ -100,9 +101,13 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     app.outermost = [
         Middleware(CallIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
+        Middleware(
+            SameOriginMiddleware,
+            names=settings.host_names,
+            origins=(settings.public_origin, *settings.cors_allowed_origins),
+        ),
         *cross_origin(settings.cors_allowed_origins),
     ]
-    app.state.cors_allowed_origins = settings.cors_allowed_origins
     problems.install(app)
     openapi.install(app, settings)
     routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]

@@ -8,6 +8,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -43,6 +44,33 @@ def _browser_origin(text: str) -> str:
     return text
 
 
+_NAME = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+_BASE_URL = re.compile(rf"https?://({_NAME}\.?|\[[0-9A-Fa-f:.]+\])(:\d{{1,5}})?", re.ASCII)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _host_name(text: str) -> str:
+    """Refuse what no `Host` can be: it would silently let nobody in."""
+    if not re.fullmatch(rf"\.?{_NAME}", text, re.ASCII):
+        raise ValueError(
+            "write each name as it stands in a URL, without scheme, port and wildcard, such as reports.example.com; "
+            ".example.com is that name and every name below it; addresses are always allowed"
+        )
+    return text.lower()
+
+
+def _base_url(text: str) -> str:
+    try:
+        is_one = _BASE_URL.fullmatch(text) and urlsplit(text).port != 0
+    except ValueError:  # such as a port of 70000
+        is_one = False
+    if not is_one:
+        raise ValueError(
+            "write scheme, host and, when it is not the scheme's own, port, such as https://app.example.com"
+        )
+    return text
+
+
 CommaSeparated = BeforeValidator(_split)
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
@@ -68,10 +96,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"), description="folder for reports, the embedded database and the signing secret"
     )
-    public_base_url: str = Field(
+    public_base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         default="",
-        pattern=r"^(https?://[^\s/?#@]+)?$",
         description="what links and the demo receiver's URL start with; empty: http://localhost:PORT",
+    )
+    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, CommaSeparated] = Field(
+        default=(),
+        description="names that may stand in Host beside addresses, localhost and the host of PUBLIC_BASE_URL, e.g. "
+        "the service's name for other containers; .example.com is all below it",
     )
 
     simulated_ms_per_transaction: float = Field(
@@ -182,6 +214,19 @@ class Settings(BaseSettings):
         if isinstance(values, dict) and not values.get("public_base_url"):
             return {**values, "public_base_url": f"http://localhost:{values.get('port') or 8000}"}
         return values
+
+    @property
+    def public_origin(self) -> str:
+        """The origin of `PUBLIC_BASE_URL` as browsers send it (RFC 6454, section 6.2)."""
+        url = urlsplit(self.public_base_url.lower())
+        return self.public_base_url.lower().removesuffix(f":{_DEFAULT_PORTS[url.scheme]}")
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names of this server, in lower case; `.example.com` stands for every name below it, too."""
+        public = urlsplit(self.public_base_url).hostname or ""
+        # The name it listens on is one, too: a benchmark's load comes to `own_url`.
+        return (*self.allowed_hosts, public.removesuffix("."), self.host.lower())
 
     @property
     def reports_folder(self) -> Path:

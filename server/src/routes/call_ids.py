@@ -13,6 +13,8 @@ from src.logs import call_id, new_call_id
 from src.routes.problems import INSTANCE_LENGTH_MAX, instance_of
 
 HEADER = b"x-request-id"
+#: The second one refuses a WebSocket before its upgrade.
+_ANSWERS = frozenset({"http.response.start", "websocket.http.response.start"})
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 log = logging.getLogger(__name__)
@@ -36,9 +38,9 @@ class CallIdMiddleware:
         began_s = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _ANSWERS:
                 message["headers"] = [*message.get("headers", ()), (HEADER, told)]
-                if log.isEnabledFor(logging.DEBUG):
+                if scope["type"] == "http" and log.isEnabledFor(logging.DEBUG):
                     path, took_ms = instance_of(scope)[:INSTANCE_LENGTH_MAX], (time.perf_counter() - began_s) * 1000
                     log.debug("%s %s: %d after %.0f ms", scope["method"], path, message["status"], took_ms)
             await send(message)

@@ -9,6 +9,7 @@ from src.config import Settings
 from src.routes import callback_schemas
 from src.routes.callback_schemas import report_callback
 from src.routes.problems import responses
+from src.routes.same_origin import SAFE_METHODS
 from src.routes.schemas import Problem
 
 DESCRIPTION = """
@@ -76,13 +77,13 @@ def _finished(document: dict[str, Any]) -> dict[str, Any]:
             answers = operation["responses"]
             if "HTTPValidationError" in str(answers.get("422")):
                 del answers["422"]
-    # Every operation refuses a query that it does not know.
+    # Every operation refuses a query that it does not know and a foreign host; those that change something, a foreign
+    # origin as well.
     for path in document["paths"].values():
-        for operation in path.values():
-            operation["responses"] = {
-                **{str(key): told for key, told in responses(422).items()},
-                **operation["responses"],
-            }
+        for method, operation in path.items():
+            refused = responses(421, 422) if method.upper() in SAFE_METHODS else responses(403, 421, 422)
+            answers = operation["responses"]
+            answers.update({str(status): answer for status, answer in refused.items() if str(status) not in answers})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     return document

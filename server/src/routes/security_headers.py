@@ -14,6 +14,8 @@ _EVERYWHERE = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    # Not even as an image or a script. Pages in CORS_ALLOWED_ORIGINS ask by CORS, which this says nothing about.
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
 _POLICY = b"content-security-policy"

@@ -114,7 +114,7 @@ async def test_waits_stay_the_same_when_the_clock_is_set(jumps: Sequence[timedel
         locate=locate,
         signer=Signer(["whsec_" + "A" * 32]),
         rules=DeliveryRules(
-            base_url="http://service.test",
+            base_url="http://localhost",
             retry_delays_s=DELAYS_S,
             timeout_s=1,
             probe_after_s=300,

@@ -94,10 +94,10 @@ async def test_what_no_honest_client_sends_gets_a_4xx_or_nothing_and_the_server_
     )
 
 
-LIVE = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+LIVE = b"GET /api/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 MISSING = LIVE.replace(b"live", b"nothing")
-TWO_LENGTHS = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
-BAD_CHUNKS = b"POST /api/sync HTTP/1.1\r\nHost: x\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" % JSON
+TWO_LENGTHS = b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
+BAD_CHUNKS = b"POST /api/sync HTTP/1.1\r\nHost: localhost\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" % JSON
 
 
 @pytest.mark.parametrize(

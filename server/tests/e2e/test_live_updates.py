@@ -13,6 +13,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from src.services.event_bus import WATCHERS_OF_ONE_CALLER_MAX
 from tests.support.processes import ServerProcess, server_process
@@ -21,14 +22,19 @@ from tests.support.waiting import eventually
 
 FRIEND = "https://app.example"
 HANDSHAKE = (
-    b"GET /api/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET /api/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+PUBLIC = "https://reports.example"
 
 
 @pytest.fixture
 async def server(data_dir: Path, receiver: Receiver) -> AsyncIterator[ServerProcess]:
-    settings = {"CALLBACK_ALLOWED_ORIGINS": receiver.origin, "CORS_ALLOWED_ORIGINS": FRIEND}
+    settings = {
+        "CALLBACK_ALLOWED_ORIGINS": receiver.origin,
+        "CORS_ALLOWED_ORIGINS": FRIEND,
+        "PUBLIC_BASE_URL": PUBLIC,
+    }
     with server_process(data_dir, CALLBACK_RETRY_DELAYS="0.05", SIMULATED_MS_PER_TRANSACTION="0", **settings) as server:
         yield server
 
@@ -88,9 +94,20 @@ async def test_a_page_of_another_origin_may_not_watch(server: ServerProcess) -> 
         with pytest.raises(InvalidStatus, match="403"):
             async with watch(server, origin=origin):
                 pass
-    for origin in (server.base_url, FRIEND):
+    # A proxy that does not pass `Host` on leaves only PUBLIC_BASE_URL to know our own page by.
+    for origin in (server.base_url, FRIEND, PUBLIC):
         async with watch(server, origin=origin) as socket:
             assert (await next_event(socket))["type"] == "hello"
+
+
+async def test_whoever_comes_by_a_foreign_name_may_not_watch_and_is_told_so(server: ServerProcess) -> None:
+    for origin in (None, Origin("http://evil.example")):
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect("ws://evil.example/api/ws", host="127.0.0.1", port=server.port, origin=origin):
+                pass
+
+        assert refused.value.response.status_code == 421
+        assert refused.value.response.headers["content-type"] == "application/problem+json"
 
 
 async def test_watchers_do_not_keep_the_server_from_stopping(server: ServerProcess) -> None:

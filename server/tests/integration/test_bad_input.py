@@ -277,8 +277,10 @@ async def test_a_wrong_query_is_a_422(service: Service, query: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/sync/", "/api/requests/", "/api/health/"])
 async def test_nobody_is_sent_to_where_the_host_header_says(service: Service, path: str) -> None:
-    answer = await service.client.post(path, json={}, headers={"host": "evil.example"})
+    foreign = await service.client.post(path, json={}, headers={"host": "evil.example"})
+    answer = await service.client.post(path, json={})
 
+    assert_problem(foreign, 421)
     assert_problem(answer, 404)
     assert "location" not in answer.headers
 

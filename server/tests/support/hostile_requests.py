@@ -12,7 +12,7 @@ GOOD_ASYNC = b'{"payload": {}, "callback_url": "http://hooks.test/"}'
 NO_SUCH_ID = b"00000000-0000-4000-8000-000000000000"
 
 
-def head(method: bytes, target: bytes, *fields: bytes, host: bytes = b"Host: x") -> bytes:
+def head(method: bytes, target: bytes, *fields: bytes, host: bytes = b"Host: localhost") -> bytes:
     """The head of a request that asks the server to close the connection after its answer."""
     return b"\r\n".join([method + b" " + target + b" HTTP/1.1", host, b"Connection: close", *fields, b"", b""])
 
@@ -173,7 +173,7 @@ def _chunks() -> Iterator[bytes]:
 
 
 def _not_http() -> Iterator[bytes]:
-    host = b"\r\nHost: x\r\n\r\n"
+    host = b"\r\nHost: localhost\r\n\r\n"
     yield from (b"GET / HTTP/9.9" + host, b"GET / HTTP/1.1 x" + host, b"GET / HTTPS/1.1" + host)
     yield from (b"GET /\r\n", b"GET /api/health/live\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     yield from (
@@ -204,7 +204,7 @@ def _websockets() -> Iterator[bytes]:
         (b"/api/ws", b"Sec-WebSocket-Key: x", version),
         (b"/api/ws", key, version, b"Origin: http://["),
     ):
-        lines = [b"GET %s HTTP/1.1" % path, b"Host: x", b"Connection: Upgrade", b"Upgrade: websocket", *fields]
+        lines = [b"GET %s HTTP/1.1" % path, b"Host: localhost", b"Connection: Upgrade", b"Upgrade: websocket", *fields]
         yield b"\r\n".join([*lines, b"", b""])
 
 
@@ -215,8 +215,8 @@ def odd() -> list[bytes]:
         get(live, b"Host: y"),
         b"GET /api/health/live HTTP/1.0\r\n\r\n",
         b"GET /api/health/live HTTP/1.1\r\nConnection: close\r\n\r\n",
-        b"GET /api/health/live HTTP/1.1\nHost: x\nConnection: close\n\n",
-        b"GET  /api/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /api/health/live HTTP/1.1\nHost: localhost\nConnection: close\n\n",
+        b"GET  /api/health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         *(head(b"GET", live, host=b"Host: " + host) for host in (b"", b"[::1", b"a@b", b"a b", b"\xff", b"x" * 300)),
         *(get(b"/api/requests?" + query) for query in b"limit=1&limit=2 &&& = a[]=1 %ff=%fe q=%ff q=%25_%5C".split()),
         *(get(live, b"X-Forwarded-For: " + value) for value in (b"x", b"\xff", b",,,", b"::1%lo", b"1" * 8_000)),

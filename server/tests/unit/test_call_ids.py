@@ -23,7 +23,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app.router.add_route("/api/fail", fail)
     app.router.routes.insert(0, app.router.routes.pop())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

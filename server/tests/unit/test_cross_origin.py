@@ -16,7 +16,7 @@ def browsing(origins: str = f"{FRIEND},http://localhost:3000") -> httpx.AsyncCli
     """Ask an application that is not running: what is asked here needs none of its parts."""
     app = create_app(Settings(_env_file=None, cors_allowed_origins=origins))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://service.test")
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
 def preflight(origin: str, method: str = "POST", headers: str = "content-type,x-idempotency-key") -> dict[str, str]:

@@ -44,7 +44,7 @@ async def test_without_the_demo_tools_none_of_them_is_there_or_described() -> No
     with_tools, without = (create_app(Settings(_env_file=None, demo_tools=on)) for on in (True, False))
     tools = operations(with_tools) - operations(without)
     transport = httpx.ASGITransport(app=without, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answers = {(method, path): (await client.request(method, path)).status_code for method, path in tools}
         # Without a lifespan there are no parts, so what is there fails; what is not there is refused.
         there = (await client.request("DELETE", f"/api/requests/{UUID(int=0)}")).status_code

@@ -72,7 +72,7 @@ async def statuses(**chosen: Any) -> list[int]:
     """Ask five times, each time as if for somebody else."""
     app = create_app(Settings(_env_file=None, rate_limit_sync="2/minute", **chosen))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         forwarded = [
             {"X-Forwarded-For": f"198.51.100.{number}", "Forwarded": f"for=198.51.100.{number}"} for number in range(5)
         ]
