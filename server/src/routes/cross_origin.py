@@ -1,4 +1,4 @@
-"""Which pages of other origins may use the API: exactly those that are named, and never with credentials."""
+"""Which pages of other origins may use the API: exactly those that are named, and never with cookies."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,20 @@ from src.routes.problems import instance_of, problem
 
 METHODS = ("GET", "HEAD", "POST", "DELETE")
 #: What a page may send, beyond what any page may.
-REQUEST_HEADERS = ("Idempotency-Key", "If-None-Match", "Range", "X-Idempotency-Key", "X-Request-ID")
+REQUEST_HEADERS = (
+    "Authorization",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "If-Range",
+    "Last-Event-ID",
+    "Prefer",
+    "Range",
+    "X-API-Key",
+    "X-Idempotency-Key",
+    "X-Request-ID",
+    "traceparent",
+)
 #: What a page may read, beyond what any page may.
 ANSWER_HEADERS = (
     "Content-Disposition",
@@ -20,7 +33,9 @@ ANSWER_HEADERS = (
     "Idempotent-Replayed",
     "Link",
     "Location",
+    "Preference-Applied",
     "Retry-After",
+    "WWW-Authenticate",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",

@@ -1,4 +1,4 @@
-"""Pages of other origins use the API exactly when they are named, and never with credentials."""
+"""Pages of other origins use the API exactly when they are named, and never with cookies."""
 
 import httpx
 import pytest
@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from src.app import create_app
 from src.config import Settings
-from src.routes.cross_origin import ANSWER_HEADERS
+from src.routes.cross_origin import ANSWER_HEADERS, REQUEST_HEADERS
 
 FRIEND = "https://app.example"
 STRANGERS = ["https://evil.example", "null", "http://app.example", f"{FRIEND}.evil.example", f"{FRIEND}:8443", "*", ""]
@@ -60,7 +60,39 @@ async def test_another_origin_gets_no_permission_and_its_preflight_is_a_problem(
     assert granted(asked) == granted(answer) == set()
 
 
-@pytest.mark.parametrize(("method", "headers"), [("PUT", ""), ("POST", "authorization"), ("POST", "x-benchmark-token")])
+@pytest.mark.parametrize("name", REQUEST_HEADERS)
+async def test_a_named_origin_may_send_each_header_that_the_api_reads(name: str) -> None:
+    async with browsing() as client:
+        asked = await client.options("/api/async", headers=preflight(FRIEND, headers=f"content-type,{name.lower()}"))
+
+    assert asked.status_code == 200
+    assert name in asked.headers["access-control-allow-headers"].split(", ")
+
+
+def test_the_headers_are_those_of_the_contract() -> None:
+    assert set(REQUEST_HEADERS) >= {
+        *("Authorization", "X-API-Key", "Prefer", "Idempotency-Key", "X-Idempotency-Key", "If-Match", "If-None-Match"),
+        *("If-Range", "Range", "Last-Event-ID", "traceparent", "X-Request-ID"),
+    }
+    assert set(ANSWER_HEADERS) >= {
+        *("Location", "Link", "ETag", "Retry-After", "Preference-Applied", "WWW-Authenticate", "X-Request-ID"),
+        *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    }
+
+
+async def test_a_named_origin_may_use_every_method_that_an_operation_has() -> None:
+    operations = create_app(Settings(_env_file=None)).openapi()["paths"].values()
+    methods = {method.upper() for path in operations for method in path}
+    async with browsing() as client:
+        statuses = {
+            method: (await client.options("/api/async", headers=preflight(FRIEND, method))).status_code
+            for method in methods
+        }
+
+    assert statuses == dict.fromkeys(methods, 200)
+
+
+@pytest.mark.parametrize(("method", "headers"), [("PATCH", ""), ("POST", "cookie"), ("POST", "x-benchmark-token")])
 async def test_a_named_origin_gets_no_more_than_the_api_needs(method: str, headers: str) -> None:
     async with browsing() as client:
         asked = await client.options("/api/async", headers=preflight(FRIEND, method, headers))
