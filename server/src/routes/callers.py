@@ -1,5 +1,7 @@
 """Who is calling: the client's address as the socket saw it, or as a trusted proxy tells."""
 
+import logging
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -11,9 +13,17 @@ IPV6_CALLER_BITS = 64
 UNKNOWN_CALLER = "unknown"
 FORWARDED_HOPS_MAX = 20
 ADDRESSES_REMEMBERED_MAX = 4_096
+#: Proxies that are remembered as having been complained about.
+PROXIES_WARNED_OF_MAX = 256
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+#: What RFC 7239, section 6, calls a node, and what proxies write into X-Forwarded-For as well: an address, an IPv6 one
+#: in brackets where a port follows, in quotes where the grammar of `Forwarded` wants them.
+_NODE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[0-9.]+))(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?", re.ASCII)
+
+log = logging.getLogger(__name__)
 
 
 def caller_of(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
@@ -22,7 +32,8 @@ def caller_of(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
     Args:
         scope: the ASGI scope.
         trusted_proxies: networks whose `X-Forwarded-For` is believed, from the right, up to the first address
-            that is not one of theirs.
+            that is not one of theirs. Where a proxy wrote none (`unknown`, `_hidden`), whatever stands before was
+            written by nobody that is trusted: the caller is that proxy.
     """
     client = scope.get("client")
     address = _socket_address(client[0]) if client else None
@@ -34,16 +45,32 @@ def caller_of(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
 
 
 def _forwarded(scope: Scope, nearest: Address, trusted_proxies: Sequence[Network]) -> Address:
-    header = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    hops = header.decode("latin-1").split(",")[-FORWARDED_HOPS_MAX:]
+    headers = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    if not headers:
+        return nearest  # the proxy's own request, such as a probe
+    hops = b",".join(headers).decode("latin-1").split(",")[-FORWARDED_HOPS_MAX:]
     for hop in reversed(hops):
-        address = _parsed(hop.strip())
+        address = _node(hop.strip())
         if address is None:
+            _warn_once_of(nearest)
             return nearest
         nearest = address
         if not _is_trusted(address, trusted_proxies):
             return address
     return nearest
+
+
+def _node(text: str) -> Address | None:
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    match = _NODE.fullmatch(text)
+    return _parsed((match["v6"] or match["v4"]) if match else text)
+
+
+@lru_cache(PROXIES_WARNED_OF_MAX)
+def _warn_once_of(proxy: Address) -> None:
+    """Say what would otherwise go unnoticed: all whom this proxy does not name share one rate limit."""
+    log.warning("%s forwards requests without an address that can be read: their callers count as one.", proxy)
 
 
 def _is_trusted(address: Address, trusted_proxies: Sequence[Network]) -> bool:
