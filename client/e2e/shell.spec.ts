@@ -12,10 +12,10 @@ test('every view has an address that works by itself', async ({ page }) => {
     ['/tests', 'Tests'],
     ['/api-explorer', 'API'],
   ] as const) {
-    await page.goto(path)
+    expect((await page.goto(path))?.status()).toBe(200)
     await expect(page.getByRole('heading', { level: 1, name: heading })).toBeVisible()
   }
-  await page.goto('/no-such-page')
+  expect((await page.goto('/no-such-page'))?.status()).toBe(404)
   await expect(page.getByText('There is no page at this address')).toBeVisible()
 })
 

@@ -7,8 +7,10 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from src.routes.problems import http_error
 
+#: The addresses of the page; the client's router knows the same (`client/src/lib/paths.ts`), which a test compares.
+PAGE_PATHS = ("/", "/queue", "/history", "/tests", "/api-explorer")
 #: What belongs to the server: a path below these that it does not know is a problem, not the page.
-SERVER_PATHS = ("/api/", "/assets/", "/docs", "/redoc", "/openapi.json", "/metrics")
+SERVER_PATHS = ("/api/", "/assets/", "/docs", "/redoc", "/openapi.json", "/metrics", "/.well-known/")
 
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Financial Report Generator</title></head>
@@ -26,12 +28,17 @@ def install(app: FastAPI, folder: Path) -> None:
         app.add_api_route("/", _not_built, include_in_schema=False)
         return
 
+    async def page() -> FileResponse:
+        return FileResponse(index)
+
     async def page_or_problem(request: Request, error: Exception) -> Response:
-        """Show the page at a path of its own, such as /history; anywhere else a 404 stays one."""
-        if _is_navigation(request) and not request.url.path.startswith(SERVER_PATHS):
-            return FileResponse(index)
+        """Show people the page, which says that there is nothing; tell programs, and what is not ours, a problem."""
+        if _is_navigation(request) and not f"{request.url.path}/".startswith(SERVER_PATHS):
+            return FileResponse(index, 404)
         return await http_error(request, error)
 
+    for path in PAGE_PATHS:
+        app.add_api_route(path, page, include_in_schema=False)
     app.add_exception_handler(404, page_or_problem)
     app.frontend("/", directory=folder, fallback=None, check_dir=True)
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from src.config import SERVER_FOLDER
 from src.routes import page, problems
 from src.routes.security_headers import SecurityHeadersMiddleware
 from tests.support.service import Service
@@ -27,7 +28,7 @@ def built(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def browsing(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI(docs_url=None, redoc_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(SecurityHeadersMiddleware)
     problems.install(app)
 
@@ -41,13 +42,36 @@ async def browsing(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/history", "/history?mode=sync", "/api-explorer"])
-async def test_the_pages_own_paths_show_the_page(built: Path, path: str) -> None:
+@pytest.mark.parametrize("path", [*page.PAGE_PATHS, "/history?mode=sync"])
+@pytest.mark.parametrize("accept", [BROWSER["accept"], "*/*", "application/json"])
+async def test_the_pages_own_paths_show_the_page_whatever_is_accepted(built: Path, path: str, accept: str) -> None:
     async with browsing(built) as client:
-        answer = await client.get(path)
+        answer = await client.get(path, headers={"accept": accept})
 
     assert (answer.status_code, "the page" in answer.text) == (200, True)
     assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/queue/nothing", "/Queue", "/history/", "/apiary"])
+async def test_an_unknown_path_is_a_404_that_people_see_as_the_page_and_programs_as_a_problem(
+    built: Path, path: str
+) -> None:
+    async with browsing(built) as client:
+        people, programs = [await client.get(path, headers={"accept": accept}) for accept in ("text/html", "*/*")]
+
+    assert (people.status_code, "the page" in people.text) == (404, True)
+    assert people.headers["cache-control"] == "no-cache"
+    assert (programs.status_code, programs.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_the_paths_of_the_page_are_those_that_its_router_knows() -> None:
+    client = SERVER_FOLDER.parent / "client" / "src"
+    written = dict(re.findall(r"(\w+): '(/[^'?]*)',", (client / "lib" / "paths.ts").read_text()))
+    routed = re.findall(r"path: paths\.(\w+)", (client / "app" / "routes.ts").read_text())
+
+    assert len(routed) > 4
+    assert sorted(page.PAGE_PATHS) == sorted(written[name] for name in routed)
 
 
 async def test_files_with_a_hash_in_their_name_are_kept_for_ever_and_others_are_asked_for_again(built: Path) -> None:
@@ -61,7 +85,9 @@ async def test_files_with_a_hash_in_their_name_are_kept_for_ever_and_others_are_
     assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-cache")
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/api/", "/assets/", "/openapi.jsonx", "/../../etc/passwd", "/%00"])
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "/api/", "/api", "/assets/", "/openapi.jsonx", "/../../etc/passwd", "/%00"]
+)
 async def test_what_belongs_to_the_server_stays_a_problem_also_for_a_browser(built: Path, path: str) -> None:
     async with browsing(built) as client:
         answer = await client.get(path, headers={"accept": "text/html" if path.startswith("/a") else "*/*"})
