@@ -58,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings()
     except ValidationError as error:
         return _refuse(EXIT_SETTING_WRONG, *(_explain(problem["loc"], problem["msg"]) for problem in error.errors()))
+    except OSError as error:
+        return _refuse(EXIT_SETTING_WRONG, f"{error.filename} cannot be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        return _refuse(EXIT_SETTING_WRONG, "The file .env is not text in UTF-8: write it anew after .env.example.")
     try:
         listener = _bind(settings.host, settings.port)
         return _reload(settings, listener) if options.reload else _serve(settings, listener)
@@ -184,8 +188,8 @@ def _explained(app: Any) -> Any:
 
 
 def _in_words(error: BaseException | None) -> str | None:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename} cannot be used: {error.strerror}."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'DATA_DIR'} cannot be used: {error.strerror or type(error).__name__}."
     return error.detail if isinstance(error, ServiceError) else None
 
 

@@ -13,7 +13,8 @@ from datetime import timedelta
 from functools import lru_cache, partial
 
 from src.config import Settings
-from src.database import connect, create_engine, create_pool, migrate
+from src.database import connect, create_engine, create_pool
+from src.database_start import check_database, prepare_schema
 from src.embedded_postgres import EmbeddedPostgres
 from src.errors import DatabaseAway
 from src.services.accept_batcher import AcceptBatcher
@@ -76,6 +77,7 @@ async def running_parts(
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
+        NotStarted: something has to be mended first.
     """
     async with AsyncExitStack() as stack:
         make_data_folder(settings.data_dir)
@@ -83,9 +85,11 @@ async def running_parts(
         storage.prepare()
         postgres = None if settings.database_url else await _embedded_database(settings, stack)
         url = postgres.url if postgres else settings.database_url
+        if not postgres:
+            await check_database(url)
         engine = create_engine(url)
         stack.push_async_callback(engine.dispose)
-        await migrate(engine)
+        await prepare_schema(engine, url)
         pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
         stack.callback(pool.terminate)
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from src.database_url import read_database_url
 from src.logs import LogFormat
 
 SERVER_FOLDER = Path(__file__).resolve().parent.parent
@@ -87,9 +88,8 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="",
-        pattern=r"^(postgresql\+asyncpg://.+)?$",
-        description="where PostgreSQL is: postgresql+asyncpg://user:password@host:5432/name (?ssl=require works); "
-        "empty: an embedded one under DATA_DIR",
+        description="where PostgreSQL (14 or newer) is: postgresql://user:password@host:5432/name?sslmode=require, as "
+        "hosts hand it out, not through a pooler; empty: an embedded one under DATA_DIR",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
@@ -201,6 +201,13 @@ class Settings(BaseSettings):
         default=False,
         description="log every call and what every exception says, which may be what a caller sent",
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        if value:
+            read_database_url(value)
+        return value
 
     @field_validator("webhook_signing_secrets", mode="before")
     @classmethod

@@ -1,21 +1,24 @@
 """The ways to PostgreSQL: SQLAlchemy's engine for ordinary queries, asyncpg pools for the hot ones.
 
-Both read the same URL. An engine and a pool belong to the event loop that made them.
+Both connect alike, and say at the start of each session what their statements rely on. An engine and a pool belong to
+the event loop that made them.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from src.config import SERVER_FOLDER
-from src.errors import DatabaseAway
+from src.database_faults import UNDEFINED_TABLE, as_away, sqlstate_of
+from src.database_url import read_database_url
+from src.errors import NotStarted
 
 CONNECT_TIMEOUT_S = 3.0
 STATEMENT_TIMEOUT_S = 4.0
@@ -28,24 +31,52 @@ MIGRATION_TIMEOUT_S = 600.0
 #: Any number will do, as long as every process of this service uses the same.
 MIGRATION_LOCK = 7_215_001
 
-#: What the driver raises when the database is away. While it is down asyncpg raises a bare OSError.
-AWAY_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    # A server that crashes says so on idle connections too. One that is used before its end is noticed raises this.
-    asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.OperatorInterventionError,
-)
+#: What every session relies on, whatever `ALTER DATABASE` and `ALTER ROLE` say. It goes along with the start of a
+#: session and costs no round trip. Left as found on purpose: `default_transaction_read_only`, by which an operator
+#: keeps everybody from writing, and `search_path`, by which one chooses the schema.
+SESSION = {
+    "application_name": "financial-report-generator",
+    # Each change is one statement that names the state it expects; at a stricter level such changes fail each other.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    # 202 means that a crash of PostgreSQL does not lose it.
+    "synchronous_commit": "on",
+    # Deadlines are the service's own. The listener's session is idle for as long as nothing happens.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "row_security": "on",
+    # Queries are short: compiling one takes longer than running it.
+    "jit": "off",
+}
+
+
+def connect_arguments(url: str) -> dict[str, Any]:
+    """Write a URL as the arguments of `asyncpg.connect`.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    address = read_database_url(url)
+    return {
+        **address.arguments(),
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": STATEMENT_TIMEOUT_S,
+        "server_settings": {**SESSION, **address.session},
+    }
 
 
 def create_engine(url: str) -> AsyncEngine:
     """Make the engine for ordinary queries; nothing is connected yet."""
     return create_async_engine(
-        url,
+        "postgresql+asyncpg://",
+        async_creator=partial(asyncpg.connect, **connect_arguments(url)),
         pool_size=ENGINE_CONNECTIONS_MAX,
         max_overflow=0,
         pool_timeout=POOL_WAIT_TIMEOUT_S,
@@ -53,16 +84,7 @@ def create_engine(url: str) -> AsyncEngine:
         # COMMIT and ROLLBACK are round trips; a read of one statement needs neither.
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # an error's text names the statement, never what a caller sent
-        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
     )
-
-
-def _connect_args(url: str) -> dict[str, Any]:
-    """Read the URL as SQLAlchemy does, so that both ways to the database understand the same options."""
-    parsed = make_url(url)
-    _, arguments = parsed.get_dialect()().create_connect_args(parsed)
-    arguments.pop("prepared_statement_cache_size", None)
-    return {**arguments, "timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S}
 
 
 async def connect(url: str) -> asyncpg.Connection:
@@ -72,17 +94,19 @@ async def connect(url: str) -> asyncpg.Connection:
         DatabaseAway: PostgreSQL does not answer.
     """
     async with database_errors():
-        return await asyncpg.connect(**_connect_args(url))
+        return await asyncpg.connect(**connect_arguments(url))
 
 
 async def create_pool(url: str, *, connections_max: int) -> asyncpg.Pool:
     """Make a pool for the hot statements, on the running loop. It connects when it is first used.
 
     Args:
-        url: the same SQLAlchemy URL as the engine's.
+        url: the same as the engine's.
         connections_max: connections at most.
     """
-    return await asyncpg.create_pool(min_size=0, max_size=connections_max, reset=_leave_as_it_is, **_connect_args(url))
+    return await asyncpg.create_pool(
+        min_size=0, max_size=connections_max, reset=_leave_as_it_is, **connect_arguments(url)
+    )
 
 
 async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
@@ -102,17 +126,10 @@ async def database_errors(within_s: float = ANSWER_TIMEOUT_S) -> AsyncIterator[N
     try:
         async with asyncio.timeout(within_s):
             yield
-    except AWAY_ERRORS as error:
-        raise DatabaseAway("The database does not answer.") from error
-    except DBAPIError as error:
-        # SQLAlchemy wraps asyncpg's errors twice; what is not about the connection stays what it is.
-        if error.connection_invalidated or isinstance(_driver_error(error), AWAY_ERRORS):
-            raise DatabaseAway("The database does not answer.") from error
-        raise
-
-
-def _driver_error(error: DBAPIError) -> BaseException | None:
-    return error.orig.__cause__ if error.orig is not None else None
+    except Exception as error:
+        if (away := as_away(error)) is None:
+            raise
+        raise away from error
 
 
 async def migrate(engine: AsyncEngine) -> None:
@@ -120,6 +137,7 @@ async def migrate(engine: AsyncEngine) -> None:
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached.
+        NotStarted: the schema is a newer release's.
     """
     if await _is_current(engine):
         return
@@ -131,15 +149,26 @@ async def migrate(engine: AsyncEngine) -> None:
 
 def newest_revision() -> str:
     """Name the migration that brings the schema up to date: files are called after their revisions."""
-    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("*.py"))
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    return {path.name.partition("_")[0] for path in MIGRATIONS.glob("*.py")}
 
 
 async def _is_current(engine: AsyncEngine) -> bool:
     async with database_errors(), engine.connect() as connection:
         try:
             done = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-        except ProgrammingError:  # nothing has been created yet
-            return False
+        except ProgrammingError as error:
+            if sqlstate_of(error) != UNDEFINED_TABLE:
+                raise
+            return False  # nothing has been created yet
+    if done is not None and done not in _revisions():
+        raise NotStarted(
+            f"The database's schema is at revision {done:.40}, which a newer release made; this one knows those up to"
+            f" {newest_revision()}: start the newer release, or restore a backup from before its first start."
+        )
     return bool(done == newest_revision())
 
 

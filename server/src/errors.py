@@ -7,10 +7,11 @@
     ├── NotFound                    no such request or report
     ├── Conflict                    true, but not now: the state of the request forbids it
     │   └── StillProcessing         the first request with this key is still being worked on
+    ├── NotStarted                  the operator is told what to mend
     ├── LeadershipLost              another process works now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
         ├── QueueFull               more requests wait than `MAX_PENDING_REQUESTS`
-        └── DatabaseAway            PostgreSQL does not answer
+        └── DatabaseAway            PostgreSQL does not answer, is read-only, full or busy
 
 `routes/problems.py` alone turns these into HTTP.
 """
@@ -105,4 +106,18 @@ class CallerQueueFull(Unavailable):
 
 
 class DatabaseAway(Unavailable):
-    """PostgreSQL does not answer."""
+    """PostgreSQL does not answer, or refuses what it does at other times.
+
+    Args:
+        detail: one sentence for the caller.
+        retry_after_s: when it is worth trying again, seconds.
+        refuses_writes: it may be read, but takes no changes: it is read-only or full.
+    """
+
+    def __init__(self, detail: str, retry_after_s: int = 5, *, refuses_writes: bool = False) -> None:
+        super().__init__(detail, retry_after_s)
+        self.refuses_writes = refuses_writes
+
+
+class NotStarted(ServiceError):
+    """The service cannot start; the sentence says what the operator can do."""

@@ -1,5 +1,6 @@
 """A PostgreSQL of a test's own that may be made to crash, through the tools that run the embedded one."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # ships no types
 
 from src.postgres_cluster import PORT, PostgresCluster
-from tests.support.databases import folder_for_postgres
+from tests.support.databases import folder_for_postgres, run_sql
 
 
 class OwnPostgres:
@@ -23,11 +24,35 @@ class OwnPostgres:
         self._cluster = PostgresCluster(folder)
         self.url = f"postgresql+asyncpg://postgres:@/postgres?host={self._cluster.data_folder}&port={PORT}"
 
+    @property
+    def data_folder(self) -> Path:
+        """Where its files are."""
+        return self._cluster.data_folder
+
     def start(self) -> None:
         """Start it, the first time with a new data folder, and wait until it answers."""
+        self.create()
+        self._cluster.ensure_running(self._cluster.data_folder)
+
+    def create(self) -> None:
+        """Make its data folder, unless it is there."""
         self._cluster.claim()
         self._cluster.create()
-        self._cluster.ensure_running(self._cluster.data_folder)
+
+    def add_file(self, name: str, content: bytes) -> Path:
+        """Put a file that is its user's alone into its data folder."""
+        path = self.data_folder / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        owner = self.data_folder.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+        return path
+
+    async def configure(self, **settings: str) -> None:
+        """Change settings of the whole server, for sessions that are there as well."""
+        changes = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in settings.items()]
+        await run_sql(self.url, "SET default_transaction_read_only = off", *changes, "SELECT pg_reload_conf()")
+        await asyncio.sleep(0.1)  # each session takes it over before its next statement
 
     def crash(self, how: signal.Signals) -> None:
         """End it without a shutdown: SIGQUIT as `pg_ctl stop -m immediate`, or SIGKILL; returns when it is gone."""
@@ -45,12 +70,13 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
+def own_postgres(*, start: bool = True) -> Iterator[OwnPostgres]:
     """Run one for the length of a `with` block."""
     with folder_for_postgres() as folder:
         postgres = OwnPostgres(folder.resolve())
         try:
-            postgres.start()
+            if start:
+                postgres.start()
             yield postgres
         finally:
             postgres.stop()
