@@ -92,7 +92,7 @@ async def check_database(url: str) -> None:
     if found["encoding"] != "UTF8":
         raise NotStarted(
             f"DATABASE_URL: the database {address.database} stores text as {found['encoding']}, which cannot hold every"
-            " name: make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+            " name: make one with createdb --encoding=UTF8 --template=template0."
         )
     if found["fsync"] == "off":
         log.warning("PostgreSQL runs with fsync=off: a crash of its machine may lose what was acknowledged.")

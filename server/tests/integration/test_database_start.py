@@ -91,7 +91,7 @@ async def why_not(url: str) -> str:
         ("app", "hush", "elsewhere", "sslmode=require", "there is no database elsewhere"),
         ("app", "hush", "closed", "sslmode=require", "GRANT CONNECT"),
         ("full", "hush", "reports", "sslmode=require", "no connection left"),
-        ("app", "hush", "latin", "sslmode=require", "ENCODING 'UTF8'"),
+        ("app", "hush", "latin", "sslmode=require", "--encoding=UTF8"),
         ("app", "hush", "foreigners", "sslmode=require", "may not create tables in the database foreigners"),
         ("lost", "hush", "reports", "sslmode=require", "names no schema"),
         ("app", "hush", "reports", "sslmode=verify-full&sslrootcert=system", "is not one to trust"),
