@@ -82,4 +82,4 @@ async def test_while_debugging_every_call_is_one_line_without_its_query(
     told = [record.getMessage() for record in caplog.records if record.name == "src.routes.call_ids"]
 
     assert len(told) == 1
-    assert told[0].startswith("GET /api/requests/x%0Aforged: 404 after ")
+    assert told[0].startswith("GET /api/requests/x%0Aforged: 422 after ")
