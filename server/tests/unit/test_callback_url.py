@@ -246,13 +246,20 @@ def test_whatever_is_accepted_means_the_same_to_every_reader(raw: str) -> None:
         urlsplit(url.url),
     )
     default = {"http": 80, "https": 443}[url.scheme]
-    assert url.url == str(whatwg) == str(ours) == str(dialled) == standard.geturl()
+    # WHATWG escapes an apostrophe in a query; RFC 3986 does not, and the URL is called as it was written.
+    assert url.url == str(dialled) == standard.geturl()
+    assert _escaped(url.url) == str(whatwg) == str(ours)
     assert url.scheme == whatwg.scheme == ours.scheme == dialled.scheme == standard.scheme
     assert (
         url.host == (whatwg.host or "").strip("[]") == ours.raw_host.decode() == dialled.raw_host == standard.hostname
     )
     assert url.port == whatwg.port == (ours.port or default) == dialled.port == (standard.port or default)
-    assert dialled.raw_path_qs.encode() == ours.raw_path
+    assert _escaped(dialled.raw_path_qs).encode() == ours.raw_path
+
+
+def _escaped(url: str) -> str:
+    path, mark, query = url.partition("?")
+    return path + mark + query.replace("'", "%27")
 
 
 @given(URLS)
