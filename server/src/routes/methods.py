@@ -1,4 +1,4 @@
-"""Methods of a path: HEAD wherever GET is answered (RFC 9110, section 9.1), and which ones a 405 has to name."""
+"""Methods of a path, and what was meant by a wrong one: HEAD wherever GET is answered, hints for a 405 and a 404."""
 
 from typing import Any
 
@@ -18,8 +18,23 @@ def allowed_methods(scope: Scope) -> tuple[str, ...]:
     return methods or _METHODS_OF_FILES
 
 
+def path_without_slash(scope: Scope) -> str | None:
+    """Name the route that was meant where a slash at the end of a path leads nowhere; None: there is none.
+
+    It is named as the document names it: nothing of the request is repeated. Nobody is redirected, because a client
+    may turn the POST that it should send again into a GET (RFC 9110, section 15.4.2).
+    """
+    path: str = scope["path"]
+    if not path.endswith("/"):
+        return None
+    meant = {**scope, "path": path.rstrip("/")}
+    routes: list[Any] = scope["app"].router.routes
+    found = (route for route in routes if not isinstance(route, Mount) and route.matches(meant)[0] is not Match.NONE)
+    return next((route.path for route in found), None)
+
+
 class HeadMiddleware:
-    """Answers HEAD as GET without the body, where no operation answers it by itself."""
+    """Answers HEAD as GET without the body (RFC 9110, section 9.1), where no operation answers it by itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

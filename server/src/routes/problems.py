@@ -24,7 +24,7 @@ from src.errors import (
     StillProcessing,
     Unavailable,
 )
-from src.routes.methods import allowed_methods
+from src.routes.methods import allowed_methods, path_without_slash
 
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
@@ -158,10 +158,13 @@ async def http_error(request: Request, error: Exception) -> Response:
     """Answer what FastAPI and Starlette refuse."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     slug = _SLUGS.get(error.status_code, "error")
+    detail = str(error.detail)
     headers = dict(error.headers or {})
+    if error.status_code == 404 and (path := path_without_slash(request.scope)):
+        detail = f"There is nothing at this path. Without the slash at its end it would be {path}."
     if error.status_code == 405:  # the framework names only the methods of one route
         headers["Allow"] = ", ".join(allowed_methods(request.scope))
-    return problem(error.status_code, slug, str(error.detail), instance_of(request.scope), headers=headers)
+    return problem(error.status_code, slug, detail, instance_of(request.scope), headers=headers)
 
 
 async def _data_error(request: Request, error: Exception) -> Response:

@@ -285,6 +285,31 @@ async def test_nobody_is_sent_to_where_the_host_header_says(service: Service, pa
     assert "location" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "meant"),
+    [
+        ("POST", "/api/sync/", "/api/sync"),
+        ("POST", "/api/async//", "/api/async"),
+        ("GET", "/api/requests/", "/api/requests"),
+        ("GET", "/api/requests/<x>/", "/api/requests/{request_id}"),
+        ("POST", "/api/requests/<x>/redeliver/", "/api/requests/{request_id}/redeliver"),
+    ],
+)
+async def test_a_slash_too_many_is_named_as_what_is_wrong(service: Service, method: str, path: str, meant: str) -> None:
+    answer = await service.client.request(method, path)
+
+    assert_problem(answer, 404)
+    assert answer.json()["detail"].endswith(f"it would be {meant}.")
+
+
+@pytest.mark.parametrize("path", ["/api/nothing/", "/api/", "/api/nothing"])
+async def test_where_a_slash_is_not_what_is_wrong_nothing_is_said_of_it(service: Service, path: str) -> None:
+    answer = await service.client.get(path)
+
+    assert_problem(answer, 404)
+    assert answer.json()["detail"] == "Not Found"
+
+
 async def test_a_receiver_that_cannot_be_one_is_a_422(service: Service) -> None:
     assert_problem(await service.client.post("/api/receivers/%00/resume"), 422)
 
