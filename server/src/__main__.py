@@ -112,6 +112,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     except ValueError as error:
         return _refuse(EXIT_SETTING_WRONG, str(error))
     options = {**UVICORN, "http": limited_protocol(trusted_proxies=settings.trusted_proxies)}
+    options["timeout_keep_alive"] = settings.keep_alive_seconds
     config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)
     server.before_shutdown = partial(_end_benchmark, app)
@@ -128,6 +129,7 @@ def _reload(settings: Settings, listener: socket.socket) -> int:
     logs = logging_config(settings.log_format, debug=settings.debug)
     logs["loggers"]["uvicorn.error"] = {"level": "INFO"}  # says where it listens, and that it starts again
     options = {**UVICORN, "reload": True, "reload_dirs": source, "log_config": logs}
+    options["timeout_keep_alive"] = settings.keep_alive_seconds
     uvicorn.run("src.app:app", host=settings.host, port=settings.port, **options)
     return 0
 

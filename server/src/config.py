@@ -105,6 +105,13 @@ class Settings(BaseSettings):
         description="names that may stand in Host beside addresses, localhost and the host of PUBLIC_BASE_URL, e.g. "
         "the service's name for other containers; .example.com is all below it",
     )
+    keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3_600,
+        description="how long a connection may be idle between requests; longer than a proxy in front keeps it (60 s "
+        "is common), or requests get lost at the moment of closing, seconds",
+    )
 
     simulated_ms_per_transaction: float = Field(
         default=10, ge=0, le=1000, description="simulated work for one row of a report, ms; 0 switches it off"
