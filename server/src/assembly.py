@@ -23,7 +23,7 @@ from src.services.backoff import keep_running
 from src.services.benchmark_gate import BenchmarkGate
 from src.services.benchmark_runner import BenchmarkRunner
 from src.services.benchmark_store import BenchmarkStore
-from src.services.callback_client import ReceiverClient
+from src.services.callback_client import LocalLacks, ReceiverClient
 from src.services.callback_guard import CallbackGuard, ThreadResolver
 from src.services.callback_sender import CallbackSender, DeliveryRules
 from src.services.callback_tls import OwnAuthorities, tls_context
@@ -104,6 +104,8 @@ async def running_parts(
         check_url = lru_cache(CHECKED_URLS_MAX)(callback_policy(settings).check)
         secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
         signer = Signer(secrets)
+        lacks, resolver = LocalLacks(), ThreadResolver(network.lookup)
+        stack.callback(resolver.close)
         jobs: queue.Queue[Job] = queue.Queue(QUEUE_JOBS_MAX)
         worker = BackgroundWorker(
             jobs,
@@ -112,7 +114,7 @@ async def running_parts(
             changes=changes,
             create_pool=partial(create_pool, url, connections_max=WORKER_CONNECTIONS_MAX),
             connect=partial(connect, url),
-            create_sender=_sender_factory(settings, network, check_url, signer, now),
+            create_sender=_sender_factory(settings, network, check_url, signer, now, resolver=resolver, lacks=lacks),
             now=now,
         )
         feed = QueueFeed(store, jobs, on_put=worker.wake)
@@ -180,6 +182,7 @@ async def running_parts(
             finisher=GroupCommit(store.finish, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
             storage=storage,
             worker=worker,
+            local_lacks=lacks,
             events=events,
             signing_secret=secrets[0],
             demo_receiver=DemoReceiver(signer, now=now, wall_s=time.time),
@@ -244,15 +247,19 @@ def _sender_factory(
     check_url: Callable[[str, bool], CallbackUrl],
     signer: Signer,
     now: SteadyClock,
+    *,
+    resolver: ThreadResolver,
+    lacks: LocalLacks,
 ) -> Callable[[RequestStore], CallbackSender]:
-    """Make the sender on the worker's loop: its guard's lookups and its connections belong there."""
+    """Make the sender on the worker's loop: its guard's lookups and its connections belong there, in every term."""
     tls = tls_context(own_authorities(settings))  # reads all authorities, some 37 ms; shared by all connections
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
     pace = DeliveryPace(parse_rate(settings.callback_rate_per_receiver))  # not begun again with each term
 
+    guard = CallbackGuard(resolver)
+
     def create(store: RequestStore) -> CallbackSender:
-        guard = CallbackGuard(ThreadResolver(network.lookup))
         rules = DeliveryRules(
             base_url=settings.public_base_url,
             retry_delays_s=settings.callback_retry_delays,
@@ -262,7 +269,7 @@ def _sender_factory(
         )
         return CallbackSender(
             store=store,
-            connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket),
+            connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket, lacks=lacks),
             check_url=check_url,
             locate=guard.locate,
             signer=signer,

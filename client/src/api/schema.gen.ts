@@ -572,6 +572,7 @@ export interface webhooks {
      *     | 408, 425, 429, 500 to 599 | tried again after 2, 4 and 8 s, 4 attempts in all; `Retry-After` up to 60 s counts |
      *     | 300 to 407, 409 to 424, 426 to 428, 430 to 499 | ends at once; no redirect is followed |
      *     | none: `dns_failure`, `connect_failed`, `connection_reset`, `tls_failure`, `timeout`, `bad_http`, `internal_error` | tried again after 2, 4 and 8 s, 4 attempts in all |
+     *     | none: `local_resources` | this server's own lack: tried again, however often |
      *     | none: `blocked_address` | ends at once; nothing was dialled |
      */
     post: operations['report_callbackreport_callback_post']
@@ -977,6 +978,8 @@ export interface components {
       due: number | null
       /** In Flight */
       in_flight: number
+      /** Local Trouble */
+      local_trouble: string | null
       /** Retrying */
       retrying: number | null
     }

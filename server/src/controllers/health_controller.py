@@ -21,6 +21,8 @@ class Health:
     depth: QueueDepth | None
     oldest_waiting_age_s: float | None
     storage: StorageState
+    #: What this machine lacks for callbacks, in words; null when nothing.
+    local_trouble: str | None
 
     @property
     def healthy(self) -> bool:
@@ -42,6 +44,7 @@ async def examine(parts: Parts) -> Health:
             depth=None,
             oldest_waiting_age_s=None,
             storage=storage,
+            local_trouble=parts.local_lacks.trouble,
         )
     oldest = depth.oldest_waiting_at
     return Health(
@@ -51,6 +54,7 @@ async def examine(parts: Parts) -> Health:
         depth=depth,
         oldest_waiting_age_s=None if oldest is None else max(0, (parts.now() - oldest).total_seconds()),
         storage=storage,
+        local_trouble=parts.local_lacks.trouble,
     )
 
 

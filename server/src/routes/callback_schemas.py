@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from src.routes.schemas import ReportResult
-from src.services.callback_client import BODY_READ_BYTES_MAX, Failure, Reply
+from src.services.callback_client import BODY_READ_BYTES_MAX, Failure, Reply, lacks_resources
 from src.services.callback_guard import ErrorCode
 from src.services.callback_transport import STATUSES
 from src.services.callback_wire import HEAD_BYTES_MAX
@@ -111,8 +111,8 @@ def delivery_rules(retry_delays_s: Sequence[float], timeout_s: float) -> str:
     def statuses(rule: Callable[[Reply], bool]) -> str:
         return _ranges(reply.status_code for reply in replies if rule(reply))
 
-    def codes(*, retried: bool) -> str:
-        return ", ".join(f"`{one.error_code}`" for one in failures if may_be_retried(one) is retried)
+    def codes(rule: Callable[[Failure], bool]) -> str:
+        return "none: " + ", ".join(f"`{one.error_code}`" for one in failures if rule(one))
 
     again = _tried_again(retry_delays_s)
     rows = [
@@ -124,8 +124,9 @@ def delivery_rules(retry_delays_s: Sequence[float], timeout_s: float) -> str:
             f"{again}; `Retry-After` up to {RETRY_AFTER_MAX_S:g} s counts",
         ),
         (statuses(lambda one: not succeeded(one) and not may_be_retried(one)), "ends at once; no redirect is followed"),
-        (f"none: {codes(retried=True)}", again),
-        (f"none: {codes(retried=False)}", "ends at once; nothing was dialled"),
+        (codes(lambda one: may_be_retried(one) and not lacks_resources(one)), again),
+        (codes(lacks_resources), "this server's own lack: tried again, however often"),
+        (codes(lambda one: not may_be_retried(one)), "ends at once; nothing was dialled"),
     ]
     limits = (
         f"The status decides, whatever the body does. An attempt may take {timeout_s:g} s in all; "

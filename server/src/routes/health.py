@@ -48,6 +48,8 @@ class CallbackHealth(BaseModel):
     due: int | None
     retrying: int | None
     in_flight: int
+    #: What this machine itself lacks for callbacks, such as file descriptors; they wait for it.
+    local_trouble: str | None
 
 
 class StorageHealth(BaseModel):
@@ -142,6 +144,7 @@ def _measured(health: health_controller.Health) -> dict[str, Any]:
             due=depth and depth.callbacks_due,
             retrying=depth and depth.callbacks_retrying,
             in_flight=worker.callbacks_in_flight,
+            local_trouble=health.local_trouble,
         ),
         "storage": StorageHealth(writable=health.storage.writable, free_bytes=health.storage.free_bytes),
     }

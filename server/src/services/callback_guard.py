@@ -10,10 +10,14 @@ be looked up again, the second answer can be another one (DNS rebinding).
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
+import math
+import os
 import queue
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -30,12 +34,25 @@ ErrorCode = Literal[
     "tls_failure",
     "timeout",
     "bad_http",
+    "local_resources",
     "internal_error",
 ]
 
+#: What a failing system call lacked, where the fault is this machine's and not the receiver's.
+LACKING = {
+    errno.EMFILE: "file descriptor",
+    errno.ENFILE: "file descriptor",
+    errno.ENOBUFS: "network buffer",
+    errno.ENOMEM: "memory",
+    errno.EADDRNOTAVAIL: "port",
+    errno.EAGAIN: "thread",
+}
 LOOKUP_TIMEOUT_S = 2.0
 LOOKUP_PROMPT_WITHIN_S = 1.0  # whoever answers within this time is sure of a thread the next time
 ADDRESSES_MAX = 3  # of one name, that are dialled
+#: What `locate` found is what the next `check` of that URL gives, if it comes within this time.
+LOCATED_FOR_S = 60.0
+LOCATED_MAX = 1_000  # waiting for their `check`
 
 _V4 = {
     "0.0.0.0/8": "this-network",  # RFC 791, RFC 1122 3.2.1.3
@@ -137,6 +154,17 @@ class ResolutionFailed(AttemptFailed):
         super().__init__("dns_failure", message)
 
 
+class LacksResources(AttemptFailed):
+    """This machine had no descriptor, port, memory or thread for the attempt; nothing was sent.
+
+    Args:
+        number: the errno of the call that failed, one of `LACKING`.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__("local_resources", f"this machine has no {LACKING[number]} left ({os.strerror(number)})")
+
+
 class Resolver(Protocol):
     """Looks up a name."""
 
@@ -162,12 +190,17 @@ class ThreadResolver:
     Args:
         lookup: the blocking lookup.
         timeout_s: how long a caller waits, seconds; waiting for a thread counts.
+        start: starts a thread; raises RuntimeError when the system has none left.
     """
 
     def __init__(
-        self, lookup: Callable[[str, int], list[Address]] = system_lookup, timeout_s: float = LOOKUP_TIMEOUT_S
+        self,
+        lookup: Callable[[str, int], list[Address]] = system_lookup,
+        timeout_s: float = LOOKUP_TIMEOUT_S,
+        start: Callable[[threading.Thread], None] = threading.Thread.start,
     ) -> None:
         self._lookup = lookup
+        self._start = start
         self._timeout_s = timeout_s
         self._turns = LookupTurns()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -179,15 +212,17 @@ class ThreadResolver:
 
         Raises:
             ResolutionFailed: no such name, or no answer in time.
+            LacksResources: it could not even be asked for.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._in_thread(host, port)
         except TimeoutError:
             raise ResolutionFailed(f"no answer about the receiver's name within {self._timeout_s:g} s") from None
-        except (OSError, UnicodeError) as error:
-            words = error.strerror if isinstance(error, socket.gaierror) else None
-            raise ResolutionFailed(f"the receiver's name has no address: {words or 'lookup failed'}") from error
+        except OSError as error:
+            raise _lookup_failure(error) from error
+        except UnicodeError as error:
+            raise ResolutionFailed("the receiver's name has no address: no such name can be") from error
 
     async def _in_thread(self, host: str, port: int) -> list[Address]:
         end_turn = await self._turns.begin(host)
@@ -216,14 +251,14 @@ class ThreadResolver:
             self._hand_over(run)
         except RuntimeError:
             end_turn()
-            raise ResolutionFailed("the system has no thread left for a lookup") from None
+            raise LacksResources(errno.EAGAIN) from None
         return await answer
 
     def _hand_over(self, job: Callable[[], None]) -> None:
         if self._threads_idle:
             self._threads_idle -= 1
         else:
-            threading.Thread(target=_work, args=(self._jobs,), name="callback-lookup", daemon=True).start()
+            self._start(threading.Thread(target=_work, args=(self._jobs,), name="callback-lookup", daemon=True))
             self._threads_started += 1
         self._jobs.put(job)
 
@@ -231,6 +266,29 @@ class ThreadResolver:
         """Let the threads end; one that hangs in a lookup ends when the system gives up, or with the process."""
         for _ in range(self._threads_started):
             self._jobs.put(None)
+
+
+def _lookup_failure(error: OSError) -> AttemptFailed:
+    """Tell a name that does not exist from a name server that is silent, and both from a lack of our own."""
+    if (lack := _lack_behind(error)) is not None:
+        return LacksResources(lack)
+    words = error.strerror if isinstance(error, socket.gaierror) else None
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return ResolutionFailed(f"the receiver's name cannot be looked up now: {words}")
+    return ResolutionFailed(f"the receiver's name has no address: {words or 'lookup failed'}")
+
+
+def _lack_behind(error: OSError) -> int | None:
+    """What this machine lacked for a lookup: without a descriptor the C library says whatever comes to its mind."""
+    if not isinstance(error, socket.gaierror):
+        return error.errno if error.errno in LACKING else None  # EAI_SYSTEM comes as what the system said
+    if error.errno == socket.EAI_MEMORY:
+        return errno.ENOMEM
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as lack:
+        return lack.errno if lack.errno in LACKING else None
+    return None
 
 
 def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
@@ -255,7 +313,11 @@ class Target(Protocol):
 
 
 class CallbackGuard:
-    """Decides at each attempt which addresses a URL may be dialled at.
+    """Decides at each attempt which addresses a URL may be dialled at. Belongs to one event loop.
+
+    Whoever limits attempts by address asks `locate` first. That is the attempt's one lookup: the `check` that
+    follows gives what was found, once, so that the address that was counted is the first that is dialled, and a name
+    that changes its answer all the time escapes no limit.
 
     Args:
         resolver: looks names up.
@@ -263,28 +325,49 @@ class CallbackGuard:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self._located: OrderedDict[Target, tuple[float, list[Address] | AttemptFailed]] = OrderedDict()
 
     async def locate(self, url: Target) -> str:
-        """Name the address that an attempt would go to first; the host when that cannot be told now."""
-        try:
-            return str((await self.check(url))[0])
-        except AttemptFailed:
+        """Name the address that the next attempt goes to first; the host when that cannot be told now."""
+        if literal_address(url.host):
             return url.host
+        found: list[Address] | AttemptFailed
+        try:
+            found = await self._look_up(url)
+        except AttemptFailed as error:
+            found = error
+        self._located[url] = (asyncio.get_running_loop().time(), found)
+        self._located.move_to_end(url)
+        while len(self._located) > LOCATED_MAX:
+            self._located.popitem(last=False)
+        return str(found[0]) if isinstance(found, list) and found else url.host
 
     async def check(self, url: Target) -> tuple[Address, ...]:
         """At most `ADDRESSES_MAX` addresses, in the order they should be tried.
 
-        One lookup for a name, none for an address. An exempt URL is looked up as well, the rule does not apply.
+        One lookup for a name, none for an address, or for one that was located. An exempt URL is looked up as well,
+        the rule does not apply.
 
         Raises:
             Blocked: one answer at least is forbidden; that refuses the name, whatever the others are.
             ResolutionFailed: the lookup failed.
+            LacksResources: it could not even be asked for.
         """
-        literal = literal_address(url.host)
-        found = [literal] if literal else await self._resolver(url.host, url.port)
+        if (found := self._take_located(url)) is None:
+            found = await self._look_up(url)
+        if isinstance(found, AttemptFailed):
+            raise found
         if not found:
             raise ResolutionFailed("the receiver's name has no address")
         reason = next(filter(None, map(forbidden_reason, found)), None)
         if reason and not url.exempt:
             raise Blocked(reason)
         return tuple(dict.fromkeys(found))[:ADDRESSES_MAX]
+
+    async def _look_up(self, url: Target) -> list[Address]:
+        literal = literal_address(url.host)
+        return [literal] if literal else await self._resolver(url.host, url.port)
+
+    def _take_located(self, url: Target) -> list[Address] | AttemptFailed | None:
+        at_s, found = self._located.pop(url, (-math.inf, None))
+        return found if asyncio.get_running_loop().time() - at_s < LOCATED_FOR_S else None

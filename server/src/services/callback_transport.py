@@ -6,6 +6,7 @@ pool. It also leaves out what would have to be switched off again: cookies, redi
 """
 
 import asyncio
+import errno
 import ipaddress
 import os
 import re
@@ -21,7 +22,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from src.services.callback_guard import Address, AttemptFailed, Blocked, CallbackGuard, system_lookup
+from src.services.callback_guard import (
+    LACKING,
+    Address,
+    AttemptFailed,
+    Blocked,
+    CallbackGuard,
+    LacksResources,
+    system_lookup,
+)
 from src.services.callback_url import CallbackUrl
 from src.services.callback_wire import HEAD_BYTES_MAX, HEAD_LINES_MAX, Wire
 
@@ -73,6 +82,7 @@ class _Pin(AbstractResolver):
         self._open_socket = open_socket
         self.approved: tuple[Address, ...] = ()
         self.wire: Wire | None = None
+        self.lack: int | None = None
 
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[ResolveResult]:
         return [
@@ -87,7 +97,19 @@ class _Pin(AbstractResolver):
         # The last stop before connect(): aiohttp asks no resolver when the URL's host is an address.
         if ipaddress.ip_address(str(info[4][0])) not in self.approved:
             raise _NotApprovedError
-        return self._open_socket(info)
+        try:
+            return self._open_socket(info)
+        except OSError as error:
+            self.lack = error.errno if error.errno in LACKING else None  # of several errors aiohttp tells none
+            raise
+
+    def lack_behind(self, error: Exception) -> int | None:
+        """What this machine lacked, if that is why there is no connection."""
+        out_of_ports = isinstance(error, aiohttp.ClientConnectorError) and error.errno == errno.EADDRNOTAVAIL
+        # Without IPv6 on this machine an IPv6 address says the same, and that does not pass.
+        if out_of_ports and all(address.version == 4 for address in self.approved):
+            return errno.EADDRNOTAVAIL
+        return self.lack
 
     def make_wire(self) -> Wire:
         self.wire = Wire(asyncio.get_running_loop(), self.approved)
@@ -139,6 +161,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """
         url, target = self._target(request)
         self._pin.approved = await self._guard.check(url)
+        self._pin.lack = None
         kept = self._pin.kept()
         body = await request.aread()
         try:
@@ -176,6 +199,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError) as error:
+            if (lack := self._pin.lack_behind(error)) is not None:
+                raise LacksResources(lack) from error
             raise _failed(error, self._pin.wire) from error
 
     def _open(self) -> aiohttp.ClientSession:

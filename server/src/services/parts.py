@@ -10,6 +10,7 @@ from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
 from src.services.benchmark_runner import BenchmarkRunner
 from src.services.benchmark_store import BenchmarkStore
+from src.services.callback_client import LocalLacks
 from src.services.callback_url import CallbackUrl
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
@@ -32,6 +33,7 @@ class Parts:
     finisher: GroupCommit[Finished, None]
     storage: ReportStorage
     worker: BackgroundWorker
+    local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver
     benchmarks: BenchmarkRunner

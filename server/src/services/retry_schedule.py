@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from src.services.callback_client import Failure, Reply
+from src.services.callback_client import Failure, Reply, lacks_resources
 
 #: A receiver may ask for more patience than this, but does not get it.
 RETRY_AFTER_MAX_S = 60.0
 #: Waits are made longer by up to this share, so that callbacks which failed together do not come back together.
 JITTER_SHARE = 0.1
+#: Before the next attempt after one for which this machine lacked something.
+LACK_WAIT_S = 5.0
 #: The 4xx that say "later", not "no": 408 (RFC 9110, 15.5.9), 425 (RFC 8470, 5.2), 429 (RFC 6585, 4).
 PASSING_REFUSALS = frozenset({408, 425, 429})
 
@@ -40,6 +42,8 @@ def next_wait_s(
         now: the time the attempt ended.
         chance: from 0 to 1; the wait becomes longer with it, never shorter.
     """
+    if lacks_resources(outcome):
+        return LACK_WAIT_S * (1 + JITTER_SHARE * chance)  # no matter how often: the receiver was never asked
     if succeeded(outcome) or not may_be_retried(outcome) or attempts_in_series > len(delays_s):
         return None
     asked_s = _retry_after_s(outcome.retry_after, now) if isinstance(outcome, Reply) else 0
@@ -51,7 +55,7 @@ def longest_wait_s(delays_s: tuple[float, ...]) -> float:
 
     A due time read from the table may be further away when the machine's clock was set back before a restart.
     """
-    return max(*delays_s, RETRY_AFTER_MAX_S, 0) * (1 + JITTER_SHARE)
+    return max(*delays_s, RETRY_AFTER_MAX_S, LACK_WAIT_S) * (1 + JITTER_SHARE)
 
 
 def _retry_after_s(header: str | None, now: datetime) -> float:

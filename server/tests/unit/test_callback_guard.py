@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from src.services.callback_guard import (
     ADDRESSES_MAX,
+    LOCATED_MAX,
     Address,
     Blocked,
     CallbackGuard,
@@ -166,6 +167,65 @@ async def test_an_exempt_url_may_lead_anywhere_but_is_looked_up_as_well() -> Non
 async def test_a_name_without_an_address_is_a_failed_lookup() -> None:
     with pytest.raises(ResolutionFailed, match="no address"):
         await CallbackGuard(Names([])).check(Url("a.test"))
+
+
+class Counted:
+    """A resolver that gives another address each time."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    async def __call__(self, _host: str, _port: int) -> list[Address]:
+        self.given.append(f"8.8.8.{len(self.given)}")
+        return addresses(self.given[-1])
+
+
+async def test_the_address_that_was_located_is_the_one_that_is_dialled_by_one_lookup() -> None:
+    resolver = Counted()
+    guard = CallbackGuard(resolver)
+    for number in range(3):
+        located = await guard.locate(Url("a.test"))
+        assert (located,) == tuple(map(str, await guard.check(Url("a.test"))))
+        assert len(resolver.given) == number + 1
+
+
+async def test_what_was_located_counts_once_and_for_the_same_url_alone() -> None:
+    resolver = Counted()
+    guard = CallbackGuard(resolver)
+    await guard.locate(Url("a.test"))
+    await guard.check(Url("b.test"))
+    await guard.check(Url("a.test"))
+    await guard.check(Url("a.test"))
+    assert len(resolver.given) == 3
+
+
+async def test_a_forbidden_address_that_was_located_is_blocked() -> None:
+    guard = CallbackGuard(Names(addresses("127.0.0.1"), addresses(PUBLIC)))
+    assert await guard.locate(Url("a.test")) == "127.0.0.1"
+    with pytest.raises(Blocked):
+        await guard.check(Url("a.test"))
+
+
+async def test_a_lookup_that_failed_is_not_made_twice_for_one_attempt() -> None:
+    lookups = 0
+
+    async def fails(_host: str, _port: int) -> list[Address]:
+        nonlocal lookups
+        lookups += 1
+        raise ResolutionFailed("no such name")
+
+    guard = CallbackGuard(fails)
+    assert await guard.locate(Url("a.test")) == "a.test"
+    with pytest.raises(ResolutionFailed):
+        await guard.check(Url("a.test"))
+    assert lookups == 1
+
+
+async def test_what_is_located_and_never_checked_does_not_add_up() -> None:
+    guard = CallbackGuard(Names(addresses(PUBLIC)))
+    for number in range(LOCATED_MAX + 10):
+        await guard.locate(Url(f"{number}.test"))
+    assert len(guard._located) == LOCATED_MAX
 
 
 # The system's lookup, in threads.

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from src.app import create_app
 from src.config import Settings
 from src.routes.callback_schemas import EXAMPLES, CallbackMessage
-from src.services.callback_client import Failure, Reply
+from src.services.callback_client import Failure, Reply, lacks_resources
 from src.services.callback_guard import ErrorCode
 from src.services.callback_message import message_body
 from src.services.callback_transport import STATUSES
@@ -98,7 +98,8 @@ def test_the_document_says_of_each_answer_what_the_schedule_makes_of_it() -> Non
     assert {code.strip("`") for code in codes} == set(get_args(ErrorCode))
     for code, words in codes.items():
         failure = Failure(code.strip("`"), "")  # type: ignore[arg-type]
-        assert words.startswith("tried again") == may_be_retried(failure)
+        assert ("tried again" in words) == may_be_retried(failure)
+        assert ("however often" in words) == lacks_resources(failure)
 
 
 @pytest.mark.parametrize(
