@@ -3,6 +3,7 @@
 from email.utils import formatdate
 from typing import Annotated, Any
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
@@ -60,7 +61,10 @@ DUPLICATE: dict[int | str, dict[str, Any]] = {
     200: {
         "model": DuplicateAnswer,
         "description": "The idempotency key was used before with the same body.",
-        "headers": {"Idempotent-Replayed": {"schema": {"type": "string"}, "description": "`true`"}},
+        "headers": {
+            "Idempotent-Replayed": {"schema": {"type": "string"}, "description": "`true`"},
+            "Location": {"schema": {"type": "string"}, "description": "Where the request is."},
+        },
     }
 }
 
@@ -115,7 +119,7 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
     outcome = await async_controller.accept(parts, submission, body.callback_url)
     if isinstance(outcome, Duplicate):
         return _replay(outcome)
-    status_url = f"/api/requests/{outcome.request_id}"
+    status_url = _status_url(outcome.request_id)
     answer = {
         "request_id": str(outcome.request_id),
         "queue_position": outcome.queue_position,
@@ -256,7 +260,14 @@ def _replay(duplicate: Duplicate) -> Response:
         "message": "This idempotency key was used before; no new work was begun.",
         "original_result": duplicate.result,
     }
-    return _json(answer, 200, {"idempotent-replayed": "true"})
+    headers = {"idempotent-replayed": "true"}
+    if duplicate.mode is Mode.ASYNC:
+        answer["status_url"] = headers["location"] = _status_url(duplicate.request_id)
+    return _json(answer, 200, headers)
+
+
+def _status_url(request_id: UUID) -> str:
+    return f"/api/requests/{request_id}"
 
 
 def _json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -11,7 +11,10 @@ from src.services.parts import Parts
 
 KEY_LENGTH_MAX = 255
 _KEY = re.compile(rb"[\x21-\x7e]{1,%d}" % KEY_LENGTH_MAX)
-_KEY_HEADERS = {b"x-idempotency-key", b"idempotency-key"}
+STANDARD_KEY_HEADER = b"idempotency-key"
+_KEY_HEADERS = {b"x-idempotency-key", STANDARD_KEY_HEADER}
+_QUOTED = re.compile(rb'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"')
+_ESCAPED = re.compile(rb'\\(["\\])')
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 #: The header of `idempotency_key_of`, for the OpenAPI document.
@@ -23,7 +26,7 @@ KEY_HEADER: dict[str, Any] = {
             "required": False,
             "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX, "pattern": "^[!-~]+$"},
             "description": "The same key with the same body does the work once. "
-            "The standard name `Idempotency-Key` is accepted as well.",
+            'The standard name `Idempotency-Key` is accepted as well, there also quoted: `"abc"` is the key `abc`.',
         }
     ]
 }
@@ -48,16 +51,30 @@ def caller_of(request: Request) -> str:
 def idempotency_key_of(request: Request) -> str | None:
     """Read the idempotency key, whichever of its two names it comes under.
 
+    Blanks around it do not count (RFC 9110, section 5.5). `Idempotency-Key` may be a string of structured fields, as
+    the draft of this header says: `"abc"` is the key `abc` (RFC 8941, section 3.3.3).
+
     Raises:
         HTTPException: 400, it is malformed or given more than once.
     """
-    values = [value for name, value in request.scope["headers"] if name in _KEY_HEADERS]
-    if not values:
+    given = [(name, value) for name, value in request.scope["headers"] if name in _KEY_HEADERS]
+    if not given:
         return None
-    if len(values) > 1 or not _KEY.fullmatch(values[0]):
-        raise HTTPException(400, "Give one idempotency key of 1 to 255 visible ASCII characters without spaces.")
-    key: str = values[0].decode("ascii")
+    if len(given) > 1:
+        raise HTTPException(400, "Give the idempotency key once, as Idempotency-Key or as X-Idempotency-Key.")
+    [(name, value)] = given
+    value = value.strip(b" \t")
+    if name == STANDARD_KEY_HEADER and value.startswith(b'"'):
+        value = _unquoted(value)
+    if not _KEY.fullmatch(value):
+        raise HTTPException(400, "An idempotency key has 1 to 255 visible ASCII characters, and no spaces.")
+    key: str = value.decode("ascii")
     return key
+
+
+def _unquoted(string: bytes) -> bytes:
+    """Read a string of structured fields; what is malformed has no key in it."""
+    return _ESCAPED.sub(rb"\1", string[1:-1]) if _QUOTED.fullmatch(string) else b""
 
 
 async def get_parts(request: Request) -> Parts:

@@ -170,6 +170,7 @@ class DuplicateAnswer(BaseModel):
 class RequestItem(BaseModel):
     """One request in a list."""
 
+    status_url: str | None = Field(default=None, description="Where the request is; async only.")
     id: UUID
     request_id: UUID = Field(description="The same as `id`, under the name that POST answers use.")
     mode: Mode

@@ -125,6 +125,40 @@ async def test_a_malformed_or_doubled_key_is_a_400(service: Service, headers: li
     assert await service.count() == 0
 
 
+@pytest.mark.parametrize(
+    "value", ['"a b"', '"', '"a', '""', '"a"b"', '"a\\b"', '"a";p=1', "a b", '"' + "x" * 256 + '"']
+)
+async def test_a_malformed_quoted_key_is_a_400(service: Service, value: str) -> None:
+    answer = await service.client.post("/api/sync", json={}, headers={"Idempotency-Key": value})
+
+    assert answer.status_code == 400
+    assert await service.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("quoted", "key"), [('"abc"', "abc"), ("abc", "abc"), ('  "abc"\t', "abc"), ('"a\\"\\\\b"', 'a"\\b')]
+)
+async def test_the_quoted_form_of_a_key_is_the_same_key(service: Service, quoted: str, key: str) -> None:
+    first = await service.client.post("/api/sync", json={}, headers={"Idempotency-Key": quoted})
+    second = await service.client.post("/api/sync", json={}, headers={"X-Idempotency-Key": f" {key} "})
+    detail = await service.detail(first.json()["request_id"])
+
+    assert second.json()["request_id"] == first.json()["request_id"]
+    assert detail["idempotency_key"] == key
+
+
+async def test_a_replay_says_where_the_request_is_as_the_first_answer_did(service: Service, receiver: Receiver) -> None:
+    body = {"payload": {"num_transactions": 1}, "callback_url": receiver.url}
+    first, second = [await service.client.post("/api/async", json=body, headers=KEY) for _ in range(2)]
+    sync = [await service.client.post("/api/sync", json={}, headers=KEY) for _ in range(2)][1]
+
+    assert (first.status_code, second.status_code) == (202, 200)
+    assert second.headers["location"] == first.headers["location"] == first.json()["status_url"]
+    assert second.json()["status_url"] == first.json()["status_url"]
+    assert "location" not in sync.headers
+    assert "status_url" not in sync.json()
+
+
 async def test_the_standard_name_of_the_header_is_accepted_as_well(service: Service) -> None:
     first = await service.client.post("/api/sync", json={}, headers={"Idempotency-Key": "k"})
     second = await service.client.post("/api/sync", json={}, headers={"X-Idempotency-Key": "k"})
