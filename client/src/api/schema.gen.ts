@@ -1185,6 +1185,11 @@ export interface components {
        * @constant
        */
       status: 'duplicate'
+      /**
+       * Status Url
+       * @description Where the request is; async only.
+       */
+      status_url?: string | null
     }
     /**
      * FieldProblem
@@ -1541,7 +1546,7 @@ export interface components {
       currency?: string
       /**
        * Num Transactions
-       * @description Rows of the report.
+       * @description Rows of the report: in sync up to SYNC_MAX_TRANSACTIONS, else up to ASYNC_MAX_TRANSACTIONS (see `GET /api/settings`).
        * @default 50
        */
       num_transactions?: number
@@ -1965,7 +1970,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The same key with the same body does the work once. The standard name `Idempotency-Key` is accepted as well. */
+        /** @description The same key with the same body does the work once. The standard name `Idempotency-Key` is accepted as well, there also quoted: `"abc"` is the key `abc`. */
         'X-Idempotency-Key'?: string
       }
       path?: never
@@ -1982,6 +1987,8 @@ export interface operations {
         headers: {
           /** @description `true` */
           'Idempotent-Replayed'?: string
+          /** @description Where the request is. */
+          Location?: string
           [name: string]: unknown
         }
         content: {
@@ -3934,7 +3941,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The same key with the same body does the work once. The standard name `Idempotency-Key` is accepted as well. */
+        /** @description The same key with the same body does the work once. The standard name `Idempotency-Key` is accepted as well, there also quoted: `"abc"` is the key `abc`. */
         'X-Idempotency-Key'?: string
       }
       path?: never

@@ -2,8 +2,8 @@
 
 from uuid import uuid4
 
-from src.controllers.submission import Submission, check_size
-from src.errors import ForbiddenCallbackUrl
+from src.controllers.submission import Submission
+from src.errors import ForbiddenCallbackUrl, Invalid
 from src.models import Mode
 from src.services.parts import Parts
 from src.services.records import Accepted, Duplicate, NewRequest
@@ -11,15 +11,25 @@ from src.services.records import Accepted, Duplicate, NewRequest
 ASYNC_ROUTE = "/api/async"
 
 
+def check_size(parts: Parts, num_transactions: int) -> None:
+    """Refuse a report that is too large.
+
+    Raises:
+        Invalid: it is.
+    """
+    if num_transactions > parts.async_max_transactions:
+        detail = f"A report has at most {parts.async_max_transactions:,} transactions (ASYNC_MAX_TRANSACTIONS)."
+        raise Invalid(detail, "/payload/num_transactions")
+
+
 async def accept(parts: Parts, submission: Submission, callback_url: str) -> Accepted | Duplicate:
     """Check the callback URL and make the request durable; the worker does the rest.
 
     Raises:
-        Invalid: the report is too large, or the callback URL breaks a rule (`ForbiddenCallbackUrl`).
+        ForbiddenCallbackUrl: the callback URL breaks a rule.
         IdempotencyKeyReused: the key came with another body before.
         Unavailable: too much waits, or the database is away.
     """
-    check_size(submission, parts.async_max_transactions)
     benchmark = submission.benchmark
     target = parts.check_callback_url(callback_url, benchmark is not None)
     if benchmark and target.receiver != benchmark.receiver:

@@ -54,7 +54,10 @@ async def begin(parts: Parts, order: LoadOrder) -> UUID:
         Conflict: one is under way.
     """
     if order.mode != "async" and order.num_transactions > parts.sync_max_transactions:
-        raise Invalid(f"A sync report has at most {parts.sync_max_transactions:,} transactions.", "/num_transactions")
+        raise Invalid(
+            f"A sync report has at most {parts.sync_max_transactions:,} transactions (SYNC_MAX_TRANSACTIONS).",
+            "/num_transactions",
+        )
     return await parts.benchmarks.begin(order)
 
 

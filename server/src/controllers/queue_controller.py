@@ -54,7 +54,7 @@ async def resume(parts: Parts, receiver: str) -> None:
         NotFound: it is not paused.
     """
     if not await parts.store.resume(receiver):
-        raise NotFound("This receiver is not paused.")
+        raise NotFound("No receiver of this name is paused; write it as GET /api/queue does: scheme, host and port.")
     parts.worker.receivers_changed([receiver])
 
 

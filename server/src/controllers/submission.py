@@ -8,7 +8,6 @@ from uuid import UUID
 
 import orjson
 
-from src.errors import Invalid
 from src.services.benchmark_gate import BenchmarkPass
 from src.services.records import IdempotencyKey
 from src.services.report_generator import ReportParameters, default_seed
@@ -51,16 +50,6 @@ def fill_in(
         period_end=end,
         currency=currency,
     )
-
-
-def check_size(submission: Submission, transactions_max: int, *, hint: str = "") -> None:
-    """Refuse a report that is too large.
-
-    Raises:
-        Invalid: it is.
-    """
-    if submission.parameters.num_transactions > transactions_max:
-        raise Invalid(f"At most {transactions_max:,} transactions are possible here.{hint}", "/num_transactions")
 
 
 def fingerprint(body: Any) -> bytes:

@@ -8,8 +8,8 @@ from uuid import uuid4
 import orjson
 
 from src import crash_points
-from src.controllers.submission import Submission, check_size
-from src.errors import StillProcessing, Unavailable
+from src.controllers.submission import Submission
+from src.errors import Invalid, StillProcessing, Unavailable
 from src.models import Mode, Status
 from src.services.parts import Parts
 from src.services.records import Duplicate, Finished, NewRequest
@@ -19,16 +19,28 @@ SYNC_ROUTE = "/api/sync"
 RETRY_AFTER_S = 1
 
 
+def check_size(parts: Parts, num_transactions: int) -> None:
+    """Refuse a report that is too large for this way.
+
+    Raises:
+        Invalid: it is; the sentence names the way for larger ones.
+    """
+    if num_transactions > parts.sync_max_transactions:
+        raise Invalid(
+            f"A sync report has at most {parts.sync_max_transactions:,} transactions (SYNC_MAX_TRANSACTIONS);"
+            f" POST /api/async takes up to {parts.async_max_transactions:,}.",
+            "/num_transactions",
+        )
+
+
 async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] | Duplicate:
     """Store the request, generate, store the result, and return it.
 
     Raises:
-        Invalid: the report is too large for this way; use `/api/async`.
         IdempotencyKeyReused: the key came with another body before.
         StillProcessing: the first request with this key is still being worked on.
         Unavailable: the database or the disk cannot be used now.
     """
-    check_size(submission, parts.sync_max_transactions, hint=" Use /api/async for larger reports.")
     request = NewRequest(
         id=uuid4(),
         mode=Mode.SYNC,

@@ -21,8 +21,8 @@ from src.routes.dependencies import (
     RequestIdDependency,
     caller_of,
     idempotency_key_of,
-    parse_request_id,
     parts_of,
+    request_id_in,
 )
 from src.routes.file_response import OpenFileResponse
 from src.routes.preconditions import Validators, Verdict, conditional_headers, judge
@@ -100,6 +100,7 @@ def _submission(request: Request, parts: Parts, route: str, body: ReportRequest 
 async def generate_report_synchronously(body: ReportRequest, request: Request) -> Response:
     """Generate a report and answer when it exists: the connection is held all the way."""
     parts = parts_of(request)
+    sync_controller.check_size(parts, body.num_transactions)
     submission = _submission(request, parts, sync_controller.SYNC_ROUTE, body)
     outcome = await sync_controller.generate_now(parts, submission)
     return _replay(outcome) if isinstance(outcome, Duplicate) else _json(outcome)
@@ -115,6 +116,7 @@ async def generate_report_synchronously(body: ReportRequest, request: Request) -
 async def generate_report_asynchronously(body: AsyncRequest, request: Request) -> Response:
     """Accept a report at once; it is generated in order and delivered to the callback URL."""
     parts = parts_of(request)
+    async_controller.check_size(parts, body.payload.num_transactions)
     submission = _submission(request, parts, async_controller.ASYNC_ROUTE, body)
     outcome = await async_controller.accept(parts, submission, body.callback_url)
     if isinstance(outcome, Duplicate):
@@ -212,9 +214,10 @@ async def download_report(file: str, request: Request, parts: PartsDependency) -
 
     All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none).
     """
-    if not file.endswith(REPORT_SUFFIX):
+    request_id = request_id_in(file.removesuffix(REPORT_SUFFIX))
+    if request_id is None or not file.endswith(REPORT_SUFFIX):
         raise NotFound(requests_controller.NO_REPORT)
-    row = await requests_controller.get_report(parts, parse_request_id(file.removesuffix(REPORT_SUFFIX)))
+    row = await requests_controller.get_report(parts, request_id)
     validators = Validators(row.result_payload["sha256"], row.completed_at.replace(microsecond=0))
     caching = {
         "etag": f'"{validators.etag}"',

@@ -97,9 +97,15 @@ def parse_request_id(request_id: str) -> UUID:
     Raises:
         NotFound: it is none.
     """
-    if not _UUID.fullmatch(request_id):
+    found = request_id_in(request_id)
+    if found is None:
         raise NotFound("There is no request with this id.")
-    return UUID(request_id)
+    return found
+
+
+def request_id_in(text: str) -> UUID | None:
+    """Read an id; None when it is none."""
+    return UUID(text) if _UUID.fullmatch(text) else None
 
 
 PartsDependency = Annotated[Parts, Depends(get_parts)]

@@ -1,6 +1,7 @@
 """Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -44,6 +45,10 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (CallerQueueFull, 429, "too-many-waiting"),
     (Unavailable, 503, "unavailable"),
 ]
+
+#: What pydantic calls a body that is a list, a text, …
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type"})
+_HARMLESS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 #: Kinds of problems that share a status with another kind.
 _TITLES = {"too-many-waiting": "Too Many Requests Waiting"}
@@ -136,19 +141,34 @@ async def _service_error(request: Request, error: Exception) -> Response:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
     errors = error.errors()
-    if any(one["type"] == "json_invalid" for one in errors):
-        return problem(400, _SLUGS[400], "The body is not valid JSON in UTF-8.", instance_of(request.scope))
     # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
-    told = [{"pointer": _pointer(one), "detail": one["msg"].removeprefix("Value error, ")} for one in errors]
+    told = [{"pointer": _pointer(one), "detail": _message(one)} for one in errors]
     detail = f"{told[0]['pointer'] or 'The body'}: {told[0]['detail']}" if told else "The request is not valid."
     return problem(422, _SLUGS[422], detail, instance_of(request.scope), errors=told)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Say what is wrong as somebody would who has never heard of pydantic."""
+    if error["type"] == "extra_forbidden":
+        return "There is no such field here." if _is_shown(error) else "A field here has a name that is not known."
+    if error["type"] == "missing" and tuple(error["loc"]) == ("body",):
+        return "It is empty; send a JSON object."
+    if error["type"] in _NO_OBJECT:
+        return "This must be a JSON object."
+    message: str = error["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def _is_shown(error: Mapping[str, Any]) -> bool:
+    """Whether the name of an unknown field may be repeated: it is the caller's text, and may be hostile."""
+    return bool(_HARMLESS_NAME.fullmatch(str(error["loc"][-1])))
 
 
 def _pointer(error: Mapping[str, Any]) -> str:
     """Write where an error is: a JSON pointer into the body, or the name of a parameter."""
     where, *path = error["loc"] or ("body",)
-    if error["type"] == "extra_forbidden":
-        path = path[:-1]  # the name of an unknown field is the caller's text; its place is enough
+    if error["type"] == "extra_forbidden" and not _is_shown(error):
+        path = path[:-1]
     if where != "body":
         return str(path[0]) if path else str(where)
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')[:64]}" for step in path)
@@ -158,12 +178,14 @@ async def http_error(request: Request, error: Exception) -> Response:
     """Answer what FastAPI and Starlette refuse."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     slug = _SLUGS.get(error.status_code, "error")
-    detail = str(error.detail)
-    headers = dict(error.headers or {})
-    if error.status_code == 404 and (path := path_without_slash(request.scope)):
-        detail = f"There is nothing at this path. Without the slash at its end it would be {path}."
+    headers, detail = dict(error.headers or {}), str(error.detail)
     if error.status_code == 405:  # the framework names only the methods of one route
         headers["Allow"] = ", ".join(allowed_methods(request.scope))
+        detail = f"This path answers {headers['Allow']}."
+    elif error.status_code == 404 and (path := path_without_slash(request.scope)):
+        detail = f"There is nothing at this path. Without the slash at its end it would be {path}."
+    elif error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
+        detail = "There is nothing at this path; /openapi.json lists what there is."
     return problem(error.status_code, slug, detail, instance_of(request.scope), headers=headers)
 
 
@@ -184,4 +206,5 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 async def _unexpected_error(request: Request, _error: Exception) -> Response:
     # Starlette logs the traceback after this answer.
-    return problem(500, _SLUGS[500], "Something went wrong on our side.", instance_of(request.scope))
+    detail = "Something went wrong on our side; the log tells more about this X-Request-ID."
+    return problem(500, _SLUGS[500], detail, instance_of(request.scope))

@@ -68,8 +68,13 @@ class ReportRequest(_Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"num_transactions": 50, "report_name": "Q1_Report"}]})
 
+    # How many are possible depends on the way and on the settings: the controllers say so, with the bound that holds.
     num_transactions: Annotated[int, Strict()] = Field(
-        default=50, ge=1, le=TRANSACTIONS_MAX, description="Rows of the report."
+        default=50,
+        ge=1,
+        description="Rows of the report: in sync up to SYNC_MAX_TRANSACTIONS, else up to ASYNC_MAX_TRANSACTIONS "
+        "(see `GET /api/settings`).",
+        json_schema_extra={"maximum": TRANSACTIONS_MAX},
     )
     report_name: PlainText = Field(
         default="Monthly_Report", min_length=1, max_length=100, description="A name; data, never part of a path."
@@ -165,12 +170,12 @@ class DuplicateAnswer(BaseModel):
     queue_position: int | None
     message: str
     original_result: ReportResult | None
+    status_url: str | None = Field(default=None, description="Where the request is; async only.")
 
 
 class RequestItem(BaseModel):
     """One request in a list."""
 
-    status_url: str | None = Field(default=None, description="Where the request is; async only.")
     id: UUID
     request_id: UUID = Field(description="The same as `id`, under the name that POST answers use.")
     mode: Mode

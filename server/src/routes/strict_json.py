@@ -10,8 +10,12 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
+from src.routes.broken_bodies import why_not_json
 from src.routes.strict_query import PlainRoute, QueryChecks
+
+JSON = b"application/json"
 
 
 class StrictRequest(Request):
@@ -26,8 +30,8 @@ class StrictRequest(Request):
         body = await self.body()
         try:
             value = pydantic_core.from_json(body, allow_inf_nan=False)
-        except ValueError:
-            raise HTTPException(400, "The body is not valid JSON in UTF-8.") from None
+        except ValueError as error:
+            raise HTTPException(400, why_not_json(body, str(error))) from None
         if _names_twice(body, value):
             raise HTTPException(400, "An object of the body has a name twice, so that it has no one meaning.")
         return value
@@ -43,7 +47,7 @@ class StrictRoute(PlainRoute):
             return handle
 
         async def handle_strictly(request: Request) -> Response:
-            _require_json(request)
+            _require_json(request.scope)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return handle_strictly
@@ -66,7 +70,7 @@ class DirectRoute(PlainRoute):
         async def handle(request: Request) -> Response:
             if query := request.scope["query_string"]:
                 queries.check(query)
-            _require_json(request)
+            _require_json(request.scope)
             request = StrictRequest(request.scope, request.receive)
             try:
                 given = await request.body()
@@ -84,9 +88,23 @@ class DirectRoute(PlainRoute):
         return handle
 
 
-def _require_json(request: Request) -> None:
-    if not _is_json(request.headers.get("content-type", "")):
-        raise HTTPException(415, "Send the body as JSON, with the header Content-Type: application/json.")
+def _require_json(scope: Scope) -> None:
+    """Refuse what is no JSON by its headers; the answer's own say what would be (RFC 9110, section 15.5.16).
+
+    Raises:
+        HTTPException: 415.
+    """
+    content_type = coding = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = b"%b, %b" % (content_type, value) if content_type else value
+        elif name == b"content-encoding":
+            coding = b"%b, %b" % (coding, value) if coding else value
+    if coding and coding.strip().lower() != b"identity":
+        detail = "The body is compressed or otherwise encoded (Content-Encoding); send it as it is."
+        raise HTTPException(415, detail, {"Accept-Encoding": "identity"})
+    if content_type != JSON and (problem := _why_not_json_type(content_type.decode("latin-1"))):
+        raise HTTPException(415, problem, {"Accept": "application/json"})
 
 
 def _names_twice(body: bytes, value: Any) -> bool:
@@ -129,10 +147,16 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return read
 
 
-def _is_json(content_type: str) -> bool:
-    if content_type == "application/json":
-        return True
+def _why_not_json_type(content_type: str) -> str | None:
+    send = "send the body as JSON, with the header Content-Type: application/json"
+    if not content_type:
+        return f"The request has no Content-Type; {send}."
     message = Message()
     message["content-type"] = content_type
     subtype = message.get_content_subtype()
-    return message.get_content_maintype() == "application" and (subtype == "json" or subtype.endswith("+json"))
+    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+        return f"This Content-Type is not taken; {send}."
+    charset = message.get_param("charset", "utf-8")
+    if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8", "us-ascii"}:
+        return "The charset of Content-Type is not taken; JSON is sent in UTF-8 (RFC 8259, section 8.1)."
+    return None
