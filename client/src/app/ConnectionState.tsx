@@ -21,14 +21,14 @@ const looks: Record<LiveState, Look> = {
   },
   polling: {
     word: 'Polling',
-    hint: 'No WebSocket: the page asks every 2 seconds',
+    hint: 'No WebSocket: the page polls every 2 seconds',
     icon: RefreshCw,
     className: 'bg-warn-soft text-warn',
   },
 }
 const offline: Look = {
   word: 'Offline',
-  hint: 'The server does not answer',
+  hint: 'The server is not responding',
   icon: WifiOff,
   className: 'bg-bad-soft text-bad',
 }

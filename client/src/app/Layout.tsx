@@ -21,7 +21,7 @@ export function Layout({ children }: { children: ReactNode }) {
         href="#main"
         className="sr-only rounded-md bg-accent-fill px-3 py-2 text-white focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50"
       >
-        Skip to the content
+        Skip to content
       </a>
       <header className="sticky top-0 z-30 border-b border-line bg-surface">
         <div className="mx-auto flex h-14 max-w-[90rem] items-center gap-3 px-4 sm:px-6">

@@ -27,10 +27,15 @@ export function OfflineBanner() {
     >
       <WifiOff aria-hidden size={16} className="shrink-0" />
       <span>
-        The server does not answer. What you see is{' '}
-        {age < 1_000 ? 'the last that is known' : `${formatDuration(age)} old`}; the page reconnects by
-        itself.
+        The server is not responding.{' '}
+        {age < 1_000 ? 'You see the last known state' : `What you see is ${formatAge(age)} old`}; the page
+        reconnects by itself.
       </span>
     </div>
   )
+}
+
+/** Whole seconds: it changes once a second. */
+function formatAge(ms: number): string {
+  return ms < 60_000 ? `${Math.floor(ms / 1_000)} s` : formatDuration(ms)
 }

@@ -12,10 +12,10 @@ const elsewhere: [string[], string][] = [
   [['r'], 'Playground: race both'],
   [['/'], 'History: search by report name'],
   [['j', 'k'], 'History: next and previous request, in the list and in the open one'],
-  [['Enter'], 'Open the timeline of the focused row'],
+  [['Enter'], 'History: open the focused request'],
   [['x'], 'History: select the focused row'],
-  [['Esc'], 'Close what is open'],
-  [['?'], 'This list'],
+  [['Esc'], 'Close the open dialog'],
+  [['?'], 'Show this list'],
 ]
 
 export function Shortcuts({ help, onHelp }: { help: boolean; onHelp: (open: boolean) => void }) {

@@ -6,5 +6,5 @@ import { secondsLeft } from '@/lib/format'
 export function Countdown({ seconds }: { seconds: number }) {
   const [until] = useState(() => Date.now() + seconds * 1_000)
   const left = secondsLeft(until, useNow(250))
-  return <>{left > 0 ? `You may try again in ${left} s.` : 'You may try again now.'}</>
+  return <>{left > 0 ? `Try again in ${left} s.` : 'You can try again now.'}</>
 }

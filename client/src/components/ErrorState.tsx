@@ -37,23 +37,22 @@ export function describe(error: unknown): Description {
   }
   if (error instanceof UnreachableError) {
     return {
-      title: 'The server does not answer',
+      title: 'The server is not responding',
       detail: 'Nothing you typed is lost.',
-      advice: 'Check that it runs (make run), then retry. The page reconnects by itself.',
+      advice: 'Check that it is running (make run). The page reconnects by itself.',
     }
   }
   return {
-    title: 'Something unexpected happened',
+    title: 'Something went wrong',
     detail: error instanceof Error ? error.message : String(error),
-    advice: 'Reload the page. If it stays, the browser console has the details.',
+    advice: 'Reload the page. If it happens again, the browser console has the details.',
   }
 }
 
 function adviceFor(status: number, id: string | null | undefined): string {
-  if (status === 404) return 'It may have been deleted. The list shows what is there.'
-  if (status === 409) return 'It is busy right now. Wait until it has ended, then retry.'
-  if (status === 422 || status === 400) return 'Change the value that is named above and send it again.'
-  if (status >= 500)
-    return `The server has a problem of its own; retry in a moment.${id ? ` Request ${id}.` : ''}`
-  return 'Read the detail, change the request and retry.'
+  if (status === 404) return 'It may have been deleted.'
+  if (status === 409) return 'It is busy right now. Retry when it has finished.'
+  if (status === 422 || status === 400) return 'Fix the value above and resend.'
+  if (status >= 500) return `The server has a problem. Retry in a moment.${id ? ` Request ${id}.` : ''}`
+  return 'Fix the request and retry.'
 }

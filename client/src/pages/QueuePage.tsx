@@ -7,7 +7,7 @@ export default function QueuePage() {
     <>
       <PageHeader
         title="Queue"
-        lead="What waits, what is being generated, and which callbacks are on their way. Live."
+        lead="What is waiting, what is being generated, and which callbacks are on their way. Live."
       />
       <div className="grid gap-4">
         <QueueView />

@@ -13,7 +13,7 @@ export default function TestsPage() {
   if (!available) return <ResilienceView tabs={null} />
   const tabs = (
     <SubNav
-      label="Kinds of tests"
+      label="Test types"
       links={[
         { href: paths.tests, name: 'Resilience', current: !load },
         { href: paths.load, name: 'Load', current: load },

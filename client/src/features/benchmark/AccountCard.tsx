@@ -5,9 +5,10 @@ import { StateBadge } from '@/components/StateBadge'
 import type { StateLook } from '@/components/states'
 import { cx } from '@/lib/cx'
 import { formatNumber } from '@/lib/format'
+import { describeAccount } from './account'
 
 const complete: StateLook = { word: 'Complete', tone: 'good', icon: CircleCheck }
-const incomplete: StateLook = { word: 'Not complete', tone: 'bad', icon: CircleAlert }
+const incomplete: StateLook = { word: 'Incomplete', tone: 'bad', icon: CircleAlert }
 
 type AccountCardProps = { account: Account; receivers: AsyncSide['receivers'] }
 
@@ -15,11 +16,11 @@ type AccountCardProps = { account: Account; receivers: AsyncSide['receivers'] }
 export function AccountCard({ account, receivers }: AccountCardProps) {
   return (
     <Card
-      title="Account"
-      hint="Every accepted request is owed one callback. Complete means that it is known of each what became of it."
+      title="Delivery check"
+      hint="Every accepted request should be called back exactly once. Complete means that each one is accounted for."
       actions={<StateBadge look={account.complete ? complete : incomplete} />}
     >
-      <p className="px-4 pt-3">{account.sentence}</p>
+      <p className="px-4 pt-3">{describeAccount(account)}</p>
       <dl className="grid grid-cols-2 gap-x-4 gap-y-3 p-4 xs:grid-cols-3 xl:grid-cols-6">
         <Count name="Accepted" value={account.accepted} />
         <Count name="Delivered" value={account.delivered} />
@@ -60,7 +61,7 @@ function States({ account: { by_state: states } }: { account: Account }) {
   if (Object.keys(states).length === 0) return null
   return (
     <p className="border-t border-line px-4 py-2 text-xs text-muted">
-      What the server says of them (status/callback):{' '}
+      Status and callback according to the server:{' '}
       {Object.entries(states)
         .map(([state, count]) => `${formatNumber(count)} × ${state}`)
         .join(', ')}

@@ -14,7 +14,7 @@ import { paths } from '@/lib/paths'
 import { navigate } from '@/lib/router'
 import { overlaid } from './charts/curves'
 import { PercentileChart } from './charts/PercentileChart'
-import { formatChange, measureOf, NOISE_PERCENT, verdictOf, type Verdict } from './measures'
+import { formatChange, measureOf, NOISE_PERCENT, perRequest, verdictOf, type Verdict } from './measures'
 import { comparisonQuery, runQuery } from './queries'
 import { describeConfig, isSameConfig, modeNames } from './runs'
 
@@ -41,8 +41,8 @@ export function Comparison({ a, b }: Pair) {
 function Head({ comparison: { a, b } }: { comparison: BenchmarkComparison }) {
   return (
     <Card
-      title="Two runs side by side"
-      hint={`A change below ${NOISE_PERCENT} % counts as the same. Run it more than once before you believe a small one.`}
+      title="Comparison of two runs"
+      hint={`Changes below ${NOISE_PERCENT} % count as the same. Repeat a run before you trust a small change.`}
       actions={
         <Button small onClick={() => navigate(paths.comparison(b.run_id, a.run_id), { replace: true })}>
           <ArrowLeftRight aria-hidden size={14} />
@@ -51,12 +51,12 @@ function Head({ comparison: { a, b } }: { comparison: BenchmarkComparison }) {
       }
     >
       <dl className="grid gap-3 p-4 sm:grid-cols-2">
-        <Which letter="A" run={a} note="what the other one is compared with" />
-        <Which letter="B" run={b} note="better or worse than A?" />
+        <Which letter="A" run={a} note="baseline" />
+        <Which letter="B" run={b} note="candidate" />
       </dl>
       {!isSameConfig(a, b) && (
         <p className="border-t border-line bg-warn-soft px-4 py-2 text-warn">
-          The two were not asked for the same, so a change may come from the order and not from the server.
+          These runs used different settings, so differences may not come from the server.
         </p>
       )}
     </Card>
@@ -67,7 +67,7 @@ function Which({ letter, run, note }: { letter: string; run: BenchmarkRun; note:
   return (
     <div>
       <dt className="text-xs text-muted">
-        <span className="font-semibold text-ink">{letter}</span>, {note}
+        <span className="font-semibold text-ink">{letter}</span> ({note})
       </dt>
       <dd>
         <Link
@@ -85,14 +85,14 @@ function Which({ letter, run, note }: { letter: string; run: BenchmarkRun; note:
 }
 
 function Measures({ mode, measures }: { mode: Mode; measures: ComparedMeasure[] }) {
-  const rows = measures.filter((one) => one.mode === mode && (one.a !== null || one.b !== null))
+  const rows = perRequest(measures).filter((one) => one.mode === mode && (one.a !== null || one.b !== null))
   if (rows.length === 0) return null
   return (
     <Card
       title={
         <span className="inline-flex items-center gap-2">
           <ModeBadge mode={mode} />
-          {mode === 'sync' ? 'Answers' : 'Receipts and callbacks'}
+          {mode === 'sync' ? 'Responses' : 'Receipts and callbacks'}
         </span>
       }
     >
@@ -126,7 +126,7 @@ const verdicts: Record<Verdict, { icon: LucideIcon; word: string; className: str
   better: { icon: CircleCheck, word: 'better', className: 'text-good' },
   worse: { icon: CircleX, word: 'worse', className: 'text-bad' },
   same: { icon: Equal, word: 'the same', className: 'text-muted' },
-  unknown: { icon: CircleMinus, word: 'no verdict', className: 'text-faint' },
+  unknown: { icon: CircleMinus, word: 'not comparable', className: 'text-faint' },
 }
 
 function Row({ row }: { row: ComparedMeasure }) {
@@ -163,7 +163,7 @@ function Curves({ a, b }: Pair) {
   return (
     <div className="grid gap-4 xl:grid-cols-2">
       {pairs.map(({ name, curves }) => (
-        <Card key={name} title={name} hint="A is dotted, B is drawn through. Further down is faster.">
+        <Card key={name} title={name} hint="A is dotted, B is solid. Lower is faster.">
           <PercentileChart curves={curves} />
         </Card>
       ))}

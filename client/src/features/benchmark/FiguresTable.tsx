@@ -15,7 +15,7 @@ export function FiguresTable({ summary }: { summary: BenchmarkSummary }) {
   return (
     <Card
       title="Figures"
-      hint="Times count from the moment a request was sent or, with a fixed rate, was due. Failures are in none of them."
+      hint="Times count from when a request was sent or, at a fixed rate, was due. Failures are not included."
     >
       <FigureTable
         label="Figures"
@@ -32,7 +32,7 @@ export function FiguresTable({ summary }: { summary: BenchmarkSummary }) {
   )
 }
 
-const names = { sync: ['sync', 'answer'], receipt: ['async', 'receipt'], callback: ['async', 'callback'] }
+const names = { sync: ['sync', 'response'], receipt: ['async', 'receipt'], callback: ['async', 'callback'] }
 
 function ColumnName({ column }: { column: ColumnKey }) {
   const [mode, what] = names[column]

@@ -14,7 +14,15 @@ import { useStore } from '@/hooks/useStore'
 import { paths } from '@/lib/paths'
 import { navigate } from '@/lib/router'
 import { showToast } from '@/lib/toasts'
-import { checkLoad, loadForm, presets, toLoadOrder, workNote, type LoadForm as Form } from './loadForm'
+import {
+  checkLoad,
+  isSameForm,
+  loadForm,
+  presets,
+  toLoadOrder,
+  workNote,
+  type LoadForm as Form,
+} from './loadForm'
 import { runsQuery, startRun } from './queries'
 
 const modes = [
@@ -37,9 +45,9 @@ export function LoadForm({ underWay, shown }: LoadFormProps) {
     if (!invalid) start.mutate(form)
   }
   return (
-    <Card title="Load" hint="Sent to this very server, over HTTP." className="min-w-0">
+    <Card title="Load" hint="Sent to this server over HTTP." className="min-w-0">
       <form onSubmit={submit} className="grid gap-3 p-4" noValidate>
-        <Presets onChoose={change} />
+        <Presets form={form} onChoose={change} />
         <div>
           <ToggleGroup
             label="What to measure"
@@ -59,7 +67,7 @@ export function LoadForm({ underWay, shown }: LoadFormProps) {
           disabled={invalid || underWay !== null || start.isPending}
         >
           <Play aria-hidden size={16} />
-          {start.isPending ? 'Starting…' : 'Start the run'}
+          {start.isPending ? 'Starting…' : 'Start run'}
         </Button>
         {underWay && <UnderWay run={underWay} shown={underWay.run_id === shown} />}
       </form>
@@ -70,15 +78,16 @@ export function LoadForm({ underWay, shown }: LoadFormProps) {
 
 /** Why no run can be started now. */
 function UnderWay({ run, shown }: { run: BenchmarkRun; shown: boolean }) {
-  if (shown) return <p className="text-xs text-muted">One run at a time: wait for it, or stop it.</p>
+  if (shown)
+    return <p className="text-xs text-muted">Only one run at a time: wait for this one or stop it.</p>
   return (
     <p className="text-xs text-muted">
-      One run at a time:{' '}
+      Only one run at a time:{' '}
       <Link
         href={paths.benchmark(run.run_id)}
         className="font-medium text-accent underline underline-offset-2"
       >
-        show the one under way
+        show the current run
       </Link>
       .
     </p>
@@ -97,7 +106,7 @@ function useStart() {
         const { runs } = await client.fetchQuery({ ...runsQuery, staleTime: 0 })
         const other = runs.find((run) => run.status === 'RUNNING')
         if (!other) throw error
-        showToast({ tone: 'plain', text: 'Another run is under way; here it is.' })
+        showToast({ tone: 'plain', text: 'Another run is already in progress. Showing that one.' })
         return other.run_id
       }
     },
@@ -108,14 +117,23 @@ function useStart() {
   })
 }
 
-function Presets({ onChoose }: { onChoose: (form: Form) => void }) {
+function Presets({ form: current, onChoose }: { form: Form; onChoose: (form: Form) => void }) {
+  const chosen = presets.find(({ form }) => isSameForm(form, current))
   return (
     <div role="group" aria-label="Presets" className="flex flex-wrap gap-1.5">
-      {presets.map(({ name, form }) => (
-        <Button key={name} small onClick={() => onChoose(form)}>
+      {presets.map(({ name, form, meaning }) => (
+        <Button
+          key={name}
+          small
+          title={meaning}
+          aria-pressed={isSameForm(form, current)}
+          className={isSameForm(form, current) ? 'border-accent bg-accent-soft text-accent' : undefined}
+          onClick={() => onChoose(form)}
+        >
           {name}
         </Button>
       ))}
+      <p className="basis-full text-xs text-faint">{chosen?.meaning ?? 'Your own settings.'}</p>
     </div>
   )
 }
@@ -138,27 +156,27 @@ function Fields({ form, errors, onChange }: FieldsProps) {
         <TextField
           label="Requests"
           inputMode="numeric"
-          hint={form.mode === 'both' ? 'for each of the two' : undefined}
+          hint={form.mode === 'both' ? 'each way' : undefined}
           {...field('requests')}
         />
         <TextField
-          label="Callers at once"
+          label="Concurrent callers"
           inputMode="numeric"
           disabled={form.rate !== ''}
-          hint={form.rate === '' ? undefined : 'as many as the rate needs'}
+          hint={form.rate === '' ? undefined : 'as many as needed'}
           {...field('concurrency')}
         />
-        <TextField label="Rows of each report" inputMode="numeric" {...field('rows')} />
+        <TextField label="Rows per report" inputMode="numeric" {...field('rows')} />
         <TextField
-          label="Requests a second"
+          label="Requests per second"
           inputMode="decimal"
           placeholder="no fixed rate"
           {...field('rate')}
         />
       </div>
       <p className="text-xs text-faint">
-        Without a rate each caller waits for its answer before it asks again; with one, requests begin on time
-        whatever becomes of those before, and a late start counts as waiting.
+        Without a rate, each caller waits for its response before sending the next request. With one, requests
+        start on schedule whatever happens to earlier ones, and a late start counts as waiting.
       </p>
     </>
   )

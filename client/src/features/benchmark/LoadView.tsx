@@ -24,8 +24,8 @@ export default function LoadView({ tabs }: { tabs: ReactNode }) {
   return (
     <>
       <PageHeader
-        title="Tests"
-        lead="How much this server takes, and who waits how long: measured with real requests, one run at a time."
+        title="Load tests"
+        lead="How much load this server handles, and how long callers wait: measured with real requests, one run at a time."
       />
       {tabs}
       <div className="grid items-start gap-4 lg:grid-cols-[20rem_1fr] lg:grid-rows-[auto_1fr]">
@@ -48,9 +48,9 @@ function Content({ address: { compared }, shown }: ContentProps) {
   if (shown) return <RunPane key={shown} id={shown} />
   return (
     <Card>
-      <EmptyState icon={Gauge} title="Nothing has been measured yet">
-        Start a run: 20 reports each way show what sync and async each win at. Everything is measured over
-        HTTP, as any other caller would see it.
+      <EmptyState icon={Gauge} title="No runs yet">
+        Start a run: 20 reports each way show what sync and async are each good at. Everything is measured
+        over HTTP, just as any other caller would see it.
       </EmptyState>
     </Card>
   )

@@ -64,7 +64,7 @@ function DeleteRun({ run, onClose }: { run: Listed; onClose: () => void }) {
     mutationFn: () => deleteRun(run.run_id),
     onSuccess: async () => {
       onClose()
-      showToast({ tone: 'good', text: 'Deleted the run.' })
+      showToast({ tone: 'good', text: 'Run deleted.' })
       if (isShown(run.run_id)) navigate(paths.load, { replace: true })
       await client.invalidateQueries({ queryKey: keys.benchmarkRuns })
       client.removeQueries({ queryKey: keys.benchmarkRun(run.run_id) })
@@ -73,11 +73,14 @@ function DeleteRun({ run, onClose }: { run: Listed; onClose: () => void }) {
   return (
     <Dialog title="Delete this run?" onClose={onClose}>
       <div className="grid gap-4 p-4 text-ink">
-        <p>The figures of “{describeConfig(run)}” go for good. Export them first to keep them.</p>
+        <p>
+          This deletes the figures of “{describeConfig(run)}”. Export them first to keep them. This cannot be
+          undone.
+        </p>
         {mutation.error && <ErrorState error={mutation.error} />}
         <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Keep it</Button>
-          <Button look="danger" disabled={mutation.isPending} onClick={() => mutation.mutate()}>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="destructive" disabled={mutation.isPending} onClick={() => mutation.mutate()}>
             <Trash2 aria-hidden size={15} />
             Delete
           </Button>

@@ -22,7 +22,7 @@ export function RunList({ runs, shown }: { runs: BenchmarkRun[]; shown: string |
   const [a, b] = chosen
   if (runs.length === 0) return null
   return (
-    <Card title="Runs" hint="The newest 100 are kept. Choose two to compare them." className="min-w-0">
+    <Card title="Runs" hint="The newest 100 are kept. Select two to compare them." className="min-w-0">
       <ScrollRegion label="Runs" className="relative max-h-[36rem] overflow-y-auto -outline-offset-2">
         <ul className="divide-y divide-line">
           {runs.map((run) => (
@@ -39,7 +39,7 @@ export function RunList({ runs, shown }: { runs: BenchmarkRun[]; shown: string |
       <div className="border-t border-line p-3">
         <Button className="w-full" disabled={!b} onClick={() => a && b && navigate(paths.comparison(a, b))}>
           <GitCompareArrows aria-hidden size={16} />
-          {b ? 'Compare the two' : `Compare (${2 - chosen.length} more)`}
+          {b ? 'Compare the two runs' : a ? 'Select one more run to compare' : 'Select 2 runs to compare'}
         </Button>
       </div>
     </Card>

@@ -40,7 +40,7 @@ function Head({ run }: { run: BenchmarkRunDetail }) {
           <StateBadge look={runLooks[run.status]} />
           <span>
             <RelativeTime at={run.created_at} />
-            {summary && `, took ${formatDuration(summary.test_duration_ms)} in all`}
+            {summary && `, took ${formatDuration(summary.test_duration_ms)}`}
           </span>
         </span>
       }
@@ -48,9 +48,7 @@ function Head({ run }: { run: BenchmarkRunDetail }) {
     >
       {run.failure_reason && <p className="px-4 py-3 text-bad">{run.failure_reason}</p>}
       {run.status === 'STOPPED' && (
-        <p className="px-4 py-3 text-warn">
-          It was stopped early: the figures are those of what had been sent until then.
-        </p>
+        <p className="px-4 py-3 text-warn">Stopped early: the figures cover what had been sent by then.</p>
       )}
     </Card>
   )

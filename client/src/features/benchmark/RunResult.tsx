@@ -30,20 +30,17 @@ export function RunResult({ summary }: { summary: BenchmarkSummary }) {
         <div className="grid gap-4 xl:grid-cols-2">
           <Card
             title="Percentile curve"
-            hint="How slow the slowest are: at 99 %, one of a hundred took longer. Both axes grow by factors of ten."
+            hint="How slow the slowest are: at 99 %, one in a hundred took longer. Both axes are logarithmic."
           >
             <PercentileChart curves={distributions} />
           </Card>
-          <Card
-            title="Histogram"
-            hint="How many took how long. Each step to the right is the same factor, so the short times keep their shape."
-          >
+          <Card title="Histogram" hint="How many requests took how long, on a logarithmic axis.">
             <Histograms series={distributions} />
           </Card>
           {summary.async && (
             <Card
               title="Time to callback"
-              hint="Each dot is an async request. Dots that rise are a queue that grows: later ones wait for all before them."
+              hint="Each dot is an async request. Rising dots mean a growing queue: later requests wait for all earlier ones."
             >
               <Scatter side={summary.async} />
             </Card>

@@ -14,16 +14,16 @@ const looks = {
 
 const meanings = {
   sync: {
-    total: 'From the first request to the last answer.',
-    blocked: 'What callers waited for their reports, added up over all of them.',
+    total: 'From the first request to the last response.',
+    blocked: 'How long callers waited for their reports, added up.',
   },
   async: {
     total: 'From the first request to the last callback.',
-    blocked: 'What callers waited for their receipts, added up over all of them. After that they were free.',
+    blocked: 'How long callers waited for their receipts, added up. After that they were free.',
   },
 }
 
-/** What each of the two wins at. They are two different times: neither is divided by the other. */
+/** What each of the two is first at. They are two different times: neither is divided by the other. */
 export function SideCards({ summary }: { summary: BenchmarkSummary }) {
   const verdicts = verdictsOf(summary)
   const sides = [summary.sync, summary.async].filter((side) => side !== null)
@@ -73,10 +73,10 @@ function SideCard({ side, verdicts }: { side: SyncSide; verdicts: Verdicts }) {
 }
 
 function headline(mode: Mode, { total, blocked }: Verdicts): string {
-  if (total === mode && blocked === mode) return 'Wins at both'
-  if (total === mode) return 'Wins at total time'
-  if (blocked === mode) return 'Wins at client-blocked time'
-  return mode === 'sync' ? 'Waits for the report' : 'Gets a receipt, is called back'
+  if (total === mode && blocked === mode) return 'First at both'
+  if (total === mode) return 'Finished first'
+  if (blocked === mode) return 'Freed its callers first'
+  return mode === 'sync' ? 'Callers wait for the report' : 'Callers get a receipt, then a callback'
 }
 
 type BigFigureProps = { name: string; ms: number; mode: Mode; winner: Winner; meaning: string }

@@ -4,16 +4,16 @@ import { formatLatency } from '@/lib/format'
 import { FigureTable } from './FigureTable'
 
 const stages = [
-  { key: 'acknowledge', name: 'Receipt', meaning: 'From the sending until the caller had its 202.' },
-  { key: 'waiting', name: 'In line', meaning: 'From the acceptance until the worker began with it.' },
-  { key: 'generating', name: 'Generating', meaning: 'The work itself: until the report existed.' },
-  { key: 'callback', name: 'In all', meaning: 'From the sending until its callback arrived.' },
+  { key: 'acknowledge', name: 'Receipt', meaning: 'From sending until the caller had its 202.' },
+  { key: 'waiting', name: 'Queued', meaning: 'From acceptance until the worker started on it.' },
+  { key: 'generating', name: 'Generating', meaning: 'The work itself, until the report was ready.' },
+  { key: 'callback', name: 'Total', meaning: 'From sending until the callback arrived.' },
 ] as const
 
 const columns = [
   { key: 'p50_ms', name: 'p50' },
   { key: 'p99_ms', name: 'p99' },
-  { key: 'max_ms', name: 'longest' },
+  { key: 'max_ms', name: 'slowest' },
 ] as const
 
 /** Where the time of an async request goes, stage by stage. */
@@ -21,7 +21,7 @@ export function Stages({ side }: { side: AsyncSide }) {
   return (
     <Card
       title="Where async time goes"
-      hint="Waiting in line grows with every request before it; the work does not."
+      hint="Time in the queue grows with every request ahead; the work itself does not."
     >
       <FigureTable
         label="Stages"

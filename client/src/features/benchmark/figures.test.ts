@@ -35,3 +35,8 @@ test('failures are told by kind, and only those that happened', () => {
   )
   expect(describeFailures({ failures_by_kind: { timeout: 0 } })).toBeNull()
 })
+
+test('no percentile is told of too few requests to have one', () => {
+  expect(row('p999_ms')).toBeUndefined()
+  expect(row('p999_ms', summary({ sync: { successful: 1_000 } }))).toBeDefined()
+})

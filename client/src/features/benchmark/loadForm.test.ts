@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import document from '@/api/openapi.json'
 import type { Settings } from '@/api/types'
-import { checkLoad, LIMITS, loadForm, presets, toLoadOrder, workNote } from './loadForm'
+import { checkLoad, isSameForm, LIMITS, loadForm, presets, toLoadOrder, workNote } from './loadForm'
 
 const form = loadForm.get()
 const settings = {
@@ -39,7 +39,7 @@ test.each([
 
 test('a report that sync would refuse is refused, unless only async is measured', () => {
   const strict = { ...settings, sync_max_transactions: 40 }
-  expect(checkLoad(form, strict).rows).toContain('1 to 40')
+  expect(checkLoad(form, strict).rows).toContain('from 1 to 40')
   expect(checkLoad({ ...form, mode: 'async' }, strict)).toEqual({})
 })
 
@@ -50,11 +50,22 @@ test('an empty rate means that callers wait for their answers', () => {
 
 test('nobody is surprised by how long one worker takes', () => {
   const order = toLoadOrder(form)
-  expect(workNote('both', order, settings)).toContain(
-    '20 reports and 10 to warm up will take it at least 15.0 s',
-  )
+  expect(workNote('both', order, settings)).toContain('20 reports and 10 for warm-up take at least 15.0 s')
   expect(workNote('both', { ...order, requests: 5_000 }, settings)).toContain('ends a run after 10 min')
   expect(workNote('both', order, { ...settings, simulated_ms_per_transaction: 0 })).toBe(
     'The server adds no simulated work.',
   )
+})
+
+test('at a fixed rate nothing is done before it was sent', () => {
+  const steady = presets.find((preset) => preset.name === 'Steady')?.form ?? form
+  const note = workNote('both', toLoadOrder(steady), settings)
+  expect(note).toContain('at least 10.0 s')
+  expect(note).toContain('Sending alone takes 10.0 s each way.')
+})
+
+test('it is seen which preset is chosen, and when it is none of them any more', () => {
+  const [quick] = presets
+  expect(quick && isSameForm(quick.form, form)).toBe(true)
+  expect(quick && isSameForm(quick.form, { ...form, rows: '51' })).toBe(false)
 })

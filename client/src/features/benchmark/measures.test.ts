@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { formatChange, measureOf, verdictOf } from './measures'
+import type { ComparedMeasure } from '@/api/types'
+import { formatChange, measureOf, perRequest, verdictOf } from './measures'
 
 const judged = (a: number | null, b: number | null, better: boolean | null) => ({
   a,
@@ -31,4 +32,20 @@ test('a failure more than none is worse, although it cannot be said by how many 
 test('changes have their sign, and a measure that is not known here has its own name', () => {
   expect([-12.34, 0, 4, 250].map(formatChange)).toEqual(['−12.3 %', '0 %', '+4.0 %', '+250 %'])
   expect(measureOf('queue_ms').name).toBe('queue_ms')
+})
+
+test('the time callers waited is compared per request: ten times the requests are no worse', () => {
+  const row = (measure: string, a: number, b: number) =>
+    ({
+      mode: 'sync',
+      measure,
+      unit: '',
+      a,
+      b,
+      better: false,
+      change_percent: 900,
+    }) as unknown as ComparedMeasure
+  const rows = perRequest([row('total_requests', 20, 200), row('client_blocked_ms', 1_000, 5_000)])
+  expect(rows[1]).toMatchObject({ a: 50, b: 25, change_percent: -50, better: true })
+  expect(measureOf(rows[1]?.measure ?? '').name).toBe('Client blocked, per request')
 })

@@ -20,5 +20,5 @@ export function sidesOf(mode: BenchmarkMode, samples: Sample[]): SideProgress[] 
 export function describePhase(sample: Sample | undefined): string {
   if (!sample) return 'Starting the load generator…'
   const mode = sample.mode === 'sync' ? 'Sync' : 'Async'
-  return `${mode}: ${sample.phase}${sample.phase === WARM_UP ? ', in no figure' : ''}`
+  return `${mode}: ${sample.phase === WARM_UP ? 'warming up (not counted)' : sample.phase}`
 }

@@ -25,7 +25,7 @@ test('nearly the same is no victory: at a fixed rate the rate decides how long i
 test.each([
   ['a run that was stopped', { interrupted: true }, 'stopped early'],
   ['a failure', { sync: { failed: 1 } }, '1 request failed'],
-  ['a missing callback', { async: { callbacks_missing: 2 } }, '2 callbacks never came'],
+  ['a missing callback', { async: { callbacks_missing: 2 } }, '2 callbacks never arrived'],
 ])('nobody wins after %s', (_name, changes, reason) => {
   const { total, blocked, reservation } = verdictsOf(summary(changes))
   expect([total, blocked]).toEqual([null, null])

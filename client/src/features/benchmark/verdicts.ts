@@ -26,24 +26,26 @@ function shorter(sync: number, later: number): Winner {
 
 function reservationOf({ interrupted, sync, async: later }: BenchmarkSummary): string | null {
   if (interrupted)
-    return 'The run was stopped early: the two sides did not do the same work, so neither wins.'
+    return 'The run was stopped early: the two sides did not do the same work, so they are not compared.'
   const failed = (sync?.failed ?? 0) + (later?.failed ?? 0)
   if (failed > 0)
-    return `${formatCount(failed, 'request')} failed: the two sides did not do the same work, so neither wins.`
+    return `${formatCount(failed, 'request')} failed: the two sides did not do the same work, so they are not compared.`
   const missing = later?.callbacks_missing ?? 0
-  if (missing > 0) return `${formatCount(missing, 'callback')} never came, so neither side wins.`
+  if (missing > 0)
+    return `${formatCount(missing, 'callback')} never arrived, so the two sides are not compared.`
   return null
 }
 
 /** Why it comes out like this, in a sentence for each mode. */
 export function explain(mode: Mode, { total, blocked }: Verdicts): string {
   if (mode === 'sync') {
-    if (total === 'sync') return 'Reports are made several at a time, so everything is done sooner.'
-    if (blocked === 'sync') return 'Reports this small are there before a receipt would be.'
-    return 'Every caller is held until its own report exists.'
+    if (total === 'sync') return 'Reports are generated several at a time, so everything finishes sooner.'
+    if (blocked === 'sync') return 'Reports this small are ready before a receipt would be.'
+    return 'Every caller is held until its own report is ready.'
   }
-  if (blocked === 'async') return 'Callers get a receipt at once and are free while their report is made.'
+  if (blocked === 'async')
+    return 'Callers get a receipt at once and are free while their report is generated.'
   if (total === 'async')
-    return 'Everything was done sooner, although one worker makes the reports in strict order.'
-  return 'One worker makes the reports in strict order and calls back.'
+    return 'Everything finished sooner, although one worker generates the reports in strict order.'
+  return 'One worker generates the reports in strict order and calls back.'
 }

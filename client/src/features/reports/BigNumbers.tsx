@@ -19,14 +19,14 @@ export function BigNumbers({ lanes }: { lanes: Lane[] }) {
         <Figure
           name="Client blocked"
           {...cells('blocked')}
-          note={comparison(sync, later) ?? 'from the click to the answer'}
+          note={comparison(sync, later) ?? 'from click to response'}
         />
-        <Figure name="Time to result" {...cells('result')} note="until the report exists" />
+        <Figure name="Time to result" {...cells('result')} note="until the report is ready" />
         <Figure
           name="Time to callback"
           {...cells('callback')}
           sync={<span className="text-base font-normal text-faint">none</span>}
-          note="until the receiver acknowledged it"
+          note="until the receiver acknowledges"
         />
       </dl>
       <p

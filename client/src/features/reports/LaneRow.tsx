@@ -1,6 +1,7 @@
 import type { CSSProperties } from 'react'
 import type { Phase } from '@/api/phases'
 import { phaseLooks } from '@/components/phaseLooks'
+import { useLostContact } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
 import { formatDuration } from '@/lib/format'
 import type { Lane, MarkKind } from './lanes'
@@ -67,7 +68,7 @@ function Track({ name, phases, scale, thin, freeAfter }: TrackProps) {
           className="absolute top-1 right-0 ml-2 truncate text-xs leading-5 text-muted"
           style={{ left: `${scale.percent(heldUntil)}%` }}
         >
-          answered: the client is free
+          client is free
         </span>
       )}
       {name && phases.length === 0 && (
@@ -107,6 +108,7 @@ function Bar({ phase, scale, thin }: { phase: Phase; scale: Scale; thin?: boolea
 }
 
 function Marks({ lane, scale }: { lane: Lane; scale: Scale }) {
+  const lost = useLostContact() !== null
   return (
     <ol className="flex flex-wrap gap-x-3 gap-y-0.5 text-xs text-muted">
       {lane.marks.map((mark) => {
@@ -124,7 +126,10 @@ function Marks({ lane, scale }: { lane: Lane; scale: Scale }) {
       })}
       {lane.failure && <li className="basis-full break-words">{lane.failure.reason}</li>}
       {lane.endedAt === null && (
-        <li className="whitespace-nowrap">running for {formatDuration(scale.now - lane.run.startedAt)}</li>
+        <li className="whitespace-nowrap">
+          {lost ? 'last seen running after' : 'running for'}{' '}
+          {formatDuration(Math.max(0, scale.now - lane.run.startedAt))}
+        </li>
       )}
     </ol>
   )

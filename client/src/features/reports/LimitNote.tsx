@@ -25,14 +25,14 @@ export function LimitNote({ path, name }: { path: string; name: string }) {
         className="flex items-center gap-2 rounded-md bg-warn-soft px-2.5 py-1.5 text-xs text-warn"
       >
         <Timer aria-hidden size={14} />
-        Rate limit of {name} reached. Free again in {seconds} s.
+        {name === 'sync' ? 'Sync' : 'Async'} rate limit reached. Try again in {seconds} s.
       </p>
     )
   }
   if (!limit || limit.remaining > limit.limit / 3) return null
   return (
     <p className="text-xs text-faint">
-      {name}: {limit.remaining} of {limit.limit} requests left in this minute.
+      {name === 'sync' ? 'Sync' : 'Async'}: {limit.remaining} of {limit.limit} requests left this minute.
     </p>
   )
 }

@@ -15,14 +15,14 @@ export function RaceCard({ lanes, active }: { lanes: Lane[]; active: boolean }) 
   return (
     <Card
       title="Race"
-      hint="Client times are measured in this page, server times are the server's own."
+      hint="Client times are measured by this page, server times by the server."
       className="min-h-96"
     >
       <BigNumbers lanes={lanes} />
       {lanes.length === 0 ? (
-        <EmptyState icon={Flag} title="Nothing is racing yet">
-          <em className="not-italic">Race both</em> sends the same report twice at the same moment: once
-          holding the connection until the report exists, once getting a receipt and a callback later.
+        <EmptyState icon={Flag} title="No race yet">
+          <em className="not-italic">Race both</em> sends the same request twice at the same moment: once
+          holding the connection until the report is ready, once with a receipt now and a callback later.
         </EmptyState>
       ) : (
         <>
@@ -40,8 +40,8 @@ function ClockNote({ lanes }: { lanes: Lane[] }) {
   return (
     <p className="border-t border-line px-4 py-2 text-xs text-faint">
       {clock.agrees
-        ? `Both clocks agree as far as can be told (within ± ${formatDuration(clock.uncertainMs)}, half the round trip).`
-        : `The server's clock is ${formatDuration(Math.abs(clock.ms))} ${clock.ms > 0 ? 'ahead' : 'behind'}; its times are shifted by that (± ${formatDuration(clock.uncertainMs)}, half the round trip).`}
+        ? `Browser and server clocks agree to within ±${formatDuration(clock.uncertainMs)}.`
+        : `The server's clock is ${formatDuration(Math.abs(clock.ms))} ${clock.ms > 0 ? 'ahead' : 'behind'}; server times are corrected for that (±${formatDuration(clock.uncertainMs)}).`}
     </p>
   )
 }

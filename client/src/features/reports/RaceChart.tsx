@@ -30,7 +30,7 @@ export function RaceChart({ lanes, active, selected, onSelect }: RaceChartProps)
     <div className="px-4 pt-3 pb-4">
       {lanes.length > drawn.length && (
         <p className="mb-2 text-xs text-muted">
-          The newest {drawn.length} runs are drawn; the others are in History.
+          Only the newest {drawn.length} runs are drawn; the others are in History.
         </p>
       )}
       <div className="relative">

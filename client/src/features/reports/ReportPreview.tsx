@@ -69,8 +69,8 @@ function Rows({ report, result }: { report: ReportRows; result: ReportResult }) 
         </div>
       ) : (
         <p className="rounded-md bg-raised px-3 py-2 text-muted">
-          The file has {formatBytes(result.file_size_bytes)}: only its first rows were read, so there are no
-          charts. Download it to see the rest.
+          Preview of the first {formatCount(Math.min(rows.length, ROWS_SHOWN), 'row')}; charts are skipped for
+          files this large ({formatBytes(result.file_size_bytes)}).
         </p>
       )}
       <FirstRows header={header} rows={rows.slice(0, ROWS_SHOWN)} total={result.summary.total_transactions} />

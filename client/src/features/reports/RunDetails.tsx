@@ -4,7 +4,7 @@ import { requestQuery } from '@/api/queries'
 import { Card } from '@/components/Card'
 import { CodeBlock } from '@/components/CodeBlock'
 import { EmptyState } from '@/components/EmptyState'
-import { ErrorState } from '@/components/ErrorState'
+import { describe, ErrorState } from '@/components/ErrorState'
 import { RequestLink } from '@/components/RequestLink'
 import { Skeleton } from '@/components/Skeleton'
 import { Tabs } from '@/components/Tabs'
@@ -18,8 +18,8 @@ export function RunDetails({ run }: { run: Run | null }) {
   if (!run) {
     return (
       <Card title="Result">
-        <EmptyState icon={FileText} title="The report will be here">
-          Its sums, charts and first rows, the answer as JSON, and the request as curl.
+        <EmptyState icon={FileText} title="The report appears here">
+          Totals, charts and first rows, the response as JSON, and the request as curl.
         </EmptyState>
       </Card>
     )
@@ -58,7 +58,7 @@ function ReportTab({ run }: { run: Run }) {
   if (data?.status === 'FAILED') return <p className="text-bad">{data.failure_reason}</p>
   return (
     <>
-      <p className="text-muted">{data?.reason ?? 'Waiting for the answer…'}</p>
+      <p className="text-muted">{data?.reason ?? 'Waiting for the response…'}</p>
       <Skeleton height={320} rows={4} />
     </>
   )
@@ -66,7 +66,8 @@ function ReportTab({ run }: { run: Run }) {
 
 function ResponseTab({ run }: { run: Run }) {
   const body = run.error instanceof ProblemError ? run.error.problem : run.answer
-  if (body === null) return <p className="text-muted">{run.error ? String(run.error) : 'No answer yet.'}</p>
+  if (body === null)
+    return <p className="text-muted">{run.error ? describe(run.error).title : 'No response yet.'}</p>
   return (
     <>
       <p className="mb-2 font-mono text-xs text-muted">HTTP {run.httpStatus}</p>

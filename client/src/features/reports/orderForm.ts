@@ -17,10 +17,11 @@ export type OrderErrors = Partial<Record<'rows' | 'name' | 'seed' | 'ownUrl', st
 
 export function checkOrder(form: OrderForm): OrderErrors {
   const errors: OrderErrors = {}
-  if (!/^\d+$/.test(form.rows) || Number(form.rows) < 1) errors.rows = 'A whole number from 1.'
-  if (form.name.trim() === '' || form.name.length > 100) errors.name = '1 to 100 characters.'
-  if (form.seed !== '' && !/^-?\d{1,15}$/.test(form.seed)) errors.seed = 'A whole number, or empty.'
-  if (form.useOwnUrl && !/^https?:\/\/\S+$/.test(form.ownUrl)) errors.ownUrl = 'An http or https URL.'
+  if (!/^\d+$/.test(form.rows) || Number(form.rows) < 1) errors.rows = 'Enter a whole number, 1 or more.'
+  if (form.name.trim() === '' || form.name.length > 100) errors.name = 'Enter 1 to 100 characters.'
+  if (form.seed !== '' && !/^-?\d{1,15}$/.test(form.seed))
+    errors.seed = 'Enter a whole number, or leave it empty.'
+  if (form.useOwnUrl && !/^https?:\/\/\S+$/.test(form.ownUrl)) errors.ownUrl = 'Enter an http or https URL.'
   return errors
 }
 

@@ -55,7 +55,7 @@ export function verdictOf(sync: Figures, later: Figures): string | null {
 }
 
 function resultIn(laterMs: number): string {
-  if (Math.abs(laterMs) < 1) return 'the result itself comes at the same time'
+  if (Math.abs(laterMs) < 1) return 'the result is ready at the same time'
   return `the result itself comes ${formatDuration(Math.abs(laterMs))} ${laterMs > 0 ? 'later' : 'sooner'}`
 }
 

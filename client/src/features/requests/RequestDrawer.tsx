@@ -89,6 +89,7 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
   const callbacks = received.data?.callbacks ?? []
   const entries = timelineOf({ detail, logs: attempts, received: callbacks })
   const callback = callbackLook(detail)
+  const toDemo = detail.callback_url !== null && detail.callback_url === settings?.demo_receiver_url
   return (
     <>
       <div className="grid gap-3 p-4">
@@ -122,7 +123,7 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
           {
             value: 'attempts',
             label: `Attempts (${attempts.length})`,
-            content: <AttemptsTable detail={detail} logs={attempts} received={callbacks} />,
+            content: <AttemptsTable detail={detail} logs={attempts} received={toDemo ? callbacks : null} />,
           },
           { value: 'curl', label: 'curl', content: <CodeBlock label="curl command" code={curlOf(detail)} /> },
           {

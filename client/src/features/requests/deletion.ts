@@ -56,7 +56,10 @@ async function deleteAll(client: QueryClient, ids: string[]): Promise<void> {
   unhide(ids)
   if (failures.length > 0) {
     const { title, detail } = describe(failures[0])
-    showToast({ tone: 'bad', text: `${formatCount(failures.length, 'request')} stayed. ${title}: ${detail}` })
+    showToast({
+      tone: 'bad',
+      text: `${formatCount(failures.length, 'request')} not deleted. ${title}: ${detail}`,
+    })
   }
 }
 

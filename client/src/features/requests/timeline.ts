@@ -49,24 +49,17 @@ function generationEntries(detail: RequestDetail): Entry[] {
   const started = time(detail.started_at)
   const completed = time(detail.completed_at)
   const entries = [
-    entry(
-      'accepted',
-      created,
-      detail.mode === 'async' ? 'Accepted and answered 202' : 'Accepted, connection held',
-      {
-        notes:
-          detail.queue_position === null
-            ? []
-            : [`Position ${detail.queue_position} in the order of acceptance`],
-      },
-    ),
+    entry('accepted', created, detail.mode === 'async' ? 'Accepted (202)' : 'Accepted, connection held', {
+      notes:
+        detail.queue_position === null ? [] : [`Position ${detail.queue_position} in order of acceptance`],
+    }),
   ]
   if (started !== null) {
     entries.push(
       entry('started', started, 'Generation started', {
         waitedMs: detail.mode === 'async' ? since(created, started) : null,
         waitedFor: 'in the queue',
-        notes: detail.generation_attempts > 1 ? [`Begun ${detail.generation_attempts} times`] : [],
+        notes: detail.generation_attempts > 1 ? [`Started ${detail.generation_attempts} times`] : [],
       }),
     )
   }
@@ -146,7 +139,7 @@ function redeliveredEntry({ redeliveredAt, logs }: Series): Entry {
 
 function attemptEntry(log: CallbackLog, at: number, waitedMs: number | null, isFirst: boolean): Entry {
   const outcome = log.status_code === null ? (log.error_code ?? 'no answer') : `answered ${log.status_code}`
-  const notes = [log.error_message, log.response_excerpt && `Answer: ${log.response_excerpt}`]
+  const notes = [log.error_message, log.response_excerpt && `Response: ${log.response_excerpt}`]
   return entry(
     log.success ? 'attempt-ok' : 'attempt-failed',
     at,
@@ -154,7 +147,7 @@ function attemptEntry(log: CallbackLog, at: number, waitedMs: number | null, isF
     {
       durationMs: log.response_time_ms,
       waitedMs,
-      waitedFor: isFirst ? 'for its turn to be sent' : 'before the retry',
+      waitedFor: isFirst ? 'to be sent' : 'before the retry',
       notes: notes.filter((note): note is string => Boolean(note)),
     },
   )
@@ -163,9 +156,13 @@ function attemptEntry(log: CallbackLog, at: number, waitedMs: number | null, isF
 function receivedEntry(callback: ReceivedCallback): Entry {
   const signature = callback.signature_valid
     ? 'signature valid'
-    : (callback.signature_error ?? 'signature refused')
-  const answered = callback.answered === null ? 'gave no answer' : `answered ${callback.answered}`
-  return entry('received', time(callback.received_at), `Demo receiver got it: ${signature}, ${answered}`)
+    : (callback.signature_error ?? 'signature rejected')
+  const answered = callback.answered === null ? 'did not answer' : `answered ${callback.answered}`
+  return entry(
+    'received',
+    time(callback.received_at),
+    `Received by the demo receiver: ${signature}, ${answered}`,
+  )
 }
 
 /** What is still to come, or how it ended. */

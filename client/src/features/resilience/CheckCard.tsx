@@ -11,9 +11,9 @@ import { StepList } from './StepList'
 const looks: Record<CheckState['status'], StateLook> = {
   idle: { word: 'Not run', tone: 'queued', icon: CircleDashed },
   running: { word: 'Running', tone: 'running', icon: LoaderCircle },
-  held: { word: 'Holds', tone: 'good', icon: CircleCheck },
-  broken: { word: 'Does not hold', tone: 'bad', icon: CircleX },
-  unavailable: { word: 'Not possible here', tone: 'warn', icon: CircleMinus },
+  held: { word: 'Passed', tone: 'good', icon: CircleCheck },
+  broken: { word: 'Failed', tone: 'bad', icon: CircleX },
+  unavailable: { word: 'Not available here', tone: 'warn', icon: CircleMinus },
 }
 
 type CheckCardProps = { check: Check; state: CheckState; busy: boolean; onRun: () => void }
@@ -21,7 +21,7 @@ type CheckCardProps = { check: Check; state: CheckState; busy: boolean; onRun: (
 /** A claim, a button, and what was expected beside what was seen. */
 export function CheckCard({ check, state, busy, onRun }: CheckCardProps) {
   const Icon = check.icon
-  const look = state.error ? { ...looks.broken, word: 'Stopped' } : looks[state.status]
+  const look = state.error ? { ...looks.broken, word: 'Error' } : looks[state.status]
   return (
     <Card
       title={

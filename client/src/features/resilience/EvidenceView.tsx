@@ -13,7 +13,7 @@ export function EvidenceView({ evidence }: { evidence: Evidence }) {
         <div>
           <BackoffChart logs={evidence.logs} />
           <p className="mt-2 text-xs text-muted">
-            The whole story: request <RequestLink id={evidence.requestId} />
+            Full timeline: request <RequestLink id={evidence.requestId} />
           </p>
         </div>
       )
@@ -34,8 +34,8 @@ function Reset({ until, limit }: { until: number; limit: number }) {
       <p className="flex items-center gap-2">
         <Timer aria-hidden size={15} />
         {left > 0
-          ? `The next request gets through in ${left} s.`
-          : `Requests get through again: ${limit} per minute.`}
+          ? `The next request is let through in ${left} s.`
+          : `Requests are let through again: ${limit} per minute.`}
       </p>
       <div aria-hidden className="mt-2 h-1.5 overflow-hidden rounded bg-surface">
         <div className="mark h-full bg-warn-fill" style={{ width: `${percent}%` }} />

@@ -30,12 +30,12 @@ export function ResilienceView({ tabs }: { tabs: ReactNode }) {
   return (
     <>
       <PageHeader
-        title="Tests"
-        lead="Each card makes a claim, tries it on this server, and shows what was expected beside what was seen."
+        title="Resilience tests"
+        lead="Each card makes a claim, tests it against this server, and shows expected and observed side by side."
       >
         {ended > 0 && (
           <span className="text-muted" role="status">
-            {held} of {ended} hold
+            {held} of {ended} passed
           </span>
         )}
         <Button look="primary" disabled={busy || !settings.data} onClick={() => run(checks)}>

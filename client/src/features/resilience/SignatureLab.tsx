@@ -16,7 +16,7 @@ export function SignatureLab({ message }: { message: SignedMessage }) {
   return (
     <section aria-label="Signature lab" className="grid gap-2 rounded-lg border border-line p-3 text-xs">
       <label htmlFor={id} className="font-medium text-muted">
-        Body as it was received. Change any byte:
+        Body as received. Change any byte:
       </label>
       <textarea
         id={id}
@@ -27,7 +27,7 @@ export function SignatureLab({ message }: { message: SignedMessage }) {
         className="w-full rounded-md border border-line-strong bg-surface p-2 font-mono break-all"
       />
       <dl className="grid gap-1 font-mono break-all">
-        <dt className="text-faint">signed text</dt>
+        <dt className="text-faint">signed content</dt>
         <dd>
           {message.id}.{message.timestamp}.<span className="text-faint">body</span>
         </dd>

@@ -43,7 +43,7 @@ export const idle: CheckState = { status: 'idle', steps: [], evidence: null, err
 
 export function needsDemoReceiver(settings: Settings): string | null {
   if (settings.demo_tools && settings.demo_receiver_url) return null
-  return 'The demo receiver of this server is switched off (DEMO_TOOLS).'
+  return 'This server has its demo receiver switched off (DEMO_TOOLS).'
 }
 
 /** A step with the same label is the same step, further on. */

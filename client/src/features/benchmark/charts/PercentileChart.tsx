@@ -23,7 +23,7 @@ export function PercentileChart({ curves }: { curves: Drawn[] }) {
   return (
     <figure className="p-4">
       <Plot data={data} options={options} height={HEIGHT_PX} label={describeCurves(curves)} />
-      <figcaption className="mt-2 text-xs font-medium">At {where}, no longer than:</figcaption>
+      <figcaption className="mt-2 text-xs font-medium">At {where}, at most:</figcaption>
       <Legend items={read} />
     </figure>
   )

@@ -38,10 +38,7 @@ function Throughput({ points, live }: RunChartsProps) {
   const { throughput_per_s: answers, callbacks_per_s: callbacks } = points.at(-1) ?? NOTHING
   const value = (perSecond: number | null) => (perSecond === null ? '–' : formatRate(perSecond))
   return (
-    <Card
-      title="Throughput"
-      hint="Requests that were answered in a second, over the last 5 s. The warm-up is left out."
-    >
+    <Card title="Throughput" hint="Responses per second, averaged over 5 s. The warm-up is not counted.">
       <figure className="p-4">
         <Plot
           data={data}
@@ -74,7 +71,7 @@ function Percentiles({ points, live }: RunChartsProps) {
   return (
     <Card
       title="Rolling percentiles"
-      hint="Of the last answers half took no longer than p50, 99 of 100 no longer than p99. The axis grows by factors of ten."
+      hint="Of the latest responses, half took no longer than p50 and 99 of 100 no longer than p99. Logarithmic axis."
     >
       <figure className="p-4">
         <Plot

@@ -26,14 +26,14 @@ export function Scatter({ side }: { side: AsyncSide }) {
         label={
           ends
             ? `Time to callback by when the request was sent: ${formatLatency(ends.first)} for the first, ${formatLatency(ends.last)} for the last`
-            : 'Time to callback: no callback came'
+            : 'Time to callback: no callback arrived'
         }
       />
       {receivers.length > 1 && (
         <Legend items={receivers.map(({ name }, index) => ({ name, colour: colourOf(index) }))} />
       )}
       <figcaption className="mt-2 text-xs text-muted">
-        Across: when it was sent. Up: how long until its callback.
+        Horizontal: when it was sent. Vertical: time to callback.
       </figcaption>
     </figure>
   )

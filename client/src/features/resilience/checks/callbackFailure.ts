@@ -9,7 +9,8 @@ const FAILURES = 2
 export const callbackFailure: Check = {
   id: 'callback-failure',
   title: 'Failing callback',
-  claim: `A receiver that answers 500 ${FAILURES} times gets the callback on attempt ${FAILURES + 1}. The waits grow, and the report is never lost.`,
+  claim:
+    'A receiver that fails twice gets the callback on the third attempt. The waits grow, and the report is never lost.',
   icon: RotateCw,
   unavailable: needsDemoReceiver,
   run: (context) =>
@@ -24,7 +25,7 @@ async function watch({ settings, signal, step, show }: CheckContext): Promise<vo
     show({ kind: 'attempts', requestId: id, logs })
     step({
       label: 'Report',
-      expected: 'COMPLETED, whatever the callback does',
+      expected: 'COMPLETED, whatever happens to the callback',
       observed: detail.status,
       ok: detail.status === 'COMPLETED' ? true : null,
     })

@@ -21,8 +21,7 @@ const FORBIDDEN: [string, string][] = [
 export const forbiddenUrls: Check = {
   id: 'forbidden-urls',
   title: 'Forbidden callback URLs',
-  claim:
-    'A callback can never be pointed at this machine or a private network, however the address is spelled.',
+  claim: 'A callback can never target this machine or a private network, however the address is written.',
   icon: ShieldBan,
   unavailable: () => null,
   async run({ step, signal }) {
@@ -33,7 +32,7 @@ export const forbiddenUrls: Check = {
       const rule = answer.body.rule
       step({
         label: `${label}: ${url}`,
-        expected: '422 and the rule',
+        expected: '422 naming the rule',
         observed: `${answer.status}${rule ? `, rule: ${String(rule)}` : ''}`,
         ok: answer.status === 422,
       })

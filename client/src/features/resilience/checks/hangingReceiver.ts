@@ -10,7 +10,7 @@ export const hangingReceiver: Check = {
   id: 'hanging-receiver',
   title: 'Hanging receiver',
   claim:
-    'A receiver that never answers costs one deadline, not the server: others are served meanwhile, and the callback is retried.',
+    'A receiver that never answers costs one timeout and blocks nobody else: other work goes on, and the callback is retried.',
   icon: Hourglass,
   unavailable: needsDemoReceiver,
   run: (context) => withMisbehaviour({ enabled: true, hang: true }, context.signal, () => watch(context)),
@@ -24,13 +24,13 @@ async function watch({ settings, signal, step, show }: CheckContext): Promise<vo
   if (answer.status === 429) throw problemOf(answer)
   step({
     label: 'Meanwhile',
-    expected: 'another report is generated as ever',
+    expected: 'another report is generated as usual',
     observed: `${answer.status} after ${formatDuration(performance.now() - started)}`,
     ok: answer.status === 200,
   })
   const deadlineMs = settings.callback_timeout_s * 1_000
   step({
-    label: 'Deadline',
+    label: 'Timeout',
     expected: `gives up after ${formatDuration(deadlineMs)}`,
     observed: 'waiting…',
     ok: null,
@@ -38,7 +38,7 @@ async function watch({ settings, signal, step, show }: CheckContext): Promise<vo
   const { logs } = await follow(id, signal, tell, (progress) => progress.logs.length > 0)
   const first = logs[0]
   step({
-    label: 'Deadline',
+    label: 'Timeout',
     expected: `gives up after ${formatDuration(deadlineMs)}`,
     observed: `${first?.error_code ?? first?.status_code} after ${formatDuration(first?.response_time_ms ?? 0)}`,
     ok: first?.success === false && Math.abs(first.response_time_ms - deadlineMs) < SLACK_MS,
@@ -46,7 +46,7 @@ async function watch({ settings, signal, step, show }: CheckContext): Promise<vo
   await simulate({ enabled: false })
   const { detail } = await follow(id, signal, tell)
   step({
-    label: 'Receiver is well again',
+    label: 'Receiver recovers',
     expected: 'delivered by a retry',
     observed: `${detail.callback_status} on attempt ${detail.callback_attempts}`,
     ok: detail.callback_status === 'SUCCESS' && detail.callback_attempts > 1,

@@ -5,7 +5,7 @@ import { post } from '../http'
 export const idempotency: Check = {
   id: 'idempotency',
   title: 'Idempotency',
-  claim: 'The same key with the same body does the work once. The same key with another body is refused.',
+  claim: 'The same key with the same body does the work once. The same key with a different body is refused.',
   icon: CopyCheck,
   unavailable: needsDemoReceiver,
   async run({ settings, step }) {
@@ -27,12 +27,12 @@ export const idempotency: Check = {
     step({
       label: 'Same key, same body',
       expected: '200 duplicate, the same request, Idempotent-Replayed: true',
-      observed: `${again.status} ${String(again.body.status)}, ${same ? 'the same request' : 'another request'}, Idempotent-Replayed: ${again.headers.get('Idempotent-Replayed')}`,
+      observed: `${again.status} ${String(again.body.status)}, ${same ? 'the same request' : 'a different request'}, Idempotent-Replayed: ${again.headers.get('Idempotent-Replayed')}`,
       ok: again.status === 200 && same && again.headers.get('Idempotent-Replayed') === 'true',
     })
     const other = await post('/api/async', body(6), headers)
     step({
-      label: 'Same key, other body',
+      label: 'Same key, different body',
       expected: '422, nothing new',
       observed: `${other.status}: ${String(other.body.detail ?? other.body.status)}`,
       ok: other.status === 422,

@@ -10,11 +10,11 @@ export const rateLimit: Check = {
   id: 'rate-limit',
   title: 'Rate limit',
   claim:
-    'No more requests than the limit get through in a minute; the next one is told how long to wait. The burst sends an invalid body, so nothing is created.',
+    'At most as many requests as the limit are let through per minute; the next one is told how long to wait. The burst sends an invalid body, so nothing is created.',
   icon: Gauge,
   unavailable: (settings) =>
     settings.rate_limit_sync === 'off'
-      ? 'The limit of /api/sync is switched off here (RATE_LIMIT_SYNC=off), so there is nothing to reach.'
+      ? 'The rate limit of /api/sync is switched off here (RATE_LIMIT_SYNC=off), so there is nothing to test.'
       : null,
   async run({ settings, step, show, signal }) {
     const limit = Number.parseInt(settings.rate_limit_sync, 10)
@@ -23,7 +23,7 @@ export const rateLimit: Check = {
     )
     step({
       label: 'Let through',
-      expected: `at most ${limit} (fewer if some were used in the last minute)`,
+      expected: `at most ${limit} (fewer if some were already used this minute)`,
       observed: String(passed),
       ok: passed <= limit,
     })
@@ -38,7 +38,7 @@ export const rateLimit: Check = {
     const state = readRateLimit(new Response(null, { status: 429, headers: refused.headers }), Date.now())
     step({
       label: 'Headers',
-      expected: `X-RateLimit-Limit: ${limit}, -Remaining: 0, -Reset: a time to come`,
+      expected: `X-RateLimit-Limit: ${limit}, -Remaining: 0, -Reset: a future time`,
       observed: state
         ? `${state.limit}, ${state.remaining}, ${new Date(state.resetAt).toLocaleTimeString('en-GB')}`
         : 'missing',

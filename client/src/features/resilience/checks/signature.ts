@@ -9,11 +9,11 @@ export const signature: Check = {
   id: 'signature',
   title: 'Signature',
   claim:
-    'Every callback is signed. Recomputed in this browser the signature is the same; change one byte and it is not.',
+    'Every callback is signed. Recomputed in this browser, the signature matches; change one byte and it no longer does.',
   icon: FileKey2,
   unavailable: (settings) =>
     needsDemoReceiver(settings) ??
-    (globalThis.crypto.subtle ? null : 'The browser offers WebCrypto only on https or localhost.'),
+    (globalThis.crypto.subtle ? null : 'Browsers offer WebCrypto only on https or localhost.'),
   async run({ settings, signal, step, show }) {
     const id = await submit(settings, 'Signature_check')
     const { detail } = await follow(id, signal, () => undefined)
@@ -23,7 +23,7 @@ export const signature: Check = {
     const message = messageOf(received, secret)
     step({
       label: 'Received',
-      expected: 'a callback with the three webhook headers',
+      expected: 'a callback with all three webhook headers',
       observed: message ? message.id : 'none',
       ok: message !== null,
     })
@@ -38,7 +38,7 @@ export const signature: Check = {
     const changed = await sign({ ...message, body: flipOneByte(message.body) })
     step({
       label: 'One byte changed',
-      expected: 'another signature',
+      expected: 'a different signature',
       observed: changed,
       ok: !message.signature.split(' ').includes(changed),
     })
