@@ -36,6 +36,7 @@ from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
 from src.services.janitor import Janitor
+from src.services.lane_ids import LaneIds
 from src.services.live_updates import LiveUpdates, Show
 from src.services.parts import Parts
 from src.services.private_folders import make_data_folder
@@ -190,6 +191,7 @@ async def running_parts(
             benchmark_store=benchmark_store,
             threads=threads,
             check_callback_url=check_url,
+            lane_ids=LaneIds(await reader.lane_secret()),
             simulated_work=simulated_work,
             sync_max_transactions=settings.sync_max_transactions,
             async_max_transactions=settings.async_max_transactions,

@@ -376,6 +376,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/receivers/{origin}/probe': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Probe Receiver
+     * @description Try a paused receiver once, now, with your callback that waits longest; where it fails the pause stays.
+     */
+    post: operations['probe_receiver_api_receivers__origin__probe_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/receivers/{origin}/resume': {
     parameters: {
       query?: never
@@ -387,7 +407,9 @@ export interface paths {
     put?: never
     /**
      * Resume Receiver
-     * @description Send callbacks to a paused receiver again, at once and in order.
+     * @description Send your callbacks to a paused receiver again, at once and in order.
+     *
+     *     It ends the pause of your own lane, and that of a receiver which is paused for everybody.
      */
     post: operations['resume_receiver_api_receivers__origin__resume_post']
     delete?: never
@@ -974,14 +996,22 @@ export interface components {
      * @description What waits for delivery; null when the database does not answer.
      */
     CallbackHealth: {
+      /** Attempts Waiting */
+      attempts_waiting: number | null
       /** Due */
       due: number | null
       /** In Flight */
       in_flight: number
+      /** Lanes In Trouble */
+      lanes_in_trouble: number | null
+      /** Lanes Waiting */
+      lanes_waiting: number | null
       /** Local Trouble */
       local_trouble: string | null
       /** Retrying */
       retrying: number | null
+      /** Trouble */
+      trouble: string | null
     }
     /**
      * CallbackLinks
@@ -1206,7 +1236,7 @@ export interface components {
     }
     /**
      * FifoProofAnswer
-     * @description Three orders side by side. Delivery is compared for each receiver by itself.
+     * @description Three orders side by side. Delivery is compared for each lane by itself.
      */
     FifoProofAnswer: {
       /** Checked */
@@ -1308,11 +1338,16 @@ export interface components {
     }
     /**
      * Lane
-     * @description One receiver's callbacks, sent one at a time in order.
+     * @description One caller's callbacks to one receiver, sent one at a time in order.
      */
     Lane: {
       /** Current Request Id */
       current_request_id: string | null
+      /**
+       * Lane
+       * @description Opaque and stable; a receiver has a lane for each caller.
+       */
+      lane: string
       /** Next Attempt At */
       next_attempt_at: string | null
       /** Owed */
@@ -1326,6 +1361,11 @@ export interface components {
        * @enum {string}
        */
       state: 'sending' | 'retrying' | 'waiting' | 'paused'
+      /**
+       * Trouble
+       * @description What keeps it from going on, on our side; null when nothing does.
+       */
+      trouble: string | null
     }
     /**
      * Mode
@@ -1333,6 +1373,19 @@ export interface components {
      * @enum {string}
      */
     Mode: 'sync' | 'async'
+    /**
+     * ProbingAnswer
+     * @description One attempt is made now.
+     */
+    ProbingAnswer: {
+      /** Receiver */
+      receiver: string
+      /**
+       * Status
+       * @constant
+       */
+      status: 'probing'
+    }
     /**
      * Problem
      * @description An error, as RFC 9457 describes it.
@@ -1396,6 +1449,11 @@ export interface components {
       delivering: components['schemas']['Delivering'][]
       /** Lanes */
       lanes: components['schemas']['Lane'][]
+      /**
+       * Lanes Waiting
+       * @description Lanes that wait for a place among those that send; null where another server delivers.
+       */
+      lanes_waiting: number | null
       /** Next */
       next: components['schemas']['RequestItem'][]
       /** Oldest Age Ms */
@@ -1426,6 +1484,11 @@ export interface components {
       delivered_rank: number | null
       /** Generated Rank */
       generated_rank: number | null
+      /**
+       * Lane
+       * @description Opaque and stable; a receiver has a lane for each caller.
+       */
+      lane: string
       /** Queue Position */
       queue_position: number
       /** Receiver */
@@ -3302,6 +3365,74 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['FifoProofAnswer']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  probe_receiver_api_receivers__origin__probe_post: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Scheme, host and port, as a lane shows them. */
+        origin: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ProbingAnswer']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
       /** @description Misdirected Request */

@@ -26,8 +26,9 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        """Whether requests can be accepted and worked on."""
-        return self.database_error is None and self.worker.alive and self.storage.writable
+        """Whether requests can be accepted, worked on, and called back."""
+        delivers = self.worker.delivery is None or not self.worker.delivery.troubles
+        return self.database_error is None and self.worker.alive and self.storage.writable and delivers
 
 
 async def examine(parts: Parts) -> Health:

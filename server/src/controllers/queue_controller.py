@@ -11,6 +11,7 @@ from src.services.background_worker import WorkerState
 from src.services.callback_sender import LaneState
 from src.services.fifo_proof import FifoProof, prove
 from src.services.parts import Parts
+from src.services.records import LaneKey
 from src.services.request_reader import QueueDepth
 
 NEXT_SHOWN_MAX = 50
@@ -27,8 +28,8 @@ class Queue:
     next: Sequence[Row[Any]]
     worker: WorkerState
     lanes: Sequence[LaneState]
-    #: Callbacks owed, by receiver.
-    owed: dict[str, int]
+    #: Callbacks owed, by lane.
+    owed: dict[LaneKey, int]
 
 
 async def look(parts: Parts) -> Queue:
@@ -43,21 +44,32 @@ async def look(parts: Parts) -> Queue:
         next=await parts.reader.next_waiting(NEXT_SHOWN_MAX),
         worker=parts.worker.state(),
         lanes=lanes,
-        owed=await parts.reader.owed_by_receiver([lane.receiver for lane in lanes]),
+        owed=await parts.reader.owed_by_lane([lane.key for lane in lanes]),
     )
 
 
-async def resume(parts: Parts, receiver: str) -> None:
-    """End the pause of a receiver.
+async def resume(parts: Parts, lane: LaneKey) -> None:
+    """End what holds a lane: its own pause, and that of its receiver.
+
+    Raises:
+        NotFound: nothing does.
+    """
+    if not await parts.store.resume(lane):
+        raise NotFound("No receiver of this name is paused; write it as GET /api/queue does: scheme, host and port.")
+    parts.worker.receivers_changed([lane.receiver])
+
+
+async def probe(parts: Parts, lane: LaneKey) -> None:
+    """Make one attempt in a paused lane now; where it fails the pause stays.
 
     Raises:
         NotFound: it is not paused.
     """
-    if not await parts.store.resume(receiver):
+    if not await parts.store.probe(lane, parts.now()):
         raise NotFound("No receiver of this name is paused; write it as GET /api/queue does: scheme, host and port.")
-    parts.worker.receivers_changed([receiver])
+    parts.worker.receivers_changed([lane.receiver])
 
 
 async def prove_order(parts: Parts, limit: int) -> FifoProof:
     """Compare the orders of acceptance, generation and delivery over the newest requests."""
-    return prove(await parts.reader.milestones(limit))
+    return prove(await parts.reader.milestones(limit), parts.lane_ids)

@@ -12,6 +12,7 @@ from src.errors import Conflict, NotFound, Unavailable
 from src.models import CallbackStatus, Mode, Status
 from src.models.request_model import ENDED
 from src.services.parts import Parts
+from src.services.records import LaneKey
 from src.services.report_generator import ReportParameters
 from src.services.report_production import produce
 from src.services.report_storage import ReportStorage, StoredFile
@@ -39,7 +40,7 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
     if request.mode == Mode.ASYNC and request.status == Status.PENDING:
         return request, await parts.reader.place_in_line(request.queue_position), None
     if request.status in ENDED and request.callback_status == CallbackStatus.PENDING:
-        return request, None, await parts.reader.why_paused(request.receiver)
+        return request, None, await parts.reader.why_paused(LaneKey(request.caller, request.receiver))
     return request, None, None
 
 
@@ -60,10 +61,10 @@ async def redeliver(parts: Parts, request_id: UUID) -> None:
         NotFound: there is no such request.
         Conflict: it has no callback, or the callback has not ended.
     """
-    receiver = await parts.store.redeliver(request_id, parts.now())
-    if receiver is None:
+    lane = await parts.store.redeliver(request_id, parts.now())
+    if lane is None:
         raise Conflict(_why_not_redelivered(await _existing(parts, request_id)))
-    parts.worker.deliver_again(receiver)
+    parts.worker.deliver_again(lane)
 
 
 async def delete_request(parts: Parts, request_id: UUID) -> None:

@@ -4,6 +4,7 @@ from src.models.base import Base
 from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus
 from src.models.callback_log_model import CallbackLogModel
 from src.models.idempotency_key_model import IdempotencyKeyModel
+from src.models.lane_secret_model import LaneSecretModel
 from src.models.leader_model import LeaderModel
 from src.models.paused_receiver_model import PausedReceiverModel
 from src.models.queue_counter_model import QueueCounterModel
@@ -15,6 +16,7 @@ __all__ = [
     "CallbackLogModel",
     "CallbackStatus",
     "IdempotencyKeyModel",
+    "LaneSecretModel",
     "LeaderModel",
     "Mode",
     "PausedReceiverModel",

@@ -77,7 +77,7 @@ class RequestModel(Base):
     generation_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
     callback_url: Mapped[str | None] = mapped_column(String(2048))
-    #: Scheme, host and port of the callback URL: the lane it is delivered in.
+    #: Scheme, host and port of the callback URL; with the caller the lane it is delivered in.
     receiver: Mapped[str | None] = mapped_column(String(300))
     callback_status: Mapped[str | None] = mapped_column(String(7))
     #: Attempts made so far, over all series.
@@ -123,12 +123,20 @@ class RequestModel(Base):
             "created_at",
             postgresql_where=text("mode = 'sync' AND status = 'PROCESSING'"),
         ),
-        # What the lanes read: callbacks that are owed, by receiver and in order.
+        # What the lanes read: callbacks that are owed, by caller and receiver and in order.
         Index(
             "ix_requests_callbacks_owed",
+            "caller",
             "receiver",
             "queue_position",
             postgresql_where=text("callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')"),
+        ),
+        # The receivers of what waits: with those of what is owed they are limited for each caller.
+        Index(
+            "ix_requests_waiting_receivers",
+            "caller",
+            "receiver",
+            postgresql_where=text("mode = 'async' AND status = 'PENDING'"),
         ),
         # Keyset pages of the list, newest first: unfiltered, and one range for each combination of filters.
         Index("ix_requests_newest", "created_at", "id", postgresql_where=_LISTED),

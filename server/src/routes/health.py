@@ -50,6 +50,13 @@ class CallbackHealth(BaseModel):
     in_flight: int
     #: What this machine itself lacks for callbacks, such as file descriptors; they wait for it.
     local_trouble: str | None
+    #: Lanes that wait for a place among those that send, and attempts that wait for a slot; null where another
+    #: server delivers.
+    lanes_waiting: int | None
+    attempts_waiting: int | None
+    #: Lanes that a fault of ours keeps from going on, and what it is.
+    lanes_in_trouble: int | None
+    trouble: str | None
 
 
 class StorageHealth(BaseModel):
@@ -145,6 +152,10 @@ def _measured(health: health_controller.Health) -> dict[str, Any]:
             retrying=depth and depth.callbacks_retrying,
             in_flight=worker.callbacks_in_flight,
             local_trouble=health.local_trouble,
+            lanes_waiting=worker.delivery and worker.delivery.waiting_for_place,
+            attempts_waiting=worker.delivery and worker.delivery.waiting_for_slot,
+            lanes_in_trouble=worker.delivery and len(worker.delivery.troubles),
+            trouble=next(iter(worker.delivery.troubles), None) if worker.delivery else None,
         ),
         "storage": StorageHealth(writable=health.storage.writable, free_bytes=health.storage.free_bytes),
     }

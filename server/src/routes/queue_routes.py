@@ -5,20 +5,23 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from src import __version__
 from src.config import Settings
 from src.controllers import queue_controller
 from src.routes import views
-from src.routes.dependencies import PartsDependency
+from src.routes.dependencies import PartsDependency, caller_of
 from src.routes.health import WorkerHealth, worker_health
 from src.routes.problems import responses
 from src.routes.schemas import PlainText, RequestItem
 from src.routes.strict_query import PlainRoute
 from src.services.callback_sender import LaneState
+from src.services.records import LaneKey
 
 PROOF_LIMIT_MAX = 1_000
+
+Origin = Annotated[PlainText, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")]
 
 LaneStateName = Literal["sending", "retrying", "waiting", "paused"]
 
@@ -26,14 +29,16 @@ router = APIRouter(prefix="/api", tags=["Queue"], route_class=PlainRoute)
 
 
 class Lane(BaseModel):
-    """One receiver's callbacks, sent one at a time in order."""
+    """One caller's callbacks to one receiver, sent one at a time in order."""
 
+    lane: str = Field(description="Opaque and stable; a receiver has a lane for each caller.")
     receiver: str
     state: LaneStateName
     reason: str | None
     owed: int
     current_request_id: UUID | None
     next_attempt_at: datetime | None
+    trouble: str | None = Field(description="What keeps it from going on, on our side; null when nothing does.")
 
 
 class Delivering(BaseModel):
@@ -55,6 +60,9 @@ class QueueAnswer(BaseModel):
     next: list[RequestItem]
     delivering: list[Delivering]
     lanes: list[Lane]
+    lanes_waiting: int | None = Field(
+        description="Lanes that wait for a place among those that send; null where another server delivers."
+    )
     worker: WorkerHealth
 
 
@@ -66,13 +74,14 @@ class Ranks(BaseModel):
     request_id: UUID
     queue_position: int
     receiver: str
+    lane: str = Field(description="Opaque and stable; a receiver has a lane for each caller.")
     accepted_rank: int
     generated_rank: int | None
     delivered_rank: int | None
 
 
 class FifoProofAnswer(BaseModel):
-    """Three orders side by side. Delivery is compared for each receiver by itself."""
+    """Three orders side by side. Delivery is compared for each lane by itself."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -87,6 +96,13 @@ class ResumedAnswer(BaseModel):
 
     receiver: str
     status: Literal["resumed"]
+
+
+class ProbingAnswer(BaseModel):
+    """One attempt is made now."""
+
+    receiver: str
+    status: Literal["probing"]
 
 
 class PublicSettings(BaseModel):
@@ -132,7 +148,8 @@ async def get_queue(parts: PartsDependency) -> QueueAnswer:
         processing=views.item(queue.processing) if queue.processing else None,
         next=[views.item(row) for row in queue.next],
         delivering=[_delivering(lane) for lane in queue.lanes if lane.current],
-        lanes=[_lane(lane, queue.owed.get(lane.receiver, 0)) for lane in queue.lanes],
+        lanes=[_lane(parts.lane_ids(lane.key), lane, queue.owed.get(lane.key, 0)) for lane in queue.lanes],
+        lanes_waiting=queue.worker.delivery and queue.worker.delivery.waiting_for_place,
         worker=worker_health(queue.worker),
     )
 
@@ -152,13 +169,22 @@ async def get_fifo_proof(
     response_model=ResumedAnswer,
     responses=responses(404, 422, 429, 503),
 )
-async def resume_receiver(
-    origin: Annotated[PlainText, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")],
-    parts: PartsDependency,
-) -> ResumedAnswer:
-    """Send callbacks to a paused receiver again, at once and in order."""
-    await queue_controller.resume(parts, origin)
+async def resume_receiver(request: Request, origin: Origin, parts: PartsDependency) -> ResumedAnswer:
+    """Send your callbacks to a paused receiver again, at once and in order.
+
+    It ends the pause of your own lane, and that of a receiver which is paused for everybody.
+    """
+    await queue_controller.resume(parts, LaneKey(caller_of(request), origin))
     return ResumedAnswer(receiver=origin, status="resumed")
+
+
+@router.post(
+    "/receivers/{origin:path}/probe", status_code=202, response_model=ProbingAnswer, responses=responses(404, 422, 503)
+)
+async def probe_receiver(request: Request, origin: Origin, parts: PartsDependency) -> ProbingAnswer:
+    """Try a paused receiver once, now, with your callback that waits longest; where it fails the pause stays."""
+    await queue_controller.probe(parts, LaneKey(caller_of(request), origin))
+    return ProbingAnswer(receiver=origin, status="probing")
 
 
 @router.get("/settings", response_model=PublicSettings)
@@ -173,25 +199,29 @@ def _delivering(lane: LaneState) -> Delivering:
     return Delivering(
         request_id=lane.current.request_id,
         queue_position=lane.current.queue_position,
-        receiver=lane.receiver,
+        receiver=lane.key.receiver,
         callback_attempts=lane.current.attempts,
         callback_next_attempt_at=None if lane.in_flight else lane.current.next_attempt_at,
     )
 
 
-def _lane(lane: LaneState, owed: int) -> Lane:
+def _lane(name: str, lane: LaneState, owed: int) -> Lane:
     state, reason, next_attempt_at = _lane_state(lane)
     return Lane(
-        receiver=lane.receiver,
+        lane=name,
+        receiver=lane.key.receiver,
         state=state,
         reason=reason,
         owed=owed,
         current_request_id=lane.current.request_id if lane.current else None,
         next_attempt_at=next_attempt_at,
+        trouble=lane.trouble,
     )
 
 
 def _lane_state(lane: LaneState) -> tuple[LaneStateName, str | None, datetime | None]:
+    if lane.trouble:
+        return "waiting", f"In trouble, and trying again: {lane.trouble}", None
     if lane.pause:
         return "paused", f"{lane.pause.reason} Probes so far: {lane.pause.probes}.", lane.pause.next_probe_at
     if lane.in_flight:

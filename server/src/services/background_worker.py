@@ -25,11 +25,11 @@ import uvloop
 from src import crash_points
 from src.errors import LeadershipLost
 from src.services.backoff import keep_running
-from src.services.callback_sender import CallbackSender, LaneState
+from src.services.callback_sender import CallbackSender, DeliveryState, LaneState
 from src.services.change_feed import ChangeNotifier
 from src.services.job_runner import JobRunner
 from src.services.leadership import Leadership
-from src.services.records import Job
+from src.services.records import Job, LaneKey
 from src.services.report_production import SimulatedWork
 from src.services.report_storage import ReportStorage
 from src.services.request_store import RequestStore
@@ -53,6 +53,8 @@ class WorkerState:
     busy_with: UUID | None
     heartbeat_age_s: float | None
     callbacks_in_flight: int
+    #: Who waits for a lane or a slot, and which lanes are in trouble; null while another process works.
+    delivery: DeliveryState | None
     #: What keeps it from working on, in words; null when nothing does.
     trouble: str | None
 
@@ -125,7 +127,6 @@ class BackgroundWorker:
         self._loop_ready = threading.Event()
         self._heartbeat_s: float | None = None
         self._term: _Term | None = None
-        self._lookups: set[asyncio.Task[None]] = set()
 
     def start(self, feed: Feed) -> None:
         """Start the thread.
@@ -147,16 +148,15 @@ class BackgroundWorker:
         if term := self._term:
             self._call(term.runner.wake)
 
-    def deliver_again(self, receiver: str) -> None:
-        """Say that the table holds a callback for this receiver; another process that leads finds it by itself."""
+    def deliver_again(self, lane: LaneKey) -> None:
+        """Say that the table holds a callback for this lane; another process that leads finds it by itself."""
         if term := self._term:
-            self._call(partial(term.sender.look_again, receiver))
+            self._call(partial(term.sender.look_again, lane))
 
     def receivers_changed(self, receivers: Collection[str]) -> None:
         """Say that the pauses of receivers may have ended."""
-        if term := self._term:
-            for receiver in receivers:
-                self._call(partial(self._look_at_pause, term.sender, receiver))
+        if receivers and (term := self._term):
+            self._call(partial(term.sender.pauses_changed, receivers))
 
     def state(self) -> WorkerState:
         """Look at the worker from outside."""
@@ -168,6 +168,7 @@ class BackgroundWorker:
             busy_with=term.runner.busy_with if term else None,
             heartbeat_age_s=age_s,
             callbacks_in_flight=term.sender.in_flight if term else 0,
+            delivery=term.sender.state() if term else None,
             trouble=term.runner.trouble if term else None,
         )
 
@@ -205,11 +206,6 @@ class BackgroundWorker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _look_at_pause(self, sender: CallbackSender, receiver: str) -> None:
-        task = asyncio.create_task(sender.read_pause(receiver))
-        self._lookups.add(task)
-        task.add_done_callback(self._lookups.discard)
 
     async def _beat(self) -> None:
         while True:

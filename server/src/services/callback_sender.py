@@ -1,64 +1,43 @@
-"""Delivering callbacks: a lane for each receiver, attempts, retries, and the record of every attempt.
+"""Delivering callbacks: which lanes are open, when the others are looked at, and how all of them stop.
 
 A dead, slow or hanging receiver delays nobody but itself. A retry is a due time in the request's row, so a
 restart goes on where the last process stopped.
+
+    offered, swept, due ──▶ CallbackSender ──a place──▶ DeliveryLane ──▶ CallbackAttempts ──▶ receiver
+                            pauses, agenda                 │ decision, record ──▶ table
 """
 
 import asyncio
 import logging
-import random
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
 
-from src import crash_points
-from src.errors import DatabaseAway, ForbiddenCallbackUrl
-from src.services.backoff import Backoff
-from src.services.callback_client import Failure, Reply
-from src.services.callback_message import message_body, message_id
+from src.errors import DatabaseAway
+from src.services.attempt_records import AttemptRecords
+from src.services.callback_attempts import CallbackAttempts, Connection
 from src.services.callback_url import CallbackUrl
-from src.services.delivery_lane import DeliveryLane
+from src.services.delivery_decision import PROBE_WAIT_MAX_S, RetryRules
+from src.services.delivery_lane import DeliveryLane, LaneParts
 from src.services.delivery_pace import DeliveryPace
+from src.services.delivery_pauses import Pauses, Streaks
+from src.services.delivery_places import LanePlaces
 from src.services.delivery_slots import DeliverySlots
-from src.services.group_commit import GroupCommit
-from src.services.records import Attempt, OwedCallback, Pause
+from src.services.lane_sweep import LaneSweep
+from src.services.open_lanes import OpenLanes
+from src.services.records import LaneKey, OwedCallback, OwedLane, Pause
 from src.services.request_store import RequestStore
-from src.services.retry_schedule import Outcome, longest_wait_s, may_be_retried, next_wait_s, succeeded
+from src.services.retry_schedule import longest_wait_s
 from src.services.webhook_signing import Signer
 
-#: Lanes in memory at most; the receivers beyond wait in the table until a lane is done.
-LANES_MAX = 2_000
-ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
 SWEEP_EVERY_S = 5.0
+#: News, such as places that became free, is gathered for so long.
+WOKEN_AFTER_S = 0.02
 #: A connection that was not used for so long is closed, and the lane forgotten.
-LANE_IDLE_MAX_S = 15.0
-#: A callback whose report is older is looked up again before it is sent: it may have been deleted.
-LOOKED_UP_AGAIN_AFTER = timedelta(seconds=1)
-#: After so many callbacks in a row that used up their attempts a receiver is paused.
-PAUSED_AFTER_USED_UP = 5
-PROBE_WAIT_MAX_S = 300.0
-PROBE_WAIT_DOUBLINGS_MAX = 16
-#: Who answers within this time is sure of a slot the next time.
-PROMPT_WITHIN = timedelta(seconds=2)
-USER_AGENT = "financial-report-generator"
+LANE_IDLE_MAX = timedelta(seconds=15)
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-class Connection(Protocol):
-    """A way to one receiver, such as `ReceiverClient`; keeps at most one connection open."""
-
-    async def post(
-        self, url: CallbackUrl, headers: Mapping[str, str], body: bytes, *, deadline_s: float
-    ) -> Reply | Failure:
-        """Send one attempt; whatever the receiver or the network does is an outcome, not an exception."""
-
-    async def aclose(self) -> None:
-        """Close what is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +48,7 @@ class DeliveryRules:
         base_url: what links in the body start with.
         retry_delays_s: waits before the second, third, … attempt.
         timeout_s: one attempt at most: resolving, connecting, sending and reading.
-        probe_after_s: how long a paused receiver is left alone first; each time twice as long.
+        probe_after_s: how long what is paused is left alone first; each time twice as long.
         expires_after: a callback that is owed for so long is given up.
     """
 
@@ -82,34 +61,31 @@ class DeliveryRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """What one receiver's lane does now."""
+    """What one lane does now."""
 
-    receiver: str
-    in_flight: bool
-    #: The callback at the head of the lane; null when nothing is under way.
-    current: OwedCallback | None
-    #: Why and until when it is left alone; null when it is not paused.
-    pause: Pause | None
-    #: Whether its next attempt is delayed by the pace.
-    paced: bool
-
-
-@dataclass(slots=True)
-class _Receiver:
-    """What is kept for one receiver while it has something to get."""
-
-    lane: DeliveryLane
-    connection: Connection
-    last_used_at: datetime
+    key: LaneKey
     in_flight: bool = False
-    #: Whether it answered promptly the last time.
-    proven: bool = False
-    #: Callbacks in a row that used up their attempts.
-    used_up_in_row: int = 0
-    #: Set when somebody ended its pause.
-    resumed: asyncio.Event = field(default_factory=asyncio.Event)
-    #: The record of the last attempt, while it is being committed.
-    recording: asyncio.Task[None] | None = None
+    #: The callback at the head of the lane; null when nothing is under way.
+    current: OwedCallback | None = None
+    #: Why and until when it is left alone; null when it is not paused.
+    pause: Pause | None = None
+    #: Whether its next attempt is delayed by the pace.
+    paced: bool = False
+    #: What keeps it from going on, on our side; null when nothing does.
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """Who waits or is in trouble."""
+
+    lanes: int
+    #: Lanes that wait for a place among those that send.
+    waiting_for_place: int
+    #: Attempts that wait for a slot.
+    waiting_for_slot: int
+    #: What lanes in trouble say, and how many they are.
+    troubles: tuple[str, ...]
 
 
 class CallbackSender:
@@ -126,6 +102,7 @@ class CallbackSender:
         now: the time, aware UTC, never going back.
         pace: how many attempts may go to one receiver or address in a time.
         sleep: waits for a number of seconds.
+        places: who may have a lane in memory.
     """
 
     def __init__(
@@ -140,323 +117,155 @@ class CallbackSender:
         now: Callable[[], datetime],
         pace: DeliveryPace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        places: LanePlaces | None = None,
     ) -> None:
-        self._store = store
-        self._connect = connect
-        self._check_url = check_url
-        self._locate = locate
-        self._signer = signer
-        self._rules = rules
         self._now = now
-        self._sleep = sleep
-        #: How many attempts are under way; may be read from any thread.
-        self.in_flight = 0
-        self._receivers: dict[str, _Receiver] = {}
-        self._pauses: dict[str, Pause] = {}
         self._pace = pace or DeliveryPace(None)
         self._slots = DeliverySlots(self._pace)
-        self._records = GroupCommit(store.record_attempts, items_max=ATTEMPTS_IN_ONE_TRANSACTION_MAX)
+        self._attempts = CallbackAttempts(
+            check_url=check_url, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
+        )
+        self._pauses = Pauses(store, now)
+        self._parts = LaneParts(
+            store=store,
+            attempts=self._attempts,
+            records=AttemptRecords(store.record_attempts),
+            pauses=self._pauses,
+            streaks=Streaks(),
+            retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
+            base_url=rules.base_url,
+            expires_after=rules.expires_after,
+            now=now,
+            sleep=sleep,
+        )
+        self._wake = asyncio.Event()
+        self._lanes = OpenLanes(self._parts, connect, places or LanePlaces(now), on_room=self._wake.set)
+        self._sweeper = LaneSweep(store)
+        self._pauses_to_read: set[str] = set()
+        self._trouble: str | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are under way; may be read from any thread."""
+        return self._attempts.in_flight
 
     async def prepare(self) -> None:
-        """Read which receivers are paused; before anything is offered."""
-        self._pauses = {pause.receiver: pause for pause in await self._store.pauses()}
+        """Read what is paused; before anything is offered."""
+        await self._pauses.load()
+        for pause in self._pauses:
+            if pause.caller:
+                self._lanes.agenda.add(LaneKey(pause.caller, pause.receiver), pause.next_probe_at)
 
     def offer(self, callbacks: Iterable[OwedCallback]) -> None:
         """Send callbacks whose results were committed just now, in order."""
         for callback in callbacks:
-            if receiver := self._receiver(callback.receiver):
-                receiver.lane.offer(callback)
+            lane = self._lanes.get(callback.lane)
+            if (lane is None or not lane.busy) and not self._lanes.waits_for_place(callback.lane):
+                lane = self._lanes.open(callback.lane)
+            if lane is not None:
+                lane.offer(callback)
 
-    def look_again(self, receiver: str) -> None:
-        """Send what the table holds for a receiver: a callback is to be redelivered."""
-        if known := self._receiver(receiver):
-            known.lane.look_again()
+    def look_again(self, lane: LaneKey) -> None:
+        """Send what the table holds for a lane: a callback is to be redelivered."""
+        self._lanes.look_again([lane])
 
-    async def read_pause(self, receiver: str) -> None:
-        """Find out whether somebody ended the pause of a receiver."""
-        still_paused = {pause.receiver for pause in await self._store.pauses()}
-        if receiver in self._pauses and receiver not in still_paused:
-            self._go_on(receiver)
+    def pauses_changed(self, receivers: Collection[str]) -> None:
+        """Say that somebody may have ended the pauses of receivers, or hurried their probes."""
+        self._pauses_to_read.update(receivers)
+        self._wake.set()
 
     async def lanes(self) -> list[LaneState]:
-        """Look at every receiver that has something to get."""
-        return [
-            LaneState(
-                receiver=name,
-                in_flight=receiver.in_flight,
-                current=receiver.lane.current,
-                pause=self._pauses.get(name),
-                paced=name in self._pace.delayed,
-            )
-            for name, receiver in self._receivers.items()
-            if receiver.lane.busy
+        """Look at every lane that has something to send; those in trouble first, those that are paused last."""
+        busy = [self._state_of(lane) for lane in self._lanes if lane.busy]
+        busy.sort(key=lambda state: state.trouble is None)
+        open_lanes = {state.key for state in busy}
+        paused = [LaneKey(pause.caller, pause.receiver) for pause in self._pauses if pause.caller]
+        paused += [key for key in self._lanes.agenda if self._pauses.of(key).receiver]
+        return busy + [
+            LaneState(key=key, pause=self._pauses.longest(key))
+            for key in dict.fromkeys(paused)
+            if key not in open_lanes
         ]
 
+    def state(self) -> DeliveryState:
+        """Look at who waits; from any thread, and so a moment late."""
+        lanes = list(self._lanes)
+        return DeliveryState(
+            lanes=len(lanes),
+            waiting_for_place=self._lanes.waiting,
+            waiting_for_slot=self._slots.waiting,
+            troubles=tuple(filter(None, (self._trouble, *(lane.trouble for lane in lanes)))),
+        )
+
     async def run(self) -> None:
-        """Find what nobody offered, owed from before or from elsewhere: now and every few seconds."""
-        while True:
-            await self._sweep()
-            await self._sleep(SWEEP_EVERY_S)
+        """Find what nobody offered, owed from before or from elsewhere: now, every few seconds, and when it is due.
+
+        Raises:
+            Exception: whatever keeps it from looking; call again.
+        """
+        try:
+            while True:
+                await self._sweep()
+                self._trouble = None
+                await self._look_until(self._now() + timedelta(seconds=SWEEP_EVERY_S))
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            self._trouble = f"A fault in the service: {type(error).__name__}."
+            raise
 
     async def aclose(self, deadline_s: float) -> None:
         """Let attempts under way end, but not longer than the deadline; what is not recorded stays owed."""
-        lanes = [receiver.lane for receiver in self._receivers.values() if not receiver.in_flight]
-        await asyncio.gather(*(lane.stop() for lane in lanes))
-        under_way = [receiver.lane for receiver in self._receivers.values()]
-        await asyncio.gather(*(lane.stop(deadline_s) for lane in under_way))
-        await asyncio.gather(*map(self._settle, self._receivers.values()), return_exceptions=True)
-        for receiver in self._receivers.values():
-            await receiver.connection.aclose()
+        await self._lanes.aclose(deadline_s)
 
-    # --- receivers -------------------------------------------------------------------------------------------
+    def _state_of(self, lane: DeliveryLane) -> LaneState:
+        return LaneState(
+            key=lane.key,
+            in_flight=lane.in_flight,
+            current=lane.current,
+            pause=self._pauses.longest(lane.key),
+            paced=lane.key.receiver in self._pace.delayed,
+            trouble=lane.trouble,
+        )
 
-    def _receiver(self, name: str) -> _Receiver | None:
-        """Find or open a receiver; None when there are too many, and then a sweep comes back to it."""
-        receiver = self._receivers.get(name)
-        if receiver is None and len(self._receivers) < LANES_MAX:
-            lane = DeliveryLane(name, load=self._load, deliver=self._deliver)
-            receiver = self._receivers[name] = _Receiver(lane, self._connect(name), self._now())
-        return receiver
+    async def _look_until(self, sweep_at: datetime) -> None:
+        """Until the next sweep look at what becomes due, at places that become free, and at pauses that change."""
+        while (now := self._now()) < sweep_at:
+            due_at = min(sweep_at, self._lanes.agenda.next_at() or sweep_at)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max((due_at - now).total_seconds(), 0)):
+                    await self._wake.wait()
+                    await asyncio.sleep(WOKEN_AFTER_S)
+            if self._wake.is_set():
+                self._wake.clear()
+                await self._read_pauses()
+                self._lanes.fill_places()
+            self._lanes.look_again(self._lanes.agenda.take_due(self._now()))
+
+    async def _read_pauses(self) -> None:
+        if self._pauses_to_read:
+            receivers = frozenset(self._pauses_to_read)
+            await self._pauses.read_again(receivers)
+            self._pauses_to_read -= receivers
+            self._lanes.look_again(self._lanes.agenda.take_receivers(receivers))
 
     async def _sweep(self) -> None:
-        for name in await self._store.receivers_owed(LANES_MAX):
-            receiver = self._receiver(name)
-            if receiver is not None and not receiver.lane.busy:
-                receiver.lane.look_again()
-        await self._forget_idle_receivers()
+        await self._read_pauses()
+        for owed in await self._sweeper.look():
+            self._look_at(owed)
+        for pause in self._pauses.unused():
+            await self._pauses.end(pause)
+        self._lanes.forget_idle(self._now() - LANE_IDLE_MAX)
+        self._lanes.fill_places()
 
-    async def _forget_idle_receivers(self) -> None:
-        idle_since = self._now() - timedelta(seconds=LANE_IDLE_MAX_S)
-        for name, receiver in list(self._receivers.items()):
-            if not receiver.lane.busy and receiver.last_used_at < idle_since:
-                del self._receivers[name]
-                await receiver.connection.aclose()
-
-    async def _load(self, receiver: str, limit: int) -> list[OwedCallback]:
-        # What is sent and not yet recorded still stands in the table as owed.
-        await self._settle(self._receivers[receiver])
-        return await self._persistently(lambda: self._store.owed(receiver, limit))
-
-    # --- one callback ----------------------------------------------------------------------------------------
-
-    async def _deliver(self, callback: OwedCallback) -> None:
-        """Try until a receiver acknowledges, the attempts are used up, or nobody wants it any more."""
-        body = message_body(callback, self._rules.base_url)
-        next_callback: OwedCallback | None = callback
-        while next_callback is not None:
-            callback = next_callback
-            await self._wait_until_due(callback)
-            await self._pace.until_free(callback.receiver)
-            fresh = self._now() - callback.finished.completed_at < LOOKED_UP_AGAIN_AFTER
-            if not fresh and not await self._is_still_owed(callback):
-                return
-            attempt = await self._try_and_record(callback, body)
-            next_callback = _after(callback, attempt)
-            self._receivers[callback.receiver].lane.current = next_callback
-
-    async def _try_and_record(self, callback: OwedCallback, body: bytes) -> Attempt:
-        """Make an attempt; until it is recorded it counts as under way, so that a stop waits for the record too.
-
-        The record of a success is committed while the next callback is sent: a lane would otherwise wait as long
-        for the database as for its receiver. A crash in between sends both again, in order.
-        """
-        receiver = self._receivers[callback.receiver]
-        try:
-            attempt = await self._attempt(receiver, callback, body)
-            crash_points.reached("after_answer_before_record")
-            await self._settle(receiver)
-            receiver.recording = asyncio.create_task(self._record(attempt))
-            if not attempt.success:
-                await self._settle(receiver)
-        finally:
-            receiver.in_flight = False
-        return attempt
-
-    async def _settle(self, receiver: _Receiver) -> None:
-        """Wait until everything that was sent is recorded.
-
-        Raises:
-            LeadershipLost: another process sends what is owed.
-        """
-        if recording := receiver.recording:
-            await asyncio.shield(recording)
-            if receiver.recording is recording:
-                receiver.recording = None
-
-    async def _wait_until_due(self, callback: OwedCallback) -> None:
-        """Wait for the retry or the probe, but not beyond the expiry, nor beyond the end of a pause."""
-        due = [callback.next_attempt_at] if callback.next_attempt_at else []
-        longest_s = longest_wait_s(self._rules.retry_delays_s)
-        if pause := self._pauses.get(callback.receiver):
-            due.append(pause.next_probe_at)
-            longest_s = PROBE_WAIT_MAX_S
-        if not due:
+    def _look_at(self, owed: OwedLane) -> None:
+        if self._lanes.waits_for_place(owed.key):
             return
-        until = min(max(due), self._expires_at(callback), self._now() + timedelta(seconds=longest_s))
-        resumed = self._receivers[callback.receiver].resumed
-        resumed.clear()
-        # The loop's clock is coarser than ours: it may wake us a moment too early.
-        while (wait_s := (until - self._now()).total_seconds()) > 0 and not resumed.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await resumed.wait()
-
-    def _expires_at(self, callback: OwedCallback) -> datetime:
-        return callback.owed_since + self._rules.expires_after
-
-    async def _attempt(self, receiver: _Receiver, callback: OwedCallback, body: bytes) -> Attempt:
-        if self._now() >= self._expires_at(callback):
-            return self._expired(callback)
-        address = await self._address(callback)
-        async with self._slots.slot(callback.receiver, address, proven=receiver.proven):
-            receiver.in_flight = True
-            self.in_flight += 1
-            receiver.last_used_at = attempted_at = self._now()
-            crash_points.reached("mid_attempt")
-            try:
-                outcome = await self._post(receiver.connection, callback, body)
-            finally:
-                self.in_flight -= 1
-        receiver.proven = isinstance(outcome, Reply) and self._now() - attempted_at < PROMPT_WITHIN
-        return await self._judge(callback, attempted_at, outcome)
-
-    def _expired(self, callback: OwedCallback) -> Attempt:
-        """Give up without another try; the log says so as if it were one."""
-        hours = self._rules.expires_after.total_seconds() / 3600
-        return Attempt(
-            request_id=callback.request_id,
-            attempt_number=callback.attempts + 1,
-            attempted_at=self._now(),
-            response_time_ms=0,
-            status_code=None,
-            success=False,
-            error_code="expired",
-            error_message=f"not sent: it was owed for {hours:g} hours",
-        )
-
-    async def _address(self, callback: OwedCallback) -> str:
-        try:
-            return await self._locate(self._check_url(callback.callback_url, callback.benchmark))
-        except ForbiddenCallbackUrl:
-            return callback.receiver  # nothing will be dialled
-
-    async def _post(self, connection: Connection, callback: OwedCallback, body: bytes) -> Outcome:
-        # The signature's time is the wall clock's: the receiver compares it with its own.
-        signature = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
-        headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signature}
-        try:
-            url = self._check_url(callback.callback_url, callback.benchmark)
-            return await connection.post(url, headers, body, deadline_s=self._rules.timeout_s)
-        except ForbiddenCallbackUrl as error:
-            return Failure("blocked_address", error.detail)
-        except Exception:
-            log.exception("An attempt failed in a way that is not foreseen.")
-            return Failure("internal_error", "the attempt failed on our side")
-
-    async def _judge(self, callback: OwedCallback, attempted_at: datetime, outcome: Outcome) -> Attempt:
-        """Make the one record of an attempt: the log row, the log line and the next due time come from it."""
-        ended_at = self._now()
-        wait_s = await self._next_wait_s(callback, outcome, ended_at)
-        return Attempt(
-            request_id=callback.request_id,
-            attempt_number=callback.attempts + 1,
-            attempted_at=attempted_at,
-            response_time_ms=round((ended_at - attempted_at).total_seconds() * 1000),
-            success=succeeded(outcome),
-            next_attempt_at=None if wait_s is None else ended_at + timedelta(seconds=wait_s),
-            **_told(outcome),
-        )
-
-    async def _next_wait_s(self, callback: OwedCallback, outcome: Outcome, now: datetime) -> float | None:
-        """Decide about the callback and, with it, about its receiver."""
-        receiver = self._receivers[callback.receiver]
-        if not may_be_retried(outcome):  # it answered, be it with a refusal: it is there
-            receiver.used_up_in_row = 0
-            if callback.receiver in self._pauses:
-                await self._persistently(lambda: self._store.resume(callback.receiver))
-                self._go_on(callback.receiver)
-            return None
-        if pause := self._pauses.get(callback.receiver):
-            return await self._pause(callback.receiver, pause.paused_at, pause.probes + 1)
-        in_series = callback.attempts + 1 - callback.series_start
-        chance = random.random()  # noqa: S311  spreads load; guards nothing
-        wait_s = next_wait_s(outcome, in_series, self._rules.retry_delays_s, now=now, chance=chance)
-        if wait_s is None:
-            receiver.used_up_in_row += 1
-            if receiver.used_up_in_row >= PAUSED_AFTER_USED_UP:
-                await self._pause(callback.receiver, now, 0)
-        return wait_s
-
-    async def _pause(self, receiver: str, since: datetime, probes: int) -> float:
-        """Leave a receiver alone until its next probe; returns the wait in seconds."""
-        doublings = min(probes, PROBE_WAIT_DOUBLINGS_MAX)
-        wait_s: float = min(self._rules.probe_after_s * 2**doublings, PROBE_WAIT_MAX_S)
-        pause = Pause(
-            receiver=receiver,
-            paused_at=since,
-            reason=f"{PAUSED_AFTER_USED_UP} callbacks in a row used up their attempts.",
-            probes=probes,
-            next_probe_at=self._now() + timedelta(seconds=wait_s),
-        )
-        self._pauses[receiver] = pause
-        await self._persistently(lambda: self._store.pause(pause))
-        if not probes:
-            log.warning("Callbacks to a receiver are paused: %s", pause.reason)
-        return wait_s
-
-    def _go_on(self, receiver: str) -> None:
-        del self._pauses[receiver]
-        log.info("Callbacks to a receiver go on.")
-        if known := self._receivers.get(receiver):
-            known.used_up_in_row = 0
-            known.resumed.set()
-
-    async def _record(self, attempt: Attempt) -> None:
-        log.log(
-            logging.DEBUG if attempt.success else logging.INFO,
-            "callback attempt %d for %s: %s in %d ms",
-            attempt.attempt_number,
-            attempt.request_id,
-            attempt.status_code or attempt.error_code,
-            attempt.response_time_ms,
-        )
-        await self._persistently(lambda: self._records.submit(attempt))
-        crash_points.reached("after_record_commit")
-
-    async def _persistently(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change that is safe to repeat, as often as it takes until the database answers."""
-        backoff = Backoff(self._sleep)
-        while True:
-            try:
-                return await change()
-            except DatabaseAway:
-                await backoff.wait()
-
-    async def _is_still_owed(self, callback: OwedCallback) -> bool:
-        try:
-            return await self._store.still_owed(callback.request_id)
-        except DatabaseAway:
-            return True  # an attempt too many is better than one too few
-
-
-def _told(outcome: Outcome) -> dict[str, Any]:
-    """What an outcome says in the callback log."""
-    if isinstance(outcome, Failure):
-        return {"status_code": None, "error_code": outcome.error_code, "error_message": outcome.message}
-    told: dict[str, Any] = {"status_code": outcome.status_code, "response_excerpt": _text(outcome.body_excerpt)}
-    if not succeeded(outcome):
-        told["error_code"] = "bad_status"
-        told["error_message"] = f"The receiver answered {outcome.status_code}."
-    return told
-
-
-def _text(excerpt: bytes) -> str | None:
-    """Make text of what a receiver sent; PostgreSQL stores no NUL."""
-    return excerpt.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}") or None
-
-
-def _after(callback: OwedCallback, attempt: Attempt) -> OwedCallback | None:
-    """What is still owed after an attempt."""
-    if attempt.next_attempt_at is None:
-        return None
-    return replace(callback, attempts=attempt.attempt_number, next_attempt_at=attempt.next_attempt_at)
+        now, due_at = self._now(), owed.next_attempt_at or self._now()
+        # One that is due later than anybody decides on comes of a clock that was set: the lane waits as long as it may.
+        latest = now + timedelta(seconds=max(longest_wait_s(self._parts.retries.delays_s), PROBE_WAIT_MAX_S))
+        lane = self._lanes.get(owed.key)
+        if lane is None and now + timedelta(seconds=SWEEP_EVERY_S) < due_at < latest:
+            self._lanes.agenda.add(owed.key, due_at)
+        elif lane is None or not lane.busy:
+            self._lanes.look_again([owed.key], expired=owed.owed_since + self._parts.expires_after <= now)

@@ -2,10 +2,12 @@
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from src.services.records import LaneKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +16,7 @@ class Milestones:
 
     request_id: UUID
     queue_position: int
+    caller: str
     receiver: str
     generated_at: datetime | None
     delivered_at: datetime | None
@@ -26,6 +29,8 @@ class Ranks:
     request_id: UUID
     queue_position: int
     receiver: str
+    #: The lane it is delivered in, under a name that does not tell the caller.
+    lane: str
     accepted_rank: int
     generated_rank: int | None
     delivered_rank: int | None
@@ -33,7 +38,7 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoProof:
-    """What was looked at, and the pairs that changed places. Delivery is compared for each receiver by itself."""
+    """What was looked at, and the pairs that changed places. Delivery is compared for each lane by itself."""
 
     checked: int
     generation_inversions: int
@@ -41,15 +46,20 @@ class FifoProof:
     entries: Sequence[Ranks]
 
 
-def prove(milestones: Iterable[Milestones]) -> FifoProof:
-    """Compare the order of acceptance with those of generation and delivery."""
+def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str]) -> FifoProof:
+    """Compare the order of acceptance with those of generation and delivery.
+
+    Args:
+        milestones: when requests passed which point; those that were redelivered are left out.
+        name_lane: how a lane is shown.
+    """
     accepted = sorted(milestones, key=lambda one: one.queue_position)
     generated = _ranks({one.request_id: one.generated_at for one in accepted})
     delivered = _ranks({one.request_id: one.delivered_at for one in accepted})
-    lanes: dict[str, list[datetime]] = defaultdict(list)
+    lanes: dict[LaneKey, list[datetime]] = defaultdict(list)
     for one in accepted:
         if one.delivered_at is not None:
-            lanes[one.receiver].append(one.delivered_at)
+            lanes[LaneKey(one.caller, one.receiver)].append(one.delivered_at)
     return FifoProof(
         checked=len(accepted),
         generation_inversions=inversions([one.generated_at for one in accepted if one.generated_at]),
@@ -59,6 +69,7 @@ def prove(milestones: Iterable[Milestones]) -> FifoProof:
                 request_id=one.request_id,
                 queue_position=one.queue_position,
                 receiver=one.receiver,
+                lane=name_lane(LaneKey(one.caller, one.receiver)),
                 accepted_rank=rank,
                 generated_rank=generated.get(one.request_id),
                 delivered_rank=delivered.get(one.request_id),

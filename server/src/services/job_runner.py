@@ -225,6 +225,7 @@ def _owed(job: Job, finished: Finished) -> OwedCallback:
     return OwedCallback(
         request_id=job.request_id,
         queue_position=job.queue_position,
+        caller=job.caller,
         callback_url=job.callback_url,
         receiver=job.receiver,
         finished=finished,

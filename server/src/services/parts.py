@@ -15,6 +15,7 @@ from src.services.callback_url import CallbackUrl
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
+from src.services.lane_ids import LaneIds
 from src.services.records import Finished
 from src.services.report_production import SimulatedWork
 from src.services.report_storage import ReportStorage
@@ -44,6 +45,8 @@ class Parts:
     threads: Executor
     #: The rules for callback URLs, without a lookup; told whether a benchmark asks.
     check_callback_url: Callable[[str, bool], CallbackUrl]
+    #: How lanes are shown.
+    lane_ids: LaneIds
     simulated_work: SimulatedWork
     sync_max_transactions: int
     async_max_transactions: int

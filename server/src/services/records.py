@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from src.models import Mode, Status
 from src.services.report_generator import ReportParameters
+
+
+class LaneKey(NamedTuple):
+    """Names a lane: one caller's callbacks to one receiver."""
+
+    caller: str
+    #: Scheme, host and port.
+    receiver: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,7 @@ class Job:
 
     request_id: UUID
     queue_position: int
+    caller: str
     parameters: ReportParameters
     callback_url: str
     receiver: str
@@ -93,6 +102,7 @@ class OwedCallback:
 
     request_id: UUID
     queue_position: int
+    caller: str
     callback_url: str
     receiver: str
     finished: Finished
@@ -108,6 +118,11 @@ class OwedCallback:
     benchmark: bool = False
 
     @property
+    def lane(self) -> LaneKey:
+        """The lane it is delivered in."""
+        return LaneKey(self.caller, self.receiver)
+
+    @property
     def owed_since(self) -> datetime:
         """What its expiry is counted from."""
         return self.redelivered_at or self.finished.completed_at
@@ -115,8 +130,10 @@ class OwedCallback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A receiver that is left alone but for a probe now and then."""
+    """A lane, or a receiver for everybody, that is left alone but for a probe now and then."""
 
+    #: Whose lane; empty: the receiver is paused for every caller.
+    caller: str
     receiver: str
     paused_at: datetime
     reason: str
@@ -131,7 +148,8 @@ class Attempt:
     request_id: UUID
     attempt_number: int
     attempted_at: datetime
-    response_time_ms: int
+    #: When it ended, to the microsecond: a time made of a rounded duration would change the order of events.
+    ended_at: datetime
     status_code: int | None
     success: bool
     error_code: str | None = None
@@ -139,6 +157,21 @@ class Attempt:
     response_excerpt: str | None = None
     #: When the attempt after this one is due; null when this one was the last.
     next_attempt_at: datetime | None = None
+
+    @property
+    def response_time_ms(self) -> int:
+        """How long it took, for display; ms."""
+        return round((self.ended_at - self.attempted_at).total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedLane:
+    """A lane with callbacks that are owed."""
+
+    key: LaneKey
+    #: When the first of them is due (null: at once), and what its expiry is counted from.
+    next_attempt_at: datetime | None
+    owed_since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

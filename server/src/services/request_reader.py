@@ -13,9 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.database import database_errors
 from src.errors import Invalid
-from src.models import CallbackLogModel, CallbackStatus, Mode, PausedReceiverModel, RequestModel, Status
+from src.models import (
+    CallbackLogModel,
+    CallbackStatus,
+    LaneSecretModel,
+    Mode,
+    PausedReceiverModel,
+    RequestModel,
+    Status,
+)
 from src.models.request_model import ENDED
 from src.services.fifo_proof import Milestones
+from src.services.records import LaneKey
 
 #: Counts stop here: what waits is bounded, and a health check should cost little.
 COUNT_MAX = 100_000
@@ -107,10 +116,17 @@ class RequestReader:
         found = select(*log.__table__.columns).join(R, R.id == log.request_id).where(wanted, _IN_HISTORY)
         return await self._all(found.order_by(log.attempted_at))
 
-    async def why_paused(self, receiver: str) -> str | None:
-        """Read why callbacks to a receiver are paused; None when they are not."""
-        paused = select(PausedReceiverModel.reason).where(PausedReceiverModel.receiver == receiver)
-        rows = await self._all(paused)
+    async def lane_secret(self) -> UUID:
+        """Read what names of lanes are made with."""
+        [row] = await self._all(select(LaneSecretModel.secret))
+        secret: UUID = row.secret
+        return secret
+
+    async def why_paused(self, lane: LaneKey) -> str | None:
+        """Read why a lane is paused, or its receiver for everybody; None when neither is."""
+        paused = PausedReceiverModel
+        query = select(paused.reason).where(paused.receiver == lane.receiver, paused.caller.in_((lane.caller, "")))
+        rows = await self._all(query.order_by(paused.caller).limit(1))
         return rows[0].reason if rows else None
 
     async def logs(self, request_id: UUID) -> Sequence[Row[Any]]:
@@ -174,6 +190,7 @@ class RequestReader:
             Milestones(
                 request_id=row.id,
                 queue_position=row.queue_position,
+                caller=row.caller,
                 receiver=row.receiver,
                 generated_at=row.completed_at,
                 delivered_at=row.callback_finished_at,
@@ -181,15 +198,18 @@ class RequestReader:
             for row in await self._all(newest.order_by(R.queue_position.desc()).limit(limit))
         ]
 
-    async def owed_by_receiver(self, receivers: Sequence[str]) -> dict[str, int]:
-        """Count the callbacks owed to some receivers, up to 1,000 each."""
+    async def owed_by_lane(self, lanes: Sequence[LaneKey]) -> dict[LaneKey, int]:
+        """Count the callbacks owed in some lanes, up to 1,000 each."""
         counts = [
-            select(literal(receiver).label("receiver"), func.count().label("owed")).select_from(
-                select(R.id).where(_OWED, R.receiver == receiver).limit(OWED_COUNTED_MAX).subquery()
+            select(literal(number).label("number"), func.count().label("owed")).select_from(
+                select(R.id)
+                .where(_OWED, R.caller == lane.caller, R.receiver == lane.receiver)
+                .limit(OWED_COUNTED_MAX)
+                .subquery()
             )
-            for receiver in receivers
+            for number, lane in enumerate(lanes)
         ]
-        return {row.receiver: row.owed for row in await self._all(union_all(*counts))} if counts else {}
+        return {lanes[row.number]: row.owed for row in await self._all(union_all(*counts))} if counts else {}
 
     async def _count(self, query: Select[Any]) -> int:
         [row] = await self._all(select(func.count()).select_from(query.limit(COUNT_MAX).subquery()))

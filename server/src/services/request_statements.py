@@ -55,7 +55,7 @@ SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
 """
 
 WAITING_AFTER = """
-SELECT id, queue_position, input_payload, callback_url, receiver, generation_attempts,
+SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts,
        benchmark_run_id IS NOT NULL AS benchmark
 FROM requests
 WHERE mode = 'async' AND status = 'PENDING' AND queue_position > $1
@@ -129,25 +129,72 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 """
 
 OWED = """
-SELECT id, queue_position, callback_url, receiver, status, result_payload, failure_reason, completed_at,
+SELECT id, queue_position, caller, callback_url, receiver, status, result_payload, failure_reason, completed_at,
        callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at,
        benchmark_run_id IS NOT NULL AS benchmark
 FROM requests
-WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND receiver = $1
-ORDER BY queue_position LIMIT $2
+WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
+ORDER BY queue_position LIMIT $3
 """
 
-# Jumps from receiver to receiver in the index instead of reading every callback that is owed.
-RECEIVERS_OWED = """
+# Jumps from caller to caller in the index of what is owed, and so costs the callers it names, not their callbacks.
+CALLERS_OWED = """
 WITH RECURSIVE found AS (
-    (SELECT receiver FROM requests WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')
-     ORDER BY receiver LIMIT 1)
+    (SELECT caller FROM requests WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')
+     AND caller > $1 ORDER BY caller LIMIT 1)
     UNION ALL
-    SELECT (SELECT r.receiver FROM requests r WHERE r.callback_status = 'PENDING'
-            AND r.status IN ('COMPLETED', 'FAILED') AND r.receiver > found.receiver ORDER BY r.receiver LIMIT 1)
-    FROM found WHERE found.receiver IS NOT NULL
+    SELECT (SELECT r.caller FROM requests r WHERE r.callback_status = 'PENDING'
+            AND r.status IN ('COMPLETED', 'FAILED') AND r.caller > found.caller ORDER BY r.caller LIMIT 1)
+    FROM found WHERE found.caller IS NOT NULL
 )
-SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT $1
+SELECT caller FROM found WHERE caller IS NOT NULL LIMIT $2
+"""
+
+# Jumps from lane to lane, of each caller from a receiver on. The first lane of every caller comes before the second
+# of any.
+LANES_OWED = """
+WITH RECURSIVE found AS (
+    SELECT asked.caller, head.receiver, head.callback_next_attempt_at, head.owed_since, 1 AS n
+    FROM unnest($1::text[], $2::text[]) AS asked (caller, after), LATERAL (
+        SELECT r.receiver, r.callback_next_attempt_at, coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
+        FROM requests r
+        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED')
+        AND r.caller = asked.caller AND r.receiver > asked.after ORDER BY r.receiver, r.queue_position LIMIT 1
+    ) AS head
+    UNION ALL
+    SELECT found.caller, head.receiver, head.callback_next_attempt_at, head.owed_since, found.n + 1
+    FROM found, LATERAL (
+        SELECT r.receiver, r.callback_next_attempt_at, coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
+        FROM requests r
+        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED')
+        AND r.caller = found.caller AND r.receiver > found.receiver ORDER BY r.receiver, r.queue_position LIMIT 1
+    ) AS head
+    WHERE found.n < $3
+)
+SELECT caller, receiver, callback_next_attempt_at, owed_since FROM found ORDER BY n
+"""
+
+# The receivers of some callers, so many of each: those of callbacks that are owed, and of requests that wait. (The
+# few reports that are being generated at the moment are in neither index.)
+RECEIVERS_OF = """
+WITH RECURSIVE owed AS (
+    SELECT asked.caller, ''::varchar AS receiver, 0 AS n FROM unnest($1::text[]) AS asked (caller)
+    UNION ALL
+    SELECT owed.caller, next.receiver, owed.n + 1 FROM owed, LATERAL (
+        SELECT r.receiver FROM requests r WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED')
+        AND r.caller = owed.caller AND r.receiver > owed.receiver ORDER BY r.receiver LIMIT 1
+    ) AS next
+    WHERE owed.n < $2
+), waiting AS (
+    SELECT asked.caller, ''::varchar AS receiver, 0 AS n FROM unnest($1::text[]) AS asked (caller)
+    UNION ALL
+    SELECT waiting.caller, next.receiver, waiting.n + 1 FROM waiting, LATERAL (
+        SELECT r.receiver FROM requests r WHERE r.mode = 'async' AND r.status = 'PENDING'
+        AND r.caller = waiting.caller AND r.receiver > waiting.receiver ORDER BY r.receiver LIMIT 1
+    ) AS next
+    WHERE waiting.n < $2
+)
+SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM waiting WHERE n > 0
 """
 
 STILL_OWED = "SELECT 1 FROM requests WHERE id = $1 AND callback_status = 'PENDING'"
@@ -156,46 +203,70 @@ STILL_OWED = "SELECT 1 FROM requests WHERE id = $1 AND callback_status = 'PENDIN
 # again after a lost answer finds its row and changes nothing.
 RECORD_ATTEMPTS = """
 WITH term AS MATERIALIZED (
-    SELECT require_epoch($11)
+    SELECT require_epoch($12)
 ), tried AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bool[], $5::text[], $6::text[],
-                         $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[])
+                         $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
     AS tried (request_id, attempt_number, status_code, success, error_code, error_message,
-              response_excerpt, response_time_ms, attempted_at, next_attempt_at)
+              response_excerpt, response_time_ms, attempted_at, ended_at, next_attempt_at)
 ), updated AS (
     UPDATE requests SET
         callback_attempts = tried.attempt_number,
         callback_next_attempt_at = tried.next_attempt_at,
         callback_status = CASE WHEN tried.success THEN 'SUCCESS'
                                WHEN tried.next_attempt_at IS NULL THEN 'FAILED' ELSE 'PENDING' END,
-        callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL
-                               THEN tried.attempted_at + tried.response_time_ms * interval '1 ms' END
+        callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL THEN tried.ended_at END
     FROM tried, term WHERE requests.id = tried.request_id AND requests.callback_status = 'PENDING'
     RETURNING requests.id
 )
 INSERT INTO callback_logs (id, request_id, attempt_number, status_code, success, error_code, error_message,
                            response_excerpt, response_time_ms, attempted_at, next_attempt_at)
-SELECT gen_random_uuid(), tried.* FROM tried JOIN updated ON updated.id = tried.request_id
+SELECT gen_random_uuid(), request_id, attempt_number, status_code, success, error_code, error_message,
+       response_excerpt, response_time_ms, attempted_at, next_attempt_at
+FROM tried JOIN updated ON updated.id = tried.request_id
 ON CONFLICT (request_id, attempt_number) DO NOTHING
 """
 
-PAUSES = "SELECT receiver, paused_at, reason, probes, next_probe_at FROM paused_receivers LIMIT $1"
+PAUSES = "SELECT caller, receiver, paused_at, reason, probes, next_probe_at FROM paused_receivers LIMIT $1"
 
-PAUSE = """
-WITH term AS MATERIALIZED (SELECT require_epoch($6))
-INSERT INTO paused_receivers (receiver, paused_at, reason, probes, next_probe_at)
-SELECT $1, $2, $3, $4, $5 FROM term
-ON CONFLICT (receiver) DO UPDATE SET reason = excluded.reason, probes = excluded.probes,
-                                     next_probe_at = excluded.next_probe_at
+PAUSES_OF = """
+SELECT caller, receiver, paused_at, reason, probes, next_probe_at FROM paused_receivers
+WHERE receiver = ANY($1::text[]) LIMIT $2
 """
 
-RESUME = "DELETE FROM paused_receivers WHERE receiver = $1 RETURNING receiver"
+PAUSE = """
+WITH term AS MATERIALIZED (SELECT require_epoch($7))
+INSERT INTO paused_receivers (caller, receiver, paused_at, reason, probes, next_probe_at)
+SELECT $1, $2, $3, $4, $5, $6 FROM term
+ON CONFLICT (receiver, caller) DO UPDATE SET reason = excluded.reason, probes = excluded.probes,
+                                             next_probe_at = excluded.next_probe_at
+"""
+
+END_PAUSE = "DELETE FROM paused_receivers WHERE receiver = $2 AND caller = $1 RETURNING caller"
+
+# Whoever asks is not to wait for the retry of a callback either: it is due at once.
+_DUE_AT_ONCE = """, due AS (
+    UPDATE requests SET callback_next_attempt_at = NULL
+    WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
+    AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
+)
+SELECT caller FROM changed
+"""
+
+RESUME = f"""
+WITH changed AS (DELETE FROM paused_receivers WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller)
+{_DUE_AT_ONCE}"""  # noqa: S608  of constants
+
+PROBE = f"""
+WITH changed AS (
+    UPDATE paused_receivers SET next_probe_at = $3 WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller
+){_DUE_AT_ONCE}"""  # noqa: S608  of constants
 
 REDELIVER = """
 UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
                     callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $2
 WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
-RETURNING receiver
+RETURNING caller, receiver
 """
 
 # By the time of creation, because that is what has an index; what was created so long ago and has not ended is little.

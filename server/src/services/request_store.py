@@ -8,7 +8,7 @@ Each change is one statement, guarded by the state it expects, so that a process
 them. Statements are prepared once on each connection and take many rows at a time.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,8 +29,10 @@ from src.services.records import (
     Finished,
     IdempotencyKey,
     Job,
+    LaneKey,
     NewRequest,
     OwedCallback,
+    OwedLane,
     Pause,
     Waiting,
 )
@@ -46,7 +48,7 @@ DELETE_BATCH_ROWS = 5_000
 RETENTION_BATCH_ROWS = 500
 #: Callers named by a count of what waits, those with most first.
 CALLERS_COUNTED_MAX = 5_000
-#: Paused receivers kept in mind; one beyond is found to fail again.
+#: Pauses kept in mind; one beyond is found to fail again.
 PAUSES_MAX = 10_000
 #: The SQLSTATE of `require_epoch`.
 STALE_EPOCH = "FRG01"
@@ -186,13 +188,33 @@ class RequestStore:
 
     # --- delivering ------------------------------------------------------------------------------------------
 
-    async def receivers_owed(self, limit: int) -> list[str]:
-        """Name receivers with callbacks that are owed, `limit` at most."""
-        return [record["receiver"] for record in await self._fetch(statements.RECEIVERS_OWED, limit)]
+    async def callers_owed(self, after: str, limit: int) -> list[str]:
+        """Name callers behind `after` whose callbacks are owed, in order, `limit` at most."""
+        return [record["caller"] for record in await self._fetch(statements.CALLERS_OWED, after, limit)]
 
-    async def owed(self, receiver: str, limit: int) -> list[OwedCallback]:
-        """Read the first callbacks owed to one receiver, in order."""
-        return [_owed(record) for record in await self._fetch(statements.OWED, receiver, limit)]
+    async def lanes_owed(self, after: Mapping[str, str], limit: int) -> list[OwedLane]:
+        """Name lanes with callbacks that are owed, in turns between callers.
+
+        Args:
+            after: whose lanes, and the receiver behind which each caller's lanes begin.
+            limit: lanes of one caller at most.
+        """
+        records = await self._fetch(statements.LANES_OWED, list(after), list(after.values()), limit)
+        return [
+            OwedLane(key=LaneKey(caller, receiver), next_attempt_at=due, owed_since=since)
+            for caller, receiver, due, since in records
+        ]
+
+    async def receivers_of(self, callers: Collection[str], limit: int) -> dict[str, set[str]]:
+        """Name the receivers that callers have something waiting or owed for, `limit` of each at least, if any."""
+        receivers: dict[str, set[str]] = {caller: set() for caller in callers}
+        for record in await self._fetch(statements.RECEIVERS_OF, list(callers), limit):
+            receivers[record["caller"]].add(record["receiver"])
+        return receivers
+
+    async def owed(self, lane: LaneKey, limit: int) -> list[OwedCallback]:
+        """Read the first callbacks owed in one lane, in order."""
+        return [_owed(record) for record in await self._fetch(statements.OWED, lane.caller, lane.receiver, limit)]
 
     async def still_owed(self, request_id: UUID) -> bool:
         """Tell whether a callback is still to be delivered: its request may have been deleted."""
@@ -211,6 +233,7 @@ class RequestStore:
             [a.response_excerpt for a in attempts],
             [a.response_time_ms for a in attempts],
             [a.attempted_at for a in attempts],
+            [a.ended_at for a in attempts],
             [a.next_attempt_at for a in attempts],
             self._epoch,
         )
@@ -218,31 +241,46 @@ class RequestStore:
         return [None] * len(attempts)
 
     async def pauses(self) -> list[Pause]:
-        """Read which receivers are paused."""
+        """Read which lanes and receivers are paused."""
         return [Pause(**record) for record in await self._fetch(statements.PAUSES, PAUSES_MAX)]
 
+    async def pauses_of(self, receivers: Collection[str]) -> list[Pause]:
+        """Read which pauses some receivers have, by lane and for everybody."""
+        return [Pause(**record) for record in await self._fetch(statements.PAUSES_OF, list(receivers), PAUSES_MAX)]
+
     async def pause(self, pause: Pause) -> None:
-        """Pause a receiver, or put its next probe off."""
+        """Pause a lane or a receiver, or put its next probe off."""
         when = (pause.paused_at, pause.reason, pause.probes, pause.next_probe_at)
-        await self._fetch(statements.PAUSE, pause.receiver, *when, self._epoch)
+        await self._fetch(statements.PAUSE, pause.caller, pause.receiver, *when, self._epoch)
         self._changes.receiver(pause.receiver)
 
-    async def resume(self, receiver: str) -> bool:
-        """End a pause; tells whether there was one."""
-        resumed = bool(await self._fetch(statements.RESUME, receiver))
-        if resumed:
-            self._changes.receiver(receiver)
-        return resumed
+    async def end_pause(self, pause: Pause) -> None:
+        """End one pause; that it has ended before is fine."""
+        if await self._fetch(statements.END_PAUSE, pause.caller, pause.receiver):
+            self._changes.receiver(pause.receiver)
 
-    async def redeliver(self, request_id: UUID, now: datetime) -> str | None:
+    async def resume(self, lane: LaneKey) -> bool:
+        """End the pauses that hold a lane, its own and the receiver's; tells whether there was one."""
+        return self._moved(lane, await self._fetch(statements.RESUME, lane.caller, lane.receiver))
+
+    async def probe(self, lane: LaneKey, now: datetime) -> bool:
+        """Make the next probe of the pauses that hold a lane due; tells whether there is one."""
+        return self._moved(lane, await self._fetch(statements.PROBE, lane.caller, lane.receiver, now))
+
+    def _moved(self, lane: LaneKey, changed: Sequence[asyncpg.Record]) -> bool:
+        if changed:
+            self._changes.receiver(lane.receiver)
+        return bool(changed)
+
+    async def redeliver(self, request_id: UUID, now: datetime) -> LaneKey | None:
         """Begin a new series of attempts for a callback that has ended.
 
         Returns:
-            The receiver, or None when the request has no callback that has ended.
+            The lane, or None when the request has no callback that has ended.
         """
         records = await self._fetch(statements.REDELIVER, request_id, now)
         self._changes.updated([request_id] if records else [])
-        return records[0]["receiver"] if records else None
+        return LaneKey(records[0]["caller"], records[0]["receiver"]) if records else None
 
     # --- deleting --------------------------------------------------------------------------------------------
 
@@ -292,6 +330,7 @@ def _job(record: asyncpg.Record) -> Job:
     return Job(
         request_id=record["id"],
         queue_position=record["queue_position"],
+        caller=record["caller"],
         parameters=ReportParameters.from_json(orjson.loads(record["input_payload"])),
         callback_url=record["callback_url"],
         receiver=record["receiver"],
@@ -304,6 +343,7 @@ def _owed(record: asyncpg.Record) -> OwedCallback:
     return OwedCallback(
         request_id=record["id"],
         queue_position=record["queue_position"],
+        caller=record["caller"],
         callback_url=record["callback_url"],
         receiver=record["receiver"],
         finished=Finished(

@@ -86,7 +86,12 @@ def owed(now: datetime) -> OwedCallback:
     request_id = UUID(int=1)
     finished = Finished(request_id=request_id, completed_at=now, result="{}")
     return OwedCallback(
-        request_id=request_id, queue_position=1, callback_url=f"{RECEIVER}/x", receiver=RECEIVER, finished=finished
+        request_id=request_id,
+        queue_position=1,
+        caller="c",
+        callback_url=f"{RECEIVER}/x",
+        receiver=RECEIVER,
+        finished=finished,
     )
 
 

@@ -23,7 +23,7 @@ from tests.support.service import Service
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-PAUSE = Pause(receiver="http://receiver.test:80", paused_at=NOW, reason="x", probes=0, next_probe_at=NOW)
+PAUSE = Pause(caller="c", receiver="http://receiver.test:80", paused_at=NOW, reason="x", probes=0, next_probe_at=NOW)
 ELECT = "UPDATE leader SET epoch = epoch + 1"
 
 
@@ -54,7 +54,7 @@ def completed(request_id: UUID) -> Finished:
 
 def acknowledged(request_id: UUID) -> Attempt:
     return Attempt(
-        request_id=request_id, attempt_number=1, attempted_at=NOW, response_time_ms=1, status_code=200, success=True
+        request_id=request_id, attempt_number=1, attempted_at=NOW, ended_at=NOW, status_code=200, success=True
     )
 
 

@@ -1,124 +1,337 @@
-"""A lane sends in order, one at a time, and finds in the table what it could not keep in memory."""
+"""A lane sends in order, one at a time, goes on whatever fails, and forgets nothing that it sent."""
 
 import asyncio
-from datetime import UTC, datetime
-from uuid import UUID
+from collections.abc import Sequence
+from datetime import timedelta
 
-from src.services.delivery_lane import LANE_CALLBACKS_MAX, DeliveryLane
-from src.services.records import Finished, OwedCallback
-from tests.support.waiting import eventually
+import pytest
 
-RECEIVER = "http://receiver.test:80"
+from src.errors import DatabaseAway, LeadershipLost
+from src.services.delivery_lane import DeliveryLane
+from src.services.records import Attempt, LaneKey
+from tests.support.lanes import FAULT, LANE, NOBODY, OK, RECEIVER, World, owed
+
+EVERYBODY = LaneKey("", RECEIVER)
 
 
-def owed(position: int) -> OwedCallback:
-    request_id = UUID(int=position)
-    finished = Finished(request_id=request_id, completed_at=datetime.now(UTC), result="{}")
-    return OwedCallback(
-        request_id=request_id,
-        queue_position=position,
-        callback_url=f"{RECEIVER}/x",
-        receiver=RECEIVER,
-        finished=finished,
+def told(lane: DeliveryLane) -> str | None:
+    """What a lane says of itself now."""
+    return lane.trouble
+
+
+async def test_callbacks_are_sent_in_order_one_at_a_time() -> None:
+    world = World()
+    lane = world.lane()
+    world.far.took_s = 1
+    world.offer(lane, *range(1, 8))
+    for second in range(7):
+        await world.time.settle()
+        assert (world.far.under_way, len(world.far.called)) == (1, second + 1)
+        await world.time.pass_by(1)
+
+    assert world.sent == list(range(1, 8))
+    assert not lane.busy
+    world.assert_nothing_is_held()
+
+
+async def test_a_retry_keeps_its_place_and_its_waits() -> None:
+    world = World()
+    lane = world.lane()
+    world.far.answer = lambda number: FAULT if number < 3 else OK
+    world.offer(lane, 1, 2)
+    await world.time.pass_by(1.9)
+    assert world.sent == [1]
+    await world.time.pass_by(20)
+
+    assert world.sent == [1, 1, 1, 1, 2]
+    assert [attempt.success for attempt in world.table.attempts] == [False] * 3 + [True] * 2
+    world.assert_nothing_is_held()
+
+
+async def test_the_end_of_an_attempt_is_kept_to_the_microsecond() -> None:
+    world = World()
+    lane = world.lane()
+    world.far.took_s = 0.000_4
+    world.offer(lane, 1, 2, 3)
+    await world.time.pass_by(1)
+    ends = [attempt.ended_at for attempt in world.table.attempts]
+
+    assert [attempt.response_time_ms for attempt in world.table.attempts] == [0, 0, 0]
+    assert ends == sorted(set(ends))
+    assert all(one.ended_at - one.attempted_at == timedelta(microseconds=400) for one in world.table.attempts)
+    assert all(
+        one.ended_at <= two.attempted_at
+        for one, two in zip(world.table.attempts, world.table.attempts[1:], strict=False)
     )
 
 
-class Table:
-    """What is owed, and what was sent: a stand-in for the database with the same rules."""
+async def test_after_five_used_up_callbacks_it_is_paused_and_rests() -> None:
+    world = World()
+    lane = world.lane()
+    world.far.answer = lambda _number: FAULT
+    world.offer(lane, *range(1, 9))
+    await world.time.pass_by(100)
 
-    def __init__(self) -> None:
-        self.owed: dict[int, OwedCallback] = {}
-        self.sent: list[int] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.under_way = 0
-
-    def add(self, *positions: int) -> list[OwedCallback]:
-        callbacks = [owed(position) for position in positions]
-        self.owed.update({callback.queue_position: callback for callback in callbacks})
-        return callbacks
-
-    async def load(self, _receiver: str, limit: int) -> list[OwedCallback]:
-        found = [self.owed[position] for position in sorted(self.owed)][:limit]
-        await asyncio.sleep(0)
-        return found
-
-    async def deliver(self, callback: OwedCallback) -> None:
-        self.under_way += 1
-        assert self.under_way == 1
-        await self.gate.wait()
-        await asyncio.sleep(0)
-        self.sent.append(callback.queue_position)
-        self.owed.pop(callback.queue_position, None)
-        self.under_way -= 1
-
-    def lane(self) -> DeliveryLane:
-        return DeliveryLane(RECEIVER, load=self.load, deliver=self.deliver)
-
-    async def emptied(self) -> None:
-        await eventually(lambda: not self.owed)
+    assert world.sent == [position for position in range(1, 6) for _ in range(4)]
+    assert not lane.busy
+    assert world.rested == [LANE]
+    assert list(world.table.paused) == [LANE]
+    assert sorted(one.queue_position for one in world.table.owed_callbacks.values()) == [6, 7, 8]
+    world.assert_nothing_is_held()
 
 
-async def test_callbacks_are_sent_in_the_order_they_were_offered() -> None:
-    table = Table()
-    lane = table.lane()
-    for callback in table.add(*range(1, 21)):
-        lane.offer(callback)
-    await table.emptied()
+async def test_a_probe_is_one_attempt_and_its_failure_keeps_the_callback_and_the_pause() -> None:
+    world = World()
+    world.far.answer = lambda _number: FAULT
+    world.offer(world.lane(), *range(1, 9))
+    await world.time.pass_by(100)
+    before = len(world.sent)
+    lane = world.lane()
+    lane.probe()
+    await world.time.pass_by(1)
 
-    assert table.sent == list(range(1, 21))
-
-
-async def test_more_than_memory_holds_is_read_from_the_table_in_order_and_once() -> None:
-    table = Table()
-    table.gate.clear()
-    lane = table.lane()
-    count = 3 * LANE_CALLBACKS_MAX + 7
-    for position in range(1, count + 1):
-        lane.offer(table.add(position)[0])
-        if position % 50 == 0:
-            await asyncio.sleep(0)
-    assert len(lane) <= LANE_CALLBACKS_MAX
-    table.gate.set()
-    await table.emptied()
-
-    assert table.sent == list(range(1, count + 1))
+    assert world.sent[before:] == [6]
+    assert not lane.busy
+    assert world.table.paused[LANE].probes == 1
+    assert world.table.paused[LANE].next_probe_at - world.now() > timedelta(seconds=50)
+    assert len(world.table.owed_callbacks) == 3
+    world.assert_nothing_is_held()
 
 
-async def test_what_is_offered_while_the_table_is_read_comes_once_and_in_order() -> None:
-    table = Table()
-    table.add(1, 2, 3)
-    lane = table.lane()
+async def test_a_probe_that_succeeds_ends_the_pause_and_the_rest_follows_in_order() -> None:
+    world = World()
+    world.far.answer = lambda number: FAULT if number < 20 else OK
+    world.offer(world.lane(), *range(1, 9))
+    await world.time.pass_by(100)
+    before = len(world.sent)
+    world.lane().probe()
+    await world.time.pass_by(1)
+
+    assert world.sent[before:] == [6, 7, 8]
+    assert world.table.paused == {}
+    world.assert_nothing_is_held()
+
+
+async def test_a_receiver_that_does_not_connect_is_paused_for_everybody_and_found_by_one() -> None:
+    world = World()
+    others = LaneKey("198.51.100.7", RECEIVER)
+    world.far.answer = lambda _number: NOBODY
+    world.offer(world.lane(), *range(1, 9))
+    await world.time.pass_by(100)
+    assert list(world.table.paused) == [EVERYBODY]
+
+    world.offer(other := world.lane(others), 101, 102)
+    await world.time.pass_by(1)
+    assert not other.busy
+    assert 101 not in world.sent
+    world.far.answer = lambda _number: OK
+    other.probe()
+    await world.time.pass_by(1)
+
+    assert world.sent[-2:] == [101, 102]
+    assert world.table.paused == {}
+    world.assert_nothing_is_held()
+
+
+async def test_a_caller_whose_url_fails_neither_delays_nor_pauses_another_at_the_same_receiver() -> None:
+    world = World()
+    bad, good = world.lane(), world.lane(LaneKey("198.51.100.7", RECEIVER))
+    world.far.answer = lambda _number: FAULT
+    world.offer(bad, *range(1, 9))
+    await world.time.pass_by(100)
+    world.far.answer = lambda _number: OK
+    world.offer(good, 101)
+    await world.time.settle()
+
+    assert list(world.table.paused) == [LANE]
+    assert world.sent[-1] == 101
+    world.assert_nothing_is_held()
+
+
+async def test_a_probe_that_finds_nothing_to_send_ends_the_pause() -> None:
+    world = World()
+    world.far.answer = lambda _number: FAULT
+    world.offer(world.lane(), *range(1, 7))
+    await world.time.pass_by(100)
+    world.table.owed_callbacks.clear()  # somebody deleted them
+    world.lane().probe()
+    await world.time.pass_by(1)
+
+    assert world.table.paused == {}
+    world.assert_nothing_is_held()
+
+
+async def test_what_is_owed_for_too_long_is_given_up_in_a_paused_lane_too() -> None:
+    world = World()
+    world.far.answer = lambda _number: FAULT
+    world.offer(world.lane(), *range(1, 8))
+    await world.time.pass_by(25 * 3600)
+    lane = world.lane()
     lane.look_again()
-    for position in range(4, 40):
-        lane.offer(table.add(position)[0])
-        await asyncio.sleep(0)
-    await table.emptied()
+    await world.time.pass_by(1)
 
-    assert table.sent == list(range(1, 40))
+    assert [attempt.error_code for attempt in world.table.attempts[-2:]] == ["expired"] * 2
+    assert world.table.owed_callbacks == {}
+    world.assert_nothing_is_held()
 
 
-async def test_an_old_callback_that_is_owed_again_is_found() -> None:
-    table = Table()
-    lane = table.lane()
-    lane.offer(table.add(5)[0])
-    await table.emptied()
-    table.add(2)
+FAULTS = [RuntimeError("x"), DatabaseAway("The database does not answer."), OSError("x")]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("statement", ["owed", "record_attempts", "still_owed", "pause", "end_pause"])
+async def test_whatever_a_statement_raises_the_lane_goes_on_and_sends_nothing_twice(
+    statement: str, fault: Exception
+) -> None:
+    world = World()
+    lane = world.lane()
+    world.far.answer = lambda number: FAULT if number < 20 else OK
+    world.table.faults[statement] = [fault] * 4
+    world.table.add(*(owed(position) for position in range(1, 9)))
     lane.look_again()
-    await table.emptied()
+    await world.time.pass_by(200)
+    lane.probe()
+    await world.time.pass_by(200)
 
-    assert table.sent == [5, 2]
+    assert world.table.faults[statement] == []
+    assert world.sent == [position for position in range(1, 6) for _ in range(4)] + [6, 7, 8]
+    assert len(world.far.called) == len(world.sent)
+    assert lane.trouble is None
+    world.assert_nothing_is_held()
 
 
-async def test_a_stopped_lane_leaves_the_rest_in_the_table() -> None:
-    table = Table()
-    table.gate.clear()
-    lane = table.lane()
-    for callback in table.add(1, 2, 3):
-        lane.offer(callback)
-    await asyncio.sleep(0)
-    await lane.stop()
+async def test_while_a_record_cannot_be_written_the_lane_says_so_and_does_not_send_again() -> None:
+    world = World()
+    lane = world.lane()
+    world.table.faults["record_attempts"] = [RuntimeError("disk full")] * 1_000
+    world.offer(lane, 1, 2, 3)
+    await world.time.pass_by(60)
+
+    assert told(lane) == "A fault in the service: RuntimeError."
+    assert len(world.far.called) == 2  # the second goes while the first is being recorded; then it waits
+    world.table.faults["record_attempts"].clear()
+    await world.time.pass_by(60)
+
+    assert world.sent == [1, 2, 3]
+    assert len(world.far.called) == 3
+    assert told(lane) is None
+    world.assert_nothing_is_held()
+
+
+async def test_whatever_an_attempt_raises_before_it_is_sent_the_lane_tells_and_tries_again() -> None:
+    world = World()
+    lane = world.lane()
+    world.locating = [RuntimeError("x")] * 3
+    world.offer(lane, 1, 2)
+    await world.time.settle()
+    assert told(lane) == "A fault in the service: RuntimeError."
+    await world.time.pass_by(10)
+
+    assert world.sent == [1, 2]
+    assert told(lane) is None
+    world.assert_nothing_is_held()
+
+
+async def test_a_record_that_cannot_be_stored_does_not_keep_those_of_other_lanes() -> None:
+    world = World()
+    poison, write = 1, world.table.record_attempts
+
+    async def refuse_one(attempts: Sequence[Attempt]) -> list[None]:
+        if any(attempt.request_id.int == poison for attempt in attempts):
+            raise ValueError("a value that cannot be stored")
+        return await write(attempts)
+
+    world.parts.records._write = refuse_one
+    first, second = world.lane(), world.lane(LaneKey("198.51.100.7", RECEIVER))
+    world.offer(first, 1)
+    world.offer(second, 101, 102)
+    await world.time.pass_by(10)
+
+    assert world.sent == [101, 102]
+    assert first.trouble
+    poison = 0
+    await world.time.pass_by(10)
+    assert world.sent == [101, 102, 1]
+
+
+async def test_when_another_process_leads_the_lane_ends() -> None:
+    world = World()
+    lane = world.lane()
+    world.table.faults["record_attempts"] = [LeadershipLost("x")] * 2
+    world.offer(lane, 1, 2, 3)
+    await world.time.pass_by(10)
 
     assert not lane.busy
-    assert table.sent == []
-    assert sorted(table.owed) == [1, 2, 3]
+    assert world.sent == []
+    world.assert_nothing_is_held()
+
+
+@pytest.mark.parametrize(
+    "after_s", [0, 0.5, 1.5, 3], ids=["begun", "in flight", "waiting for a retry", "in flight again"]
+)
+@pytest.mark.parametrize("deadline_s", [0, 0.05])
+async def test_a_closed_lane_holds_nothing_and_leaves_the_rest_in_the_table(after_s: float, deadline_s: float) -> None:
+    world = World()
+    lane = world.lane()
+    world.far.took_s = 1
+    world.far.answer = lambda _number: FAULT
+    world.offer(lane, 1, 2, 3)
+    await world.time.pass_by(after_s)
+    await lane.close(deadline_s)
+    called = len(world.far.called)
+    await world.time.pass_by(100)
+
+    assert not lane.busy
+    assert len(world.far.called) == called
+    assert sorted(one.queue_position for one in world.table.owed_callbacks.values()) == [1, 2, 3]
+    assert world.far.closed == 1
+    world.assert_nothing_is_held()
+
+
+async def test_a_lane_that_waits_for_a_retry_may_leave_and_one_that_sends_or_records_may_not() -> None:
+    world = World()
+    lane = world.lane()
+    world.far.took_s = 1
+    world.far.answer = lambda _number: FAULT
+    world.offer(lane, 1)
+    await world.time.settle()
+    sending = lane.may_leave
+    await world.time.pass_by(1.5)
+    waiting = lane.may_leave
+    lane.leave()
+    await world.time.pass_by(100)
+
+    assert (sending, waiting) == (False, True)
+    assert len(world.far.called) == 1
+    world.assert_nothing_is_held()
+
+
+async def test_an_answer_of_a_slow_receiver_gets_its_slot_among_the_unproven_next_time() -> None:
+    world = World()
+    lane: DeliveryLane = world.lane()
+    taken: list[bool] = []
+    slot = world.slots.slot
+
+    def watch(caller: str, receiver: str, address: str, *, proven: bool) -> object:
+        taken.append(proven)
+        return slot(caller, receiver, address, proven=proven)
+
+    world.slots = world.attempts._slots = type("Slots", (), {"slot": staticmethod(watch), "pace": world.slots.pace})()
+    for position, took_s in enumerate([0, 3, 0, 0], start=1):
+        world.far.took_s = took_s
+        world.offer(lane, position)
+        await world.time.pass_by(5)
+
+    assert taken == [False, True, False, True]
+
+
+async def test_a_lane_that_is_offered_something_while_it_ends_goes_on() -> None:
+    world = World()
+    lane = world.lane()
+    for position in range(1, 30):
+        world.offer(lane, position)
+        await asyncio.sleep(0)
+    for _ in range(20):
+        await world.time.settle()
+
+    assert world.sent == list(range(1, 30))

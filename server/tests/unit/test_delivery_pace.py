@@ -32,7 +32,7 @@ class Lanes:
 
     async def _run(self, receiver: str, addresses: list[str], took_s: list[float]) -> None:
         for number, (address, seconds) in enumerate(zip(addresses, took_s, strict=True)):
-            async with self.slots.slot(receiver, address, proven=number % 2 == 0):
+            async with self.slots.slot(receiver, receiver, address, proven=number % 2 == 0):
                 for key in (receiver, address):
                     self.begun_s[key].append(self.time.now_s())
                 if seconds:

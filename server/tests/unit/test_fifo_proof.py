@@ -7,7 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services.fifo_proof import Milestones, inversions, prove
+from src.services.fifo_proof import FifoProof, Milestones, inversions
+from src.services.fifo_proof import prove as prove_with
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -16,10 +17,17 @@ def at(second: int | None) -> datetime | None:
     return None if second is None else START + timedelta(seconds=second)
 
 
-def passed(position: int, generated: int | None, delivered: int | None, receiver: str = "a") -> Milestones:
+def prove(milestones: list[Milestones]) -> FifoProof:
+    return prove_with(milestones, "@".join)
+
+
+def passed(
+    position: int, generated: int | None, delivered: int | None, receiver: str = "a", caller: str = "c"
+) -> Milestones:
     return Milestones(
         request_id=UUID(int=position),
         queue_position=position,
+        caller=caller,
         receiver=receiver,
         generated_at=at(generated),
         delivered_at=at(delivered),
@@ -56,6 +64,13 @@ def test_receivers_do_not_wait_for_each_other_so_they_are_not_compared() -> None
 
     assert proof.delivery_inversions == 0
     assert [entry.delivered_rank for entry in proof.entries] == [2, 1]
+
+
+def test_callers_do_not_wait_for_each_other_at_one_receiver() -> None:
+    proof = prove([passed(1, 10, 90, "a", "slow"), passed(2, 20, 21, "a", "fast"), passed(3, 30, 89, "a", "slow")])
+
+    assert proof.delivery_inversions == 1
+    assert [entry.lane for entry in proof.entries] == ["slow@a", "fast@a", "slow@a"]
 
 
 def test_what_has_not_happened_has_no_rank() -> None:

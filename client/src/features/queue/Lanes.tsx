@@ -23,7 +23,7 @@ const looks: Record<QueueLane['state'], StateLook> = {
   paused: { word: 'Paused', tone: 'bad', icon: CirclePause },
 }
 
-/** One lane for each receiver: a slow or dead one delays nobody but itself. */
+/** One lane for each caller and receiver: a slow or dead one delays nobody but itself. */
 export function Lanes({ queue }: { queue: Queue }) {
   return (
     <Card title="Lanes" hint="One lane per receiver: callbacks go out one at a time, in order.">
@@ -35,7 +35,7 @@ export function Lanes({ queue }: { queue: Queue }) {
       ) : (
         <ul className="max-h-[30rem] divide-y divide-line overflow-y-auto">
           {queue.lanes.map((lane) => (
-            <LaneRow key={lane.receiver} lane={lane} queue={queue} />
+            <LaneRow key={lane.lane} lane={lane} queue={queue} />
           ))}
         </ul>
       )}

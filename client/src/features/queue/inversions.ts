@@ -7,12 +7,12 @@ export function overtaken(
   entries: FifoEntry[],
   before: Rank,
   after: Rank,
-  sameReceiver: boolean,
+  sameLane: boolean,
 ): Set<string> {
   const involved = new Set<string>()
   for (const [index, one] of entries.entries()) {
     for (const other of entries.slice(index + 1)) {
-      if (sameReceiver && one.receiver !== other.receiver) continue
+      if (sameLane && one.lane !== other.lane) continue
       if (!crossed(one, other, before, after)) continue
       involved.add(one.request_id)
       involved.add(other.request_id)

@@ -1,0 +1,244 @@
+"""Lanes on virtual time: a table, a receiver and a clock that a test holds in its hands."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from src.services.attempt_records import AttemptRecords
+from src.services.callback_attempts import CallbackAttempts
+from src.services.callback_client import Failure, Reply
+from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.delivery_decision import RetryRules
+from src.services.delivery_lane import DeliveryLane, LaneParts
+from src.services.delivery_pauses import Pauses, Streaks
+from src.services.delivery_slots import DeliverySlots
+from src.services.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
+from src.services.request_store import RequestStore
+from src.services.retry_schedule import Outcome
+from src.services.webhook_signing import Signer
+from tests.support.virtual_time import VirtualTime
+
+RECEIVER = "http://127.0.0.1:9001"
+CALLER = "192.0.2.1"
+LANE = LaneKey(CALLER, RECEIVER)
+START = datetime(2026, 1, 31, tzinfo=UTC)
+OK = Reply(200, None, b"")
+FAULT = Reply(500, None, b"")
+NOBODY = Failure("connect_failed", "no connection")
+
+
+def owed(position: int, lane: LaneKey = LANE, since: datetime = START) -> OwedCallback:
+    """A callback that is owed."""
+    request_id = UUID(int=position)
+    return OwedCallback(
+        request_id=request_id,
+        queue_position=position,
+        caller=lane.caller,
+        callback_url=f"{lane.receiver}/x",
+        receiver=lane.receiver,
+        finished=Finished(request_id=request_id, completed_at=since, result="{}"),
+    )
+
+
+@dataclass
+class Table:
+    """What PostgreSQL holds of deliveries, with the rules of the statements; fails where a test says so."""
+
+    owed_callbacks: dict[UUID, OwedCallback] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    paused: dict[LaneKey, Pause] = field(default_factory=dict)
+    #: Raised by the statement of this name, the next so many times.
+    faults: dict[str, list[Exception]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, *callbacks: OwedCallback) -> None:
+        """Owe callbacks."""
+        self.owed_callbacks.update({callback.request_id: callback for callback in callbacks})
+
+    async def _run(self, name: str) -> None:
+        await asyncio.sleep(0)
+        if self.faults[name]:
+            raise self.faults[name].pop(0)
+
+    async def owed(self, lane: LaneKey, limit: int) -> list[OwedCallback]:
+        """Read the head of a lane."""
+        await self._run("owed")
+        found = [callback for callback in self.owed_callbacks.values() if callback.lane == lane]
+        return sorted(found, key=lambda callback: callback.queue_position)[:limit]
+
+    async def callers_owed(self, after: str, limit: int) -> list[str]:
+        """Name callers."""
+        await self._run("callers_owed")
+        return sorted({one.caller for one in self.owed_callbacks.values() if one.caller > after})[:limit]
+
+    async def lanes_owed(self, after: Mapping[str, str], limit: int) -> list[OwedLane]:
+        """Name lanes, in turns between callers."""
+        await self._run("lanes_owed")
+        heads: dict[LaneKey, OwedCallback] = {}
+        for one in sorted(self.owed_callbacks.values(), key=lambda callback: callback.queue_position):
+            if one.receiver > after.get(one.caller, one.receiver):
+                heads.setdefault(one.lane, one)
+        by_caller: dict[str, list[LaneKey]] = defaultdict(list)
+        for lane in sorted(heads):
+            by_caller[lane.caller].append(lane)
+        taken = sorted(
+            (number, lane) for lanes in by_caller.values() for number, lane in enumerate(lanes) if number < limit
+        )
+        return [
+            OwedLane(key=lane, next_attempt_at=heads[lane].next_attempt_at, owed_since=heads[lane].owed_since)
+            for _, lane in taken
+        ]
+
+    async def still_owed(self, request_id: UUID) -> bool:
+        """Look one up."""
+        await self._run("still_owed")
+        return request_id in self.owed_callbacks
+
+    async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
+        """Write the log and what follows."""
+        await self._run("record_attempts")
+        for attempt in attempts:
+            self.attempts.append(attempt)
+            if attempt.next_attempt_at is None:
+                self.owed_callbacks.pop(attempt.request_id, None)
+            elif callback := self.owed_callbacks.get(attempt.request_id):
+                self.owed_callbacks[attempt.request_id] = replace(
+                    callback, attempts=attempt.attempt_number, next_attempt_at=attempt.next_attempt_at
+                )
+        return [None] * len(attempts)
+
+    async def pauses(self) -> list[Pause]:
+        """Read all pauses."""
+        await self._run("pauses")
+        return list(self.paused.values())
+
+    async def pauses_of(self, receivers: Collection[str]) -> list[Pause]:
+        """Read those of some receivers."""
+        await self._run("pauses_of")
+        return [pause for key, pause in self.paused.items() if key.receiver in receivers]
+
+    async def pause(self, pause: Pause) -> None:
+        """Begin one, or put it off."""
+        await self._run("pause")
+        self.paused[LaneKey(pause.caller, pause.receiver)] = pause
+
+    async def end_pause(self, pause: Pause) -> None:
+        """End one."""
+        await self._run("end_pause")
+        self.paused.pop(LaneKey(pause.caller, pause.receiver), None)
+
+
+class Far:
+    """The receivers, and a way to each: what they answer is decided by the test, and how long it takes."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self.answer: Callable[[int], Outcome] = lambda _number: OK
+        self.took_s = 0.0
+        #: Paths in the order in which they were called, and how many calls are under way.
+        self.called: list[str] = []
+        self.under_way = 0
+        self.closed = 0
+        self._time = time
+
+    def connect(self, _receiver: str) -> "Far":
+        """Give a way."""
+        return self
+
+    async def post(
+        self, url: CallbackUrl, _headers: Mapping[str, str], _body: bytes, *, deadline_s: float
+    ) -> Reply | Failure:
+        """Get one attempt."""
+        number = len(self.called)
+        self.called.append(url.url)
+        self.under_way += 1
+        try:
+            if self.took_s:
+                await self._time.sleep(min(self.took_s, deadline_s))
+            else:
+                await asyncio.sleep(0)
+            return self.answer(number)
+        finally:
+            self.under_way -= 1
+
+    async def aclose(self) -> None:
+        """Close it."""
+        self.closed += 1
+
+
+class World:
+    """What a lane is made of."""
+
+    def __init__(self, receivers: Sequence[str] = (RECEIVER,)) -> None:
+        self.time = VirtualTime()
+        self.table = Table()
+        self.far = Far(self.time)
+        self.slots = DeliverySlots()
+        self.policy = CallbackPolicy(frozenset(map(parse_origin, receivers)), None)
+        self.rested: list[LaneKey] = []
+        self.began_s = self.time.now_s()
+        self.pauses = Pauses(self.store, self.now)
+        #: Raised where the address is looked up.
+        self.locating: list[Exception] = []
+        self.attempts = CallbackAttempts(
+            check_url=self.policy.check,
+            locate=self.locate,
+            signer=Signer(["whsec_" + "A" * 32]),
+            slots=self.slots,
+            timeout_s=10,
+            now=self.now,
+        )
+        self.parts = LaneParts(
+            store=self.store,
+            attempts=self.attempts,
+            records=AttemptRecords(self.table.record_attempts),
+            pauses=self.pauses,
+            streaks=Streaks(),
+            retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),
+            base_url="http://service.test",
+            expires_after=timedelta(hours=24),
+            now=self.now,
+            sleep=self.time.sleep,
+        )
+
+    @property
+    def store(self) -> RequestStore:
+        """The table, as the lane sees it."""
+        return cast("RequestStore", self.table)
+
+    def now(self) -> datetime:
+        """Read the clock."""
+        return START + timedelta(seconds=self.time.now_s() - self.began_s)
+
+    async def locate(self, url: CallbackUrl) -> str:
+        """Name the address of a URL."""
+        if self.locating:
+            raise self.locating.pop(0)
+        return url.receiver
+
+    def lane(self, key: LaneKey = LANE) -> DeliveryLane:
+        """Open a lane."""
+        return DeliveryLane(key, self.parts, self.far, on_rest=lambda lane: self.rested.append(lane.key))
+
+    def offer(self, lane: DeliveryLane, *positions: int) -> None:
+        """Owe callbacks, and tell the lane."""
+        for position in positions:
+            callback = owed(position, lane.key, self.now())
+            self.table.add(callback)
+            lane.offer(callback)
+
+    @property
+    def sent(self) -> list[int]:
+        """Positions in the order in which they were recorded, each as often as it was."""
+        return [attempt.request_id.int for attempt in self.table.attempts]
+
+    def assert_nothing_is_held(self) -> None:
+        """Every counter stands where it began."""
+        assert self.attempts.in_flight == self.far.under_way == 0
+        assert self.slots._in_all.all._held == self.slots._in_all.unproven._held == {}
+        assert self.slots.waiting == 0
+        assert self.slots._addresses == {}
+        assert self.slots.pace.delayed == set()
+        assert self.pauses._probed == set()
