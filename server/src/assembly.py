@@ -171,6 +171,7 @@ async def running_parts(
             store,
             pending_max=settings.max_pending_requests,
             pending_per_caller_max=settings.max_pending_per_caller,
+            receivers_per_caller_max=settings.max_receivers_per_caller,
             on_accepted=feed.wake,
             now=now,
         )

@@ -142,6 +142,12 @@ class Settings(BaseSettings):
         ge=1,
         description="requests of one caller that may wait; above it its submissions are answered 429",
     )
+    max_receivers_per_caller: int = Field(
+        default=1_000,
+        ge=1,
+        description="receivers that one caller has something waiting or owed for at once; above it a submission to "
+        "another one is answered 429",
+    )
     retention_days: int = Field(
         default=0,
         ge=0,

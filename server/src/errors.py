@@ -11,6 +11,7 @@
     ├── LeadershipLost              another process works now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
         ├── QueueFull               more requests wait than `MAX_PENDING_REQUESTS`
+        ├── TooManyReceivers        a caller has more receivers waiting than `MAX_RECEIVERS_PER_CALLER`
         └── DatabaseAway            PostgreSQL does not answer, is read-only, full or busy
 
 `routes/problems.py` alone turns these into HTTP.
@@ -103,6 +104,10 @@ class QueueFull(Unavailable):
 
 class CallerQueueFull(Unavailable):
     """More requests of one caller wait than `MAX_PENDING_PER_CALLER` allows."""
+
+
+class TooManyReceivers(Unavailable):
+    """More receivers wait for callbacks of one caller than `MAX_RECEIVERS_PER_CALLER` allows."""
 
 
 class DatabaseAway(Unavailable):

@@ -23,6 +23,7 @@ from src.errors import (
     NotFound,
     ServiceError,
     StillProcessing,
+    TooManyReceivers,
     Unavailable,
 )
 from src.routes.methods import allowed_methods, path_without_slash
@@ -43,6 +44,7 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (StillProcessing, 409, "still-processing"),
     (Conflict, 409, "conflict"),
     (CallerQueueFull, 429, "too-many-waiting"),
+    (TooManyReceivers, 429, "too-many-receivers"),
     (Unavailable, 503, "unavailable"),
 ]
 
@@ -51,7 +53,7 @@ _NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type"})
 _HARMLESS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 #: Kinds of problems that share a status with another kind.
-_TITLES = {"too-many-waiting": "Too Many Requests Waiting"}
+_TITLES = {"too-many-waiting": "Too Many Requests Waiting", "too-many-receivers": "Too Many Receivers"}
 
 _SLUGS = {
     400: "malformed-request",

@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from src import crash_points
-from src.errors import CallerQueueFull, DatabaseAway, IdempotencyKeyReused, QueueFull
+from src.errors import CallerQueueFull, DatabaseAway, IdempotencyKeyReused, QueueFull, TooManyReceivers
 from src.models import Mode
 from src.services.backlog import Backlog, Verdict
 from src.services.group_commit import GroupCommit
+from src.services.receiver_quota import ReceiverQuota
 from src.services.records import Accepted, Duplicate, IdempotencyKey, NewRequest
 from src.services.request_store import RequestStore
 
@@ -24,6 +25,7 @@ class AcceptBatcher:
         store: the statements, on this event loop.
         pending_max: async requests that may wait before `QueueFull` is raised.
         pending_per_caller_max: those of one caller that may wait before `CallerQueueFull` is raised.
+        receivers_per_caller_max: receivers one caller may owe something to before `TooManyReceivers` is raised.
         on_accepted: called after each transaction that made an async request visible.
         now: the time, aware UTC.
     """
@@ -34,6 +36,7 @@ class AcceptBatcher:
         *,
         pending_max: int,
         pending_per_caller_max: int,
+        receivers_per_caller_max: int,
         on_accepted: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -41,6 +44,7 @@ class AcceptBatcher:
         self._backlog = Backlog(
             store.count_waiting, pending_max=pending_max, pending_per_caller_max=pending_per_caller_max
         )
+        self._receivers = ReceiverQuota(store.receivers_of, receivers_max=receivers_per_caller_max)
         self._on_accepted = on_accepted
         self._now = now
         self._commits = GroupCommit(self._write, items_max=ACCEPTS_IN_ONE_TRANSACTION_MAX)
@@ -52,10 +56,11 @@ class AcceptBatcher:
             IdempotencyKeyReused: the key came with another body before.
             QueueFull: too many requests wait.
             CallerQueueFull: too many requests of this caller wait.
+            TooManyReceivers: too many receivers are owed something by this caller.
             DatabaseAway: whether it was stored is unknown; a key makes trying again safe.
         """
         for _ in range(KEY_LOOKUPS_MAX):
-            verdict = await self._backlog.admit(request.caller) if request.mode is Mode.ASYNC else Verdict.ADMITTED
+            verdict = await self._admit(request) if request.mode is Mode.ASYNC else Verdict.ADMITTED
             if verdict is not Verdict.ADMITTED:
                 return await self._find(request.idempotency_key) or self._refuse(verdict)
             accepted = await self._commits.submit(request)
@@ -64,6 +69,19 @@ class AcceptBatcher:
             if (duplicate := await self._find(request.idempotency_key)) is not None:
                 return duplicate
         raise DatabaseAway("The idempotency key is changing hands; try again.")
+
+    async def _admit(self, request: NewRequest) -> Verdict | None:
+        """Make room for a request; None: it would be one receiver too many."""
+        assert request.receiver is not None  # noqa: S101  async requests have one
+        if not await self._receivers.admit(request.caller, request.receiver):
+            return None
+        verdict = Verdict.QUEUE_FULL
+        try:
+            verdict = await self._backlog.admit(request.caller)
+        finally:
+            if verdict is not Verdict.ADMITTED:
+                self._receivers.settle(request.caller, request.receiver)
+        return verdict
 
     async def drain(self) -> None:
         """Wait until everything that was submitted has its answer."""
@@ -82,8 +100,9 @@ class AcceptBatcher:
 
     def _settle(self, requests: Sequence[NewRequest], stored: Container[UUID]) -> None:
         for request in requests:
-            if request.mode is Mode.ASYNC:
+            if request.receiver is not None:  # async
                 self._backlog.settle(request.caller, stored=request.id in stored)
+                self._receivers.settle(request.caller, request.receiver)
 
     async def _find(self, key: IdempotencyKey | None) -> Duplicate | None:
         found = await self._store.find_by_keys([key], self._now()) if key else {}
@@ -95,7 +114,11 @@ class AcceptBatcher:
             raise IdempotencyKeyReused("This idempotency key was used with another body; take a new key.")
         return duplicate
 
-    def _refuse(self, verdict: Verdict) -> Duplicate:
+    def _refuse(self, verdict: Verdict | None) -> Duplicate:
+        if verdict is None:
+            raise TooManyReceivers(
+                "Too many receivers wait for callbacks of yours; try again when some have got theirs."
+            )
         if verdict is Verdict.CALLER_FULL:
             raise CallerQueueFull("Too many of your requests wait already; try again when some have ended.")
         raise QueueFull("Too many requests wait; try again later.")

@@ -30,6 +30,7 @@ def callback(result: str | None, failure: str | None = None) -> OwedCallback:
         queue_position=7,
         callback_url="https://receiver.example/hook",
         receiver="https://receiver.example:443",
+        caller="192.0.2.1",
         finished=Finished(
             request_id=REQUEST_ID,
             completed_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
