@@ -34,6 +34,8 @@ from src.services.webhook_signing import Signer
 SWEEP_EVERY_S = 5.0
 #: News, such as places that became free, is gathered for so long.
 WOKEN_AFTER_S = 0.02
+#: Where lanes wait for a place, it is tried again and again whether one that sends may be moved out by now.
+PLACES_FILLED_EVERY = timedelta(seconds=0.25)
 #: A connection that was not used for so long is closed, and the lane forgotten.
 LANE_IDLE_MAX = timedelta(seconds=15)
 
@@ -139,7 +141,9 @@ class CallbackSender:
             sleep=sleep,
         )
         self._wake = asyncio.Event()
-        self._lanes = OpenLanes(self._parts, connect, places or LanePlaces(now), on_room=self._wake.set)
+        self._lanes = OpenLanes(
+            self._parts, connect, LanePlaces(now) if places is None else places, on_change=self._wake.set
+        )
         self._sweeper = LaneSweep(store)
         self._pauses_to_read: set[str] = set()
         self._trouble: str | None = None
@@ -232,15 +236,16 @@ class CallbackSender:
         """Until the next sweep look at what becomes due, at places that become free, and at pauses that change."""
         while (now := self._now()) < sweep_at:
             due_at = min(sweep_at, self._lanes.agenda.next_at() or sweep_at)
+            if self._lanes.waiting:
+                due_at = min(due_at, now + PLACES_FILLED_EVERY)
             with suppress(TimeoutError):
                 async with asyncio.timeout(max((due_at - now).total_seconds(), 0)):
                     await self._wake.wait()
                     await asyncio.sleep(WOKEN_AFTER_S)
-            if self._wake.is_set():
-                self._wake.clear()
-                await self._read_pauses()
-                self._lanes.fill_places()
+            self._wake.clear()
+            await self._read_pauses()
             self._lanes.look_again(self._lanes.agenda.take_due(self._now()))
+            self._lanes.fill_places()
 
     async def _read_pauses(self) -> None:
         if self._pauses_to_read:

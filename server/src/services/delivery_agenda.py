@@ -1,7 +1,7 @@
 """Which lanes are to be looked at later, and when."""
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 from src.services.records import LaneKey
@@ -11,9 +11,14 @@ AGENDA_MAX = 20_000
 
 
 class Agenda:
-    """Times of lanes, each once: the earlier one counts. Belongs to one event loop."""
+    """Times of lanes, each once: the earlier one counts. Belongs to one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        on_sooner: called when something is due before everything else.
+    """
+
+    def __init__(self, on_sooner: Callable[[], None]) -> None:
+        self._on_sooner = on_sooner
         self._times: dict[LaneKey, datetime] = {}
         self._heap: list[tuple[datetime, LaneKey]] = []
 
@@ -30,8 +35,11 @@ class Agenda:
         known = self._times.get(key)
         if (known is None and len(self._times) >= AGENDA_MAX) or (known is not None and known <= at):
             return
+        soonest = self.next_at()
         self._times[key] = at
         heapq.heappush(self._heap, (at, key))
+        if soonest is None or at < soonest:
+            self._on_sooner()
 
     def next_at(self) -> datetime | None:
         """When something is due; None when nothing is on the agenda."""

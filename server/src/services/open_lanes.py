@@ -21,7 +21,8 @@ class OpenLanes:
         parts: what all lanes share.
         connect: opens the way to a receiver.
         places: who may have a lane in memory.
-        on_room: called when a place became free and somebody waits for one.
+        on_change: called when a place became free and somebody waits for one, and when a lane is to be opened sooner
+            than any other.
     """
 
     def __init__(
@@ -30,13 +31,13 @@ class OpenLanes:
         connect: Callable[[str], Connection],
         places: LanePlaces,
         *,
-        on_room: Callable[[], None],
+        on_change: Callable[[], None],
     ) -> None:
         self._parts = parts
         self._connect = connect
         self._places = places
-        self._on_room = on_room
-        self.agenda = Agenda()
+        self._on_change = on_change
+        self.agenda = Agenda(on_change)
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -115,7 +116,7 @@ class OpenLanes:
             self.agenda.add(lane.key, pause.next_probe_at)
             self._drop(lane)
         if self._places.waiting:
-            self._on_room()
+            self._on_change()
 
     def _move_out(self, lane: DeliveryLane) -> None:
         if lane.busy:

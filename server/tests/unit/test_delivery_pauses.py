@@ -121,7 +121,7 @@ def test_failures_in_a_row_are_counted_by_name_and_a_bounded_number_is_remembere
 
 
 def test_the_agenda_names_each_lane_once_and_the_earliest_first() -> None:
-    agenda = Agenda()
+    agenda = Agenda(lambda: None)
     agenda.add(LANE, START + timedelta(seconds=5))
     agenda.add(LANE, START + timedelta(seconds=9))
     agenda.add(OTHER, START + timedelta(seconds=7))
@@ -133,8 +133,17 @@ def test_the_agenda_names_each_lane_once_and_the_earliest_first() -> None:
     assert (agenda.next_at(), len(agenda)) == (None, 0)
 
 
+def test_the_agenda_tells_when_something_is_due_before_everything_else() -> None:
+    told: list[LaneKey] = []
+    agenda = Agenda(lambda: told.append(LANE))
+    for in_s in (5, 9, 3):
+        agenda.add(LaneKey(str(in_s), RECEIVER), START + timedelta(seconds=in_s))
+
+    assert len(told) == 2
+
+
 def test_lanes_of_a_receiver_can_be_taken_from_the_agenda_at_once() -> None:
-    agenda = Agenda()
+    agenda = Agenda(lambda: None)
     for key in (LANE, OTHER, ELSEWHERE):
         agenda.add(key, START + timedelta(hours=1))
 
@@ -143,7 +152,7 @@ def test_lanes_of_a_receiver_can_be_taken_from_the_agenda_at_once() -> None:
 
 
 def test_the_agenda_is_bounded() -> None:
-    agenda = Agenda()
+    agenda = Agenda(lambda: None)
     for number in range(AGENDA_MAX + 10):
         agenda.add(LaneKey(str(number), RECEIVER), START)
 
