@@ -307,7 +307,7 @@ async def test_where_a_slash_is_not_what_is_wrong_nothing_is_said_of_it(service:
     answer = await service.client.get(path)
 
     assert_problem(answer, 404)
-    assert answer.json()["detail"] == "Not Found"
+    assert "slash" not in answer.json()["detail"]
 
 
 async def test_a_receiver_that_cannot_be_one_is_a_422(service: Service) -> None:

@@ -185,10 +185,10 @@ async def test_a_download_that_began_before_the_delete_ends_whole(service: Servi
         "path": raw_path,
         "raw_path": raw_path.encode(),
         "query_string": b"",
-        "headers": [(b"host", b"service.test")],
+        "headers": [(b"host", b"localhost")],
         "client": ("127.0.0.1", 1),
         "scheme": "http",
-        "server": ("service.test", 80),
+        "server": ("localhost", 80),
     }
     await service.app(scope, receive, send)
     bodies = [message["body"] for message in received[1:]]
