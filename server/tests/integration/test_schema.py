@@ -1,5 +1,7 @@
 """The tables are what the models say, and a start asks for migrations only when there are some to run."""
 
+from functools import partial
+
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -7,8 +9,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from src.config import SERVER_FOLDER
-from src.database import create_engine, migrate, newest_revision
+from src.database import create_engine, create_pool, migrate, newest_revision
 from src.models import Base
+from src.services.change_feed import ChangeNotifier, announce
+from src.services.records import LaneKey
+from src.services.request_store import RequestStore
+from tests.support.databases import run_sql
 
 
 async def test_migrations_make_the_tables_that_the_models_describe(database_url: str) -> None:
@@ -27,7 +33,11 @@ def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
 
 
 BACK_TO_0003 = """
-DROP TABLE benchmark_runs;
+DROP TABLE lane_secret, benchmark_runs;
+DROP INDEX ix_requests_waiting_receivers, ix_requests_callbacks_owed;
+CREATE INDEX ix_requests_callbacks_owed ON requests (receiver, queue_position);
+ALTER TABLE paused_receivers DROP COLUMN caller;
+ALTER TABLE paused_receivers ADD CONSTRAINT pk_paused_receivers PRIMARY KEY (receiver);
 DROP INDEX ix_requests_benchmark, ix_requests_newest, ix_requests_newest_by_state;
 ALTER TABLE requests DROP COLUMN benchmark_run_id;
 CREATE INDEX ix_requests_newest ON requests (created_at);
@@ -36,13 +46,59 @@ UPDATE alembic_version SET version_num = '0003'
 """
 
 
+PAUSED_BEFORE = """
+INSERT INTO paused_receivers VALUES ('http://receiver.test:80', now(), 'x', 3, now() + interval '1 minute');
+INSERT INTO requests (id, mode, status, caller, input_payload, result_payload, queue_position, callback_url, receiver,
+                      callback_status, created_at, completed_at)
+SELECT gen_random_uuid(), 'async', 'COMPLETED', '192.0.2.' || n, '{}', '{}', n, 'http://receiver.test:80/',
+       'http://receiver.test:80', 'PENDING', now(), now() FROM generate_series(1, 3) AS n
+"""
+
+
 async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str) -> None:
     engine = create_engine(database_url)
     async with engine.connect() as connection:
-        for statement in BACK_TO_0003.split(";"):
+        for statement in (BACK_TO_0003 + ";" + PAUSED_BEFORE).split(";"):
             await connection.execute(text(statement))
     await migrate(engine)
+    pool = await create_pool(database_url, connections_max=1)
+    store = RequestStore(pool, ChangeNotifier(partial(announce, pool)))
+    [pause] = await store.pauses()
+    callers = await store.callers_owed("", 10)
+    lanes = await store.lanes_owed(dict.fromkeys(callers, ""), 10)
+    pool.terminate()
+    # It held for everybody, and does until its probe.
+    assert (pause.caller, pause.receiver, pause.probes) == ("", "http://receiver.test:80", 3)
+    assert [lane.key for lane in lanes] == [LaneKey(f"192.0.2.{n}", pause.receiver) for n in (1, 2, 3)]
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == newest_revision()
         assert (await connection.execute(text("SELECT count(*) FROM benchmark_runs"))).scalar() == 0
     await engine.dispose()
+
+
+SOME_LANES = """
+INSERT INTO requests (id, mode, status, caller, input_payload, result_payload, queue_position, callback_url, receiver,
+                      callback_status, created_at, completed_at)
+SELECT gen_random_uuid(), 'async', CASE WHEN n % 3 = 0 THEN 'PENDING' ELSE 'COMPLETED' END, 'c' || n % 2, '{}',
+       CASE WHEN n % 3 = 0 THEN NULL ELSE json_build_object() END, n, 'http://r' || n % 7, 'r' || n % 7,
+       'PENDING', now(), CASE WHEN n % 3 = 0 THEN NULL ELSE now() END FROM generate_series(1, 42) AS n
+"""
+
+
+async def test_lanes_are_named_in_turns_between_callers_and_receivers_with_what_waits(database_url: str) -> None:
+    await run_sql(database_url, SOME_LANES, "DELETE FROM requests WHERE caller = 'c1' AND status = 'COMPLETED'")
+    pool = await create_pool(database_url, connections_max=1)
+    store = RequestStore(pool, ChangeNotifier(partial(announce, pool)))
+    callers = await store.callers_owed("", 10)
+    after_c0 = await store.callers_owed("c0", 10)
+    first_two = await store.lanes_owed({"c0": "", "c1": ""}, 2)
+    behind = await store.lanes_owed({"c0": "r4"}, 10)
+    receivers = await store.receivers_of(["c0", "c1", "c2"], 100)
+    three = await store.receivers_of(["c1"], 3)
+    pool.terminate()
+
+    assert (callers, after_c0) == (["c0"], [])
+    assert [lane.key for lane in first_two] == [LaneKey("c0", "r0"), LaneKey("c0", "r1")]
+    assert [lane.key.receiver for lane in behind] == ["r5", "r6"]
+    assert receivers == {"c0": {f"r{n}" for n in range(7)}, "c1": {f"r{n}" for n in range(7)}, "c2": set()}
+    assert three == {"c1": {"r0", "r1", "r2"}}
