@@ -244,8 +244,11 @@ ON CONFLICT (receiver, caller) DO UPDATE SET reason = excluded.reason, probes = 
 
 END_PAUSE = "DELETE FROM paused_receivers WHERE receiver = $2 AND caller = $1 RETURNING caller"
 
-# Whoever asks is not to wait for the retry of a callback either: it is due at once.
-_DUE_AT_ONCE = """, due AS (
+# Whoever asks is not to wait for the retry of a callback either: it is due at once. Here and below.
+RESUME = """
+WITH changed AS (
+    DELETE FROM paused_receivers WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller
+), due AS (
     UPDATE requests SET callback_next_attempt_at = NULL
     WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
     AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
@@ -253,14 +256,16 @@ _DUE_AT_ONCE = """, due AS (
 SELECT caller FROM changed
 """
 
-RESUME = f"""
-WITH changed AS (DELETE FROM paused_receivers WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller)
-{_DUE_AT_ONCE}"""  # noqa: S608  of constants
-
-PROBE = f"""
+PROBE = """
 WITH changed AS (
     UPDATE paused_receivers SET next_probe_at = $3 WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller
-){_DUE_AT_ONCE}"""  # noqa: S608  of constants
+), due AS (
+    UPDATE requests SET callback_next_attempt_at = NULL
+    WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
+    AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
+)
+SELECT caller FROM changed
+"""
 
 REDELIVER = """
 UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
