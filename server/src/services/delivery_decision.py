@@ -1,11 +1,11 @@
 """What follows an attempt: a pure value. Time, dice and everything that is known are arguments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from src.services.callback_client import Failure, Reply
+from src.services.callback_client import Failure, Reply, lacks_resources
 from src.services.records import LaneKey, Pause
-from src.services.retry_schedule import Outcome, may_be_retried, next_wait_s
+from src.services.retry_schedule import LACK_WAIT_S, Outcome, may_be_retried, next_wait_s
 
 #: After so many callbacks in a row that used up their attempts a lane is paused; or, if none of them even connected,
 #: their receiver, for everybody.
@@ -101,17 +101,22 @@ def decide(outcome: Outcome, standing: Standing, rules: RetryRules, *, now: date
     """
     if not may_be_retried(outcome):
         return Done(used_up=False)
-    if standing.receiver_pause and not somebody_there(outcome):
-        return PauseReceiver(_again(standing.receiver_pause, rules, now), owed=True)
-    if standing.lane_pause:
-        return PauseLane(_again(standing.lane_pause, rules, now), owed=True)
-    if standing.receiver_pause:
-        # It is there again for everybody, but answers this caller with a failure.
-        return PauseLane(_first(standing.lane, "The receiver is back, but fails.", rules, now), owed=True)
+    if standing.receiver_pause or standing.lane_pause:
+        return _probe_failed(outcome, standing, rules, now)
     wait_s = next_wait_s(outcome, standing.attempts_in_series, rules.delays_s, now=now, chance=chance)
     if wait_s is not None:
         return RetryAt(now + timedelta(seconds=wait_s))
     return _used_up(outcome, standing, rules, now)
+
+
+def _probe_failed(outcome: Outcome, standing: Standing, rules: RetryRules, now: datetime) -> Next:
+    everybody, lane = standing.receiver_pause, standing.lane_pause
+    if everybody and not somebody_there(outcome):
+        return PauseReceiver(_again(everybody, outcome, rules, now), owed=True)
+    if lane:
+        return PauseLane(_again(lane, outcome, rules, now), owed=True)
+    # It is there again for everybody, but answers this caller with a failure.
+    return PauseLane(_first(standing.lane, "The receiver is back, but fails.", rules, now), owed=True)
 
 
 def nobody_there(outcome: Outcome) -> bool:
@@ -156,16 +161,11 @@ def _first(lane: LaneKey, reason: str, rules: RetryRules, now: datetime) -> Paus
     )
 
 
-def _again(pause: Pause, rules: RetryRules, now: datetime) -> Pause:
+def _again(pause: Pause, outcome: Outcome, rules: RetryRules, now: datetime) -> Pause:
+    if lacks_resources(outcome):  # it never left this machine, so it was no probe
+        return replace(pause, next_probe_at=now + timedelta(seconds=LACK_WAIT_S))
     probes = pause.probes + 1
-    return Pause(
-        caller=pause.caller,
-        receiver=pause.receiver,
-        paused_at=pause.paused_at,
-        reason=pause.reason,
-        probes=probes,
-        next_probe_at=now + timedelta(seconds=_probe_wait_s(probes, rules)),
-    )
+    return replace(pause, probes=probes, next_probe_at=now + timedelta(seconds=_probe_wait_s(probes, rules)))
 
 
 def _probe_wait_s(probes: int, rules: RetryRules) -> float:

@@ -26,9 +26,17 @@ EVERYBODY = LaneKey("", LANE.receiver)
 RULES = RetryRules(delays_s=(2, 4, 8), probe_after_s=30)
 
 OK, REFUSAL, FAULT = (Reply(status, None, b"") for status in (200, 404, 500))
-NOBODY, NO_NAME, NO_TLS, SLOW, RESET, BLOCKED = (
+NOBODY, NO_NAME, NO_TLS, SLOW, RESET, BLOCKED, LACK = (
     Failure(code, "")
-    for code in ("connect_failed", "dns_failure", "tls_failure", "timeout", "connection_reset", "blocked_address")
+    for code in (
+        "connect_failed",
+        "dns_failure",
+        "tls_failure",
+        "timeout",
+        "connection_reset",
+        "blocked_address",
+        "local_resources",
+    )
 )
 
 
@@ -76,6 +84,9 @@ TABLE: list[tuple[str, Outcome, dict[str, object], tuple[str, float | None]]] = 
     ("there again", OK, {"attempts": 9, "receiver_pause": pause(EVERYBODY)}, ("Done", None)),
     ("there again, failing", FAULT, {"attempts": 9, "receiver_pause": pause(EVERYBODY)}, ("PauseLane", 30)),
     ("there again, reset", RESET, {"attempts": 9, "receiver_pause": pause(EVERYBODY)}, ("PauseLane", 30)),
+    ("this machine lacks something", LACK, {"attempts": 9, "used_up_in_row": 4}, ("RetryAt", 5)),
+    ("a probe that never left this machine", LACK, {"attempts": 9, "lane_pause": pause()}, ("PauseLane", 5)),
+    ("one of a receiver", LACK, {"attempts": 9, "receiver_pause": pause(EVERYBODY)}, ("PauseReceiver", 5)),
     (
         "both paused, failing",
         FAULT,
@@ -106,6 +117,13 @@ def test_a_probe_that_fails_keeps_since_when_and_why() -> None:
 
     assert isinstance(step, PauseLane)
     assert (step.pause.paused_at, step.pause.reason, step.pause.probes) == (begun.paused_at, begun.reason, 3)
+
+
+def test_a_probe_that_never_left_this_machine_does_not_count() -> None:
+    step = after(LACK, lane_pause=pause(probes=2))
+
+    assert isinstance(step, PauseLane)
+    assert step.pause.probes == 2
 
 
 def test_a_retry_waits_longer_by_chance_never_shorter() -> None:
