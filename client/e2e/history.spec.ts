@@ -10,9 +10,9 @@ test('a failing callback is followed to its retry in one timeline', async ({ pag
   const timeline = page.getByRole('dialog').getByRole('list', { name: 'Timeline' })
   await expect(timeline.getByText('Attempt 1: answered 503')).toBeVisible()
   await expect(timeline.getByText('Attempt 2: answered 200')).toBeVisible()
-  await expect(timeline.getByText(/waited [\d,]+ ms before the retry/)).toBeVisible()
-  await expect(timeline.getByText(/Demo receiver got it: signature valid, answered 503/)).toBeVisible()
-  await expect(timeline.getByText(/Demo receiver got it: signature valid, answered 200/)).toBeVisible()
+  await expect(timeline.getByText(/waited [\d.,]+ m?s before the retry/)).toBeVisible()
+  await expect(timeline.getByText(/Received by the demo receiver: signature valid, answered 503/)).toBeVisible()
+  await expect(timeline.getByText(/Received by the demo receiver: signature valid, answered 200/)).toBeVisible()
   await expect(timeline.getByText('Callback acknowledged after 2 attempts')).toBeVisible()
 })
 

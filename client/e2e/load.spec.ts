@@ -18,7 +18,7 @@ test.afterEach(async ({ request }) => {
 })
 
 async function startRun(page: Page): Promise<string> {
-  await page.getByRole('button', { name: 'Start the run' }).click()
+  await page.getByRole('button', { name: 'Start run' }).click()
   await expect(page.getByTestId('live-run')).toBeVisible()
   return new URL(page.url()).searchParams.get('run') ?? ''
 }
@@ -27,17 +27,17 @@ test('a run of both is watched live, read, compared and exported', async ({ page
   await page.goto('/tests')
   await page.getByRole('link', { name: 'Load' }).click()
   await expect(page.getByText(/async has one worker/)).toBeVisible()
-  await fillIn(page, { Requests: '6', 'Callers at once': '3', 'Rows of each report': '40' })
+  await fillIn(page, { Requests: '6', 'Concurrent callers': '3', 'Rows per report': '40' })
 
   const first = await startRun(page)
   await expect(page.getByRole('progressbar', { name: 'async: called back' })).toBeVisible()
   await expect(page.getByRole('img', { name: /^Throughput, last \d/ })).toBeVisible()
   await expect(page.getByRole('img', { name: /^Rolling percentiles, last p50 \d/ })).toBeVisible()
-  await expect(page.getByRole('button', { name: 'Start the run' })).toBeDisabled()
+  await expect(page.getByRole('button', { name: 'Start run' })).toBeDisabled()
 
   await expect(page.getByTestId('side-sync')).toContainText('Client-blocked time')
   await expect(page.getByTestId('side-async')).toContainText('Total time')
-  await expect(page.getByText(/The account is complete: of 6 accepted requests 6 called back/)).toBeVisible()
+  await expect(page.getByText(/All 6 accepted requests were called back/)).toBeVisible()
   await expect(page.getByRole('img', { name: /^Percentile curve\. At 99 %: Sync answers \d/ })).toBeVisible()
   await expect(page.getByRole('img', { name: /^Histogram of Async callbacks: 6 requests/ })).toBeVisible()
   await expect(page.getByRole('img', { name: /^Time to callback by when/ })).toBeVisible()
@@ -51,16 +51,16 @@ test('a run of both is watched live, read, compared and exported', async ({ page
   expect(await file.text()).toContain('async,callbacks_received,6')
 
   await page.getByRole('radio', { name: 'Sync only', exact: true }).click()
-  await page.getByRole('button', { name: 'Start the run' }).click()
-  await expect(page.getByText('Sync: 6 requests of 40 rows, 3 at once', { exact: true })).toBeVisible()
+  await page.getByRole('button', { name: 'Start run' }).click()
+  await expect(page.getByText('Sync: 6 requests of 40 rows, 3 at a time', { exact: true })).toBeVisible()
   await expect(page.getByTestId('side-sync')).toBeVisible()
   await page.getByRole('checkbox').nth(0).check()
   await page.getByRole('checkbox').nth(1).check()
-  await page.getByRole('button', { name: 'Compare the two' }).click()
+  await page.getByRole('button', { name: 'Compare the two runs' }).click()
   await expect(page).toHaveURL(new RegExp(`a=${first}&b=`))
   const rows = page.getByRole('region', { name: 'Compared: sync' }).getByRole('row')
   await expect(rows.filter({ hasText: 'Total time' })).toContainText(/better|worse|the same/)
-  await expect(page.getByText('The two were not asked for the same')).toBeVisible()
+  await expect(page.getByText('These runs used different settings')).toBeVisible()
 })
 
 async function beginElsewhere(request: APIRequestContext): Promise<string> {
@@ -80,11 +80,11 @@ test('a run that was begun elsewhere is shown, survives a reload, is stopped by 
   const bar = page.getByRole('progressbar', { name: 'sync: answered', exact: true })
   await expect(bar).toBeVisible()
   await page.reload()
-  await expect(page.getByTestId('live-run')).toContainText('400 requests of 100 rows, 2 at once')
+  await expect(page.getByTestId('live-run')).toContainText('400 requests of 100 rows, 2 at a time')
   await expect(bar).not.toHaveAttribute('aria-valuenow', '0')
 
   await page.getByRole('button', { name: 'Stop' }).click()
-  await expect(page.getByText(/It was stopped early/)).toBeVisible()
+  await expect(page.getByText(/Stopped early:/)).toBeVisible()
   const row = page.getByTestId('run').filter({ has: page.locator(`a[href$="${run}"]`) })
   await row.getByRole('button', { name: /^Delete the run/ }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
@@ -106,18 +106,18 @@ test('who starts a run while another one is under way is shown that one', async 
   })
   const run = await beginElsewhere(request)
   await page.goto('/tests?view=load')
-  await page.getByRole('button', { name: 'Start the run' }).click()
-  await expect(page.getByText('Another run is under way; here it is.')).toBeVisible()
+  await page.getByRole('button', { name: 'Start run' }).click()
+  await expect(page.getByText('Another run is already in progress. Showing that one.')).toBeVisible()
   await expect(page).toHaveURL(new RegExp(`run=${run}`))
   await expect(page.getByTestId('live-run')).toContainText('400 requests of 100 rows')
 })
 
 test('what the server would refuse is said before it is sent', async ({ page }) => {
   await page.goto('/tests?view=load')
-  await fillIn(page, { Requests: '5001', 'Requests a second': 'fast' })
-  await expect(page.getByText('A whole number, 1 to 5,000.')).toBeVisible()
-  await expect(page.getByText('A number, 0.1 to 2,000, or empty.')).toBeVisible()
-  await expect(page.getByRole('button', { name: 'Start the run' })).toBeDisabled()
+  await fillIn(page, { Requests: '5001', 'Requests per second': 'fast' })
+  await expect(page.getByText('Enter a whole number from 1 to 5,000.')).toBeVisible()
+  await expect(page.getByText('Enter a number from 0.1 to 2,000, or leave it empty.')).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Start run' })).toBeDisabled()
 })
 
 test('a server without demo tools has no benchmarks to show', async ({ page }) => {

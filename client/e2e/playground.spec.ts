@@ -42,6 +42,6 @@ test('a refused report says why and what to do, and keeps the form', async ({ pa
   await page.getByLabel('Rows').fill('1001')
   await page.getByRole('button', { name: 'Run sync' }).click()
   await expect(page.getByRole('alert')).toContainText('422')
-  await expect(page.getByRole('alert')).toContainText('Change the value')
+  await expect(page.getByRole('alert')).toContainText('Fix the value')
   await expect(page.getByLabel('Rows')).toHaveValue('1001')
 })

@@ -5,8 +5,8 @@ test('the queue shows who is generated and who waits, live, in order', async ({ 
   await expect(page.getByTestId('connection')).toHaveText('Live')
   for (let index = 0; index < 5; index += 1) await submitAsync(request, `Line_${index}`, 200)
   await expect(page.getByText('Generating', { exact: true })).toBeVisible()
-  await expect(page.getByTitle('Place 1 in line')).toBeVisible()
-  await expect(page.getByText('Nobody waits')).toBeVisible({ timeout: 20_000 })
+  await expect(page.getByTitle('Number 1 in the queue')).toBeVisible()
+  await expect(page.getByText('The queue is empty')).toBeVisible({ timeout: 20_000 })
 })
 
 test('the order of acceptance is the order of generation and delivery', async ({ page, request }) => {

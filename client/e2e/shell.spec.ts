@@ -9,14 +9,14 @@ test('every view has an address that works by itself', async ({ page }) => {
     ['/', 'Same report, two ways to wait'],
     ['/queue', 'Queue'],
     ['/history', 'History'],
-    ['/tests', 'Tests'],
+    ['/tests', 'Resilience tests'],
     ['/api-explorer', 'API'],
   ] as const) {
     expect((await page.goto(path))?.status()).toBe(200)
     await expect(page.getByRole('heading', { level: 1, name: heading })).toBeVisible()
   }
   expect((await page.goto('/no-such-page'))?.status()).toBe(404)
-  await expect(page.getByText('There is no page at this address')).toBeVisible()
+  await expect(page.getByText('Page not found')).toBeVisible()
 })
 
 test('an unknown address below /api is a JSON 404, not the page', async ({ request }) => {
@@ -48,14 +48,15 @@ test('the keyboard goes everywhere', async ({ page }) => {
 
 test('the chosen theme is there before the first paint', async ({ page }) => {
   await page.goto('/')
-  await page.getByRole('radio', { name: 'Dark' }).click()
+  await page.getByRole('button', { name: /^Theme: like the system/ }).click()
+  await page.getByRole('button', { name: /^Theme: light/ }).click()
   await page.reload({ waitUntil: 'commit' })
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
 })
 
-test('nothing is wider than the window from 360 to 1920 px', async ({ page, request }) => {
+test('nothing is wider than the window from 320 to 1920 px', async ({ page, request }) => {
   await submitAsync(request, 'A_report_with_a_rather_long_name_that_wants_a_lot_of_room_on_the_screen')
-  for (const width of [360, 768, 1280, 1920]) {
+  for (const width of [320, 768, 1280, 1920]) {
     await page.setViewportSize({ width, height: 900 })
     for (const path of ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']) {
       await page.goto(path)
@@ -81,7 +82,7 @@ test('the page reconnects after the server was restarted, and shows what happene
     await expect(page.getByTestId('connection')).toHaveText('Live')
     await before.stop()
     await expect(page.getByTestId('connection')).not.toHaveText('Live')
-    await expect(page.getByRole('alert')).toContainText('The server does not answer')
+    await expect(page.getByRole('alert')).toContainText('The server is not responding')
   } finally {
     await before.stop()
   }

@@ -9,7 +9,7 @@ for (const [id, name] of [
   test(`the claim "${name}" holds`, async ({ page }) => {
     await page.goto('/tests')
     await page.getByRole('button', { name: `Run ${name}` }).click()
-    await expect(page.getByTestId(`check-${id}`).locator('..').getByText('Holds')).toBeVisible({
+    await expect(page.getByTestId(`check-${id}`).locator('..').getByText('Passed')).toBeVisible({
       timeout: 20_000,
     })
   })

@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query'
-import { ListChecks } from 'lucide-react'
+import { Download, ListChecks } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { settingsQuery } from '@/api/queries'
 import { Button } from '@/components/Button'
+import { saveText } from '@/lib/saveText'
 import { PageHeader } from '@/components/PageHeader'
 import { QueryView } from '@/components/QueryView'
 import { idle } from './check'
@@ -13,7 +14,9 @@ import { hangingReceiver } from './checks/hangingReceiver'
 import { idempotency } from './checks/idempotency'
 import { rateLimit } from './checks/rateLimit'
 import { signature } from './checks/signature'
+import { scorecard } from './scorecard'
 import { useChecks } from './useChecks'
+import { VerifyCard } from './VerifyCard'
 
 /** The rate limit comes last: it uses up what the others need. */
 const checks = [idempotency, callbackFailure, signature, hangingReceiver, forbiddenUrls, rateLimit]
@@ -34,9 +37,21 @@ export function ResilienceView({ tabs }: { tabs: ReactNode }) {
         lead="Each card makes a claim, tests it against this server, and shows expected and observed side by side."
       >
         {ended > 0 && (
-          <span className="text-muted" role="status">
-            {held} of {ended} passed
-          </span>
+          <>
+            <span className="text-muted" role="status">
+              {held} of {ended} passed
+            </span>
+            <Button
+              disabled={busy}
+              title="Save what was expected and observed as a text file"
+              onClick={() =>
+                saveText('resilience.txt', scorecard(checks, states, location.origin, new Date()))
+              }
+            >
+              <Download aria-hidden size={15} />
+              Save results
+            </Button>
+          </>
         )}
         <Button look="primary" disabled={busy || !settings.data} onClick={() => run(checks)}>
           <ListChecks aria-hidden size={16} />
@@ -47,7 +62,7 @@ export function ResilienceView({ tabs }: { tabs: ReactNode }) {
       <QueryView query={settings} height={480}>
         {() => (
           <div className="grid items-start gap-4 lg:grid-cols-2">
-            {columns.map((column) => (
+            {columns.map((column, index) => (
               <div key={column[0]?.id} className="grid min-w-0 gap-4">
                 {column.map((check) => (
                   <CheckCard
@@ -58,6 +73,7 @@ export function ResilienceView({ tabs }: { tabs: ReactNode }) {
                     onRun={() => run([check])}
                   />
                 ))}
+                {index === 1 && <VerifyCard />}
               </div>
             ))}
           </div>

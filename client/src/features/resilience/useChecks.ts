@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { settingsQuery } from '@/api/queries'
+import { keepResults, keptResults } from './scorecard'
 import { idle, verdict, withStep, type Check, type CheckState } from './check'
 
 export type Checks = {
@@ -12,10 +13,11 @@ export type Checks = {
 /** Runs checks one after the other: they share the demo receiver and the rate limit. */
 export function useChecks(): Checks {
   const client = useQueryClient()
-  const [states, setStates] = useState<Record<string, CheckState>>({})
+  const [states, setStates] = useState<Record<string, CheckState>>(keptResults)
   const [busy, setBusy] = useState(false)
   const leaving = useRef<AbortController | null>(null)
   useEffect(() => () => leaving.current?.abort(), [])
+  useEffect(() => keepResults(states), [states])
 
   const change = useCallback((id: string, next: (old: CheckState) => Partial<CheckState>) => {
     setStates((old) => {
