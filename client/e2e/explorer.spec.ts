@@ -1,4 +1,4 @@
-import { expect, test } from './fixtures'
+import { expect, submitAsync, test } from './fixtures'
 
 test('an operation is tried, and its status, headers and body are shown', async ({ page }) => {
   await page.goto('/api-explorer')
@@ -17,4 +17,19 @@ test('an operation has an address of its own', async ({ page }) => {
   await page.getByRole('button', { name: 'GET /api/health', exact: true }).click()
   await page.reload()
   await expect(page.getByRole('heading', { name: 'GET /api/health' })).toBeVisible()
+})
+
+test('what deletes asks first, and does nothing when it is called off', async ({ page, request }) => {
+  await submitAsync(request, 'Still_here')
+  const sent: string[] = []
+  page.on('request', (one) => sent.push(one.method()))
+  await page.goto('/api-explorer')
+  await page.getByRole('button', { name: 'DELETE /api/requests', exact: true }).click()
+  await page.getByRole('button', { name: 'Delete all requests…' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  expect(sent).not.toContain('DELETE')
+  await page.getByRole('button', { name: 'Delete all requests…' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete all requests' }).click()
+  await expect(page.getByText('200 OK')).toBeVisible()
+  expect(sent).toContain('DELETE')
 })

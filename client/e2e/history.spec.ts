@@ -11,8 +11,12 @@ test('a failing callback is followed to its retry in one timeline', async ({ pag
   await expect(timeline.getByText('Attempt 1: answered 503')).toBeVisible()
   await expect(timeline.getByText('Attempt 2: answered 200')).toBeVisible()
   await expect(timeline.getByText(/waited [\d.,]+ m?s before the retry/)).toBeVisible()
-  await expect(timeline.getByText(/Received by the demo receiver: signature valid, answered 503/)).toBeVisible()
-  await expect(timeline.getByText(/Received by the demo receiver: signature valid, answered 200/)).toBeVisible()
+  await expect(
+    timeline.getByText(/Received by the demo receiver: signature valid, answered 503/),
+  ).toBeVisible()
+  await expect(
+    timeline.getByText(/Received by the demo receiver: signature valid, answered 200/),
+  ).toBeVisible()
   await expect(timeline.getByText('Callback acknowledged after 2 attempts')).toBeVisible()
 })
 
@@ -77,4 +81,52 @@ test('a callback can be delivered again', async ({ page, request }) => {
   await expect(page.getByText(/^Redelivered by hand at /)).toBeVisible()
   await expect(page.getByText('Redelivery acknowledged after 1 attempt')).toBeVisible()
   await expect(page.getByText(/before the retry/)).toBeHidden()
+})
+
+test('closing a request leaves no step behind, and Back undoes a filter', async ({ page, request }) => {
+  await submitAsync(request, 'Step_by_step')
+  await page.goto('/history')
+  await page.getByLabel('Mode').selectOption('async')
+  await page.getByTestId('rows').getByRole('link').first().click()
+  await expect(page.getByRole('dialog')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toBeHidden()
+  await expect(page).toHaveURL(/history\?mode=async$/)
+  await page.goBack()
+  await expect(page.getByRole('dialog')).toBeHidden()
+  await expect(page).toHaveURL(/history$/)
+})
+
+test('j and k step through the requests in the drawer', async ({ page, request }) => {
+  const first = await submitAsync(request, 'Older')
+  const second = await submitAsync(request, 'Newer')
+  await page.goto(`/history?request=${second}`)
+  await expect(page.getByRole('dialog')).toContainText(second)
+  await page.keyboard.press('j')
+  await expect(page.getByRole('dialog')).toContainText(first)
+  await page.keyboard.press('k')
+  await expect(page.getByRole('dialog')).toContainText(second)
+})
+
+test('a search goes on by itself until there is nothing more to search', async ({ page }) => {
+  // As the server does it: pages that hold nothing, but point at more.
+  await page.route(/\/api\/requests\?.*q=/, async (route) => {
+    const cursor = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0)
+    await route.fulfill({ json: { requests: [], next_cursor: cursor < 3 ? String(cursor + 1) : null } })
+    asked.push(cursor)
+  })
+  const asked: number[] = []
+  await page.goto('/history?q=nowhere')
+  await expect(page.getByText('No matches')).toBeVisible()
+  expect(asked).toEqual([0, 1, 2, 3])
+})
+
+test('a selection is redelivered, and it is said how it went', async ({ page, request }) => {
+  await submitAsync(request, 'Again_one')
+  await submitAsync(request, 'Again_two')
+  await page.goto('/history')
+  await expect(page.getByTestId('rows').getByText('Delivered')).toHaveCount(2)
+  await page.getByLabel('Select all loaded requests').check()
+  await page.getByRole('button', { name: 'Redeliver 2' }).click()
+  await expect(page.getByText('Redelivering 2 callbacks.')).toBeVisible()
 })

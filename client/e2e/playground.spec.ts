@@ -2,7 +2,7 @@ import { expect, test } from './fixtures'
 
 test('a race shows how long each way blocked the client, on one axis', async ({ page }) => {
   await page.goto('/')
-  await page.getByLabel('Rows').fill('100')
+  await page.getByLabel('Rows', { exact: true }).fill('100')
   await page.getByRole('button', { name: 'Race both' }).click()
   const sync = page.getByRole('img', { name: /^sync run: report ready after/ })
   const asynchronous = page.getByRole('img', {
@@ -39,9 +39,41 @@ test('rapid clicks on async all get through, and nothing blocks', async ({ page 
 
 test('a refused report says why and what to do, and keeps the form', async ({ page }) => {
   await page.goto('/')
-  await page.getByLabel('Rows').fill('1001')
+  await page.getByLabel('Rows', { exact: true }).fill('1001')
   await page.getByRole('button', { name: 'Run sync' }).click()
   await expect(page.getByRole('alert')).toContainText('422')
   await expect(page.getByRole('alert')).toContainText('Fix the value')
-  await expect(page.getByLabel('Rows')).toHaveValue('1001')
+  await expect(page.getByLabel('Rows', { exact: true })).toHaveValue('1001')
+})
+
+test('a race that sync refuses has no figure for it and no verdict about both', async ({ page }) => {
+  await page.goto('/')
+  await page.getByLabel('Rows', { exact: true }).fill('1001')
+  await page.getByRole('button', { name: 'Race both' }).click()
+  await expect(page.getByTestId('verdict')).toHaveText(
+    /^Sync cannot do this one at all, async took [\d.]+ m?s\.$/,
+    {
+      timeout: 20_000,
+    },
+  )
+  await expect(page.getByText(/less waiting|about the same/)).toHaveCount(0)
+  await expect(page.getByRole('img', { name: 'sync run: refused' })).toBeVisible()
+})
+
+test('a callback URL that is refused says so at its field, with the command that allows it', async ({
+  page,
+}) => {
+  await page.goto('/')
+  await page.getByLabel('Callback receiver').selectOption('own')
+  await page.getByLabel('Callback URL').fill('http://127.0.0.1:9121/fail')
+  await page.getByRole('button', { name: 'Run async' }).click()
+  await expect(page.getByLabel('Callback URL')).toBeFocused()
+  await expect(page.getByText('make run CALLBACK_ALLOWED_ORIGINS=http://127.0.0.1:9121')).toBeVisible()
+})
+
+test('on a phone a race that was started is in view', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.goto('/')
+  await page.getByRole('button', { name: 'Race both' }).click()
+  await expect(page.getByRole('heading', { name: 'Race', exact: true })).toBeInViewport()
 })

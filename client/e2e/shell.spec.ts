@@ -106,3 +106,17 @@ test('without a socket the page polls', async ({ page, request }) => {
   await submitAsync(request, 'Seen_by_polling')
   await expect(page.getByText('Seen_by_polling')).toBeVisible()
 })
+
+test('a view whose file is gone makes the page load anew, once', async ({ page }) => {
+  let loads = 0
+  page.on('framenavigated', (frame) => {
+    if (frame === page.mainFrame()) loads += 1
+  })
+  // As after a deploy: the page that is open names files that are there no more.
+  await page.route('**/assets/HistoryPage-*.js', (route) =>
+    loads < 2 ? route.fulfill({ status: 404 }) : route.continue(),
+  )
+  await page.goto('/history')
+  await expect(page.getByRole('heading', { level: 1, name: 'History' })).toBeVisible()
+  expect(loads).toBe(2)
+})

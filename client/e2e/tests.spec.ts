@@ -1,4 +1,4 @@
-import { expect, test } from './fixtures'
+import { expect, submitAsync, test } from './fixtures'
 
 for (const [id, name] of [
   ['idempotency', 'Idempotency'],
@@ -27,4 +27,15 @@ test('a limit that is switched off is said to be', async ({ page }) => {
   await page.goto('/tests')
   await page.getByRole('button', { name: 'Run Rate limit' }).click()
   await expect(page.getByText(/switched off here/)).toBeVisible()
+})
+
+test('any callback can be verified', async ({ page, request }) => {
+  await submitAsync(request, 'To_be_verified')
+  await page.goto('/tests')
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Use the last one received here' }).click()
+    await expect(page.getByTestId('verification')).toHaveText('Signature valid.', { timeout: 1_000 })
+  }).toPass()
+  await page.getByLabel('Body, exactly as received').pressSequentially(' ')
+  await expect(page.getByTestId('verification')).toContainText('does not match')
 })

@@ -1,11 +1,13 @@
 import type { ButtonHTMLAttributes } from 'react'
 import { cx } from '@/lib/cx'
 
-type Look = 'primary' | 'secondary' | 'ghost' | 'danger' | 'destructive'
+type Look = 'primary' | 'secondary' | 'ghost' | 'danger' | 'destructive' | 'chosen'
 
 const looks: Record<Look, string> = {
   primary: 'bg-accent-fill text-white border border-transparent hover:brightness-110 shadow-sm',
   secondary: 'bg-surface text-ink border border-line-strong hover:bg-raised shadow-sm',
+  /** One of a few that are side by side. */
+  chosen: 'bg-accent-soft text-accent border border-accent',
   ghost: 'text-muted hover:bg-raised hover:text-ink',
   /** The button that does what cannot be undone. */
   destructive: 'bg-bad-strong text-white border border-transparent hover:brightness-110 shadow-sm',

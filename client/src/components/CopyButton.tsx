@@ -6,8 +6,8 @@ import { cx } from '@/lib/cx'
 type CopyButtonProps = {
   text: string
   label: string
-  /** Say "Copy" beside the icon, where there is room. */
-  withText?: boolean
+  /** Said beside the icon, where there is room. */
+  withText?: string
   className?: string
 }
 
@@ -36,7 +36,7 @@ export function CopyButton({ text, label, withText, className }: CopyButtonProps
       )}
     >
       <Icon aria-hidden size={14} className={copied ? 'text-good' : ''} />
-      {withText && (copied ? 'Copied' : 'Copy')}
+      {withText && (copied ? 'Copied' : withText)}
     </button>
   )
 }

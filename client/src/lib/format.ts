@@ -96,9 +96,14 @@ export function formatRatio(ratio: number): string {
 
 /** A decimal string as the API sends it, with separators; never turned into a float. */
 export function formatMoney(amount: string, currency: string): string {
+  return `${groupDigits(amount)} ${currency}`
+}
+
+/** `5604.54` is `5,604.54`. */
+export function groupDigits(amount: string): string {
   const [whole = '0', fraction] = amount.split('.')
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
-  return `${fraction === undefined ? grouped : `${grouped}.${fraction}`} ${currency}`
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`
 }
 
 export function shortId(id: string): string {

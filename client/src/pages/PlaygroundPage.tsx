@@ -15,7 +15,7 @@ export default function PlaygroundPage() {
       <PageHeader
         title="Same report, two ways to wait"
         documentTitle="Playground"
-        lead="Sync holds the connection until the report exists. Async answers with a receipt at once and calls back later. Race them."
+        lead="Sync holds the connection until the report is ready. Async answers with a receipt at once and calls back later. Race them."
       />
       <div className="grid gap-4 lg:grid-cols-[20rem_1fr]">
         <OrderCard raceEndedAt={endedAt} onStart={() => showWhenLow(race.current)} />

@@ -127,7 +127,7 @@ function Presets({ form: current, onChoose }: { form: Form; onChoose: (form: For
           small
           title={meaning}
           aria-pressed={isSameForm(form, current)}
-          className={isSameForm(form, current) ? 'border-accent bg-accent-soft text-accent' : undefined}
+          look={isSameForm(form, current) ? 'chosen' : 'secondary'}
           onClick={() => onChoose(form)}
         >
           {name}

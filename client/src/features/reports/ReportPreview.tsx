@@ -5,7 +5,7 @@ import type { ReportResult } from '@/api/types'
 import { lazyView } from '@/components/lazyView'
 import { QueryView } from '@/components/QueryView'
 import { ScrollRegion } from '@/components/ScrollRegion'
-import { formatBytes, formatCount, formatMoney } from '@/lib/format'
+import { formatBytes, formatCount, formatMoney, groupDigits } from '@/lib/format'
 import { CategoryBars } from './CategoryBars'
 import { reportQuery, type ReportRows } from './queries'
 import { totalsOf } from './reportTotals'
@@ -103,7 +103,7 @@ function FirstRows({ header, rows, total }: { header: string[]; rows: string[][]
               <tr key={row[0]}>
                 {row.map((value, column) => (
                   <td key={header[column]} className={cellClass(header[column])}>
-                    {value}
+                    {header[column] === 'Amount' ? groupDigits(value) : value}
                   </td>
                 ))}
               </tr>

@@ -72,3 +72,7 @@ test('several runs of a mode are one figure, and it says of how many; one that w
   expect(figures.blocked).toEqual({ ms: 20, of: 3 })
   expect(figures.failure).toBeNull()
 })
+
+test('one run alone that was refused is told without a comparison', () => {
+  expect(verdictOf(figuresOf([]), refusedAsync(problem(422)))).toBe('Async refused this request.')
+})

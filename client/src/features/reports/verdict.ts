@@ -67,6 +67,7 @@ function oneFailed(mode: Mode, failure: Failure, other: Figures): string {
     other.result === null
       ? ''
       : `, ${mode === 'sync' ? 'async' : 'sync'} took ${formatDuration(other.result.ms)}`
+  if (failure.kind === 'refused' && did === '') return `${names[mode]} refused this request.`
   return `${names[mode]} ${ends[failure.kind]}${did}.`
 }
 

@@ -44,7 +44,7 @@ export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
           <Trash2 aria-hidden size={14} />
           Delete
         </Button>
-        <CopyButton text={story} label="Copy the timeline as text" withText className="h-8" />
+        <CopyButton text={story} label="Copy the timeline as text" withText="Copy timeline" className="h-8" />
       </div>
       {again.error && <ErrorState error={again.error} onRetry={() => again.mutate()} />}
     </>
