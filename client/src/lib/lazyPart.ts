@@ -86,8 +86,10 @@ export function lazyPart<T>(importIt: () => Promise<T>): LazyPart<T> {
   return part
 }
 
-/** Fetch every part once nothing else is to be done: a click then needs no server. */
+/** Fetch every part once nothing else is to be done, so that a click needs no server; not for those who save data. */
 export function prefetchWhenIdle(): void {
+  const { connection } = navigator as Navigator & { connection?: { saveData?: boolean } }
+  if (connection?.saveData) return
   const fetchAll = () => {
     isIdle = true
     for (const load of known) void load()
