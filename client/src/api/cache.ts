@@ -1,18 +1,9 @@
-import type { InfiniteData, QueryClient } from '@tanstack/react-query'
+import type { QueryClient } from '@tanstack/react-query'
 import { addLines, isLine, type BenchmarkEvent, type Sample } from './benchmarks'
 import type { Batch } from './events'
-import { keys, type RequestFilters } from './keys'
-import type {
-  BenchmarkRuns,
-  CallbackLog,
-  CallbackLogs,
-  Queue,
-  RequestDetail,
-  RequestItem,
-  RequestList,
-} from './types'
-
-export type RequestPages = InfiniteData<RequestList, string | null>
+import { keys } from './keys'
+import { listsOf, type RequestPages } from './lists'
+import type { BenchmarkRuns, CallbackLog, CallbackLogs, Queue, RequestDetail } from './types'
 
 /** Pages kept when everything is read again; the rest comes back by scrolling. */
 const PAGES_KEPT = 3
@@ -24,57 +15,19 @@ export function applyBatch(client: QueryClient, batch: Batch): (readonly unknown
     trimLists(client)
     return [[]]
   }
-  for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
-    const filters = query.queryKey[2] as RequestFilters
-    client.setQueryData<RequestPages>(query.queryKey, (pages) => pages && patchPages(pages, filters, batch))
-  }
-  const stale = [...patchDetails(client, batch), ...patchQueue(client, batch), ...staleRuns(client, batch)]
-  if (batch.attempts.size > 0) stale.push(keys.received)
+  const stale = listsOf(client).apply(batch)
+  stale.push(...patchDetails(client, batch), ...patchQueue(client, batch), ...staleRuns(client, batch))
+  if (wasAttempted(batch)) stale.push(keys.received)
   return stale
-}
-
-export function patchPages(pages: RequestPages, filters: RequestFilters, batch: Batch): RequestPages {
-  const unseen = new Map(batch.updated)
-  const patched = pages.pages.map((page) => patchPage(page, filters, batch, unseen))
-  const newest = pages.pages[0]?.requests[0]?.created_at ?? ''
-  const added = [...unseen.values()]
-    .filter((item) => item.created_at > newest && matches(item, filters) && !batch.deleted.has(item.id))
-    .toSorted((one, other) => (one.created_at < other.created_at ? 1 : -1))
-  const first = patched[0]
-  if (first && added.length > 0) patched[0] = { ...first, requests: [...added, ...first.requests] }
-  return patched.some((page, at) => page !== pages.pages[at]) ? { ...pages, pages: patched } : pages
-}
-
-function patchPage(
-  page: RequestList,
-  filters: RequestFilters,
-  batch: Batch,
-  unseen: Map<string, RequestItem>,
-): RequestList {
-  let changed = false
-  const requests: RequestItem[] = []
-  for (const item of page.requests) {
-    const update = batch.updated.get(item.id)
-    unseen.delete(item.id)
-    const gone = batch.deleted.has(item.id) || (update !== undefined && !matches(update, filters))
-    changed ||= gone || update !== undefined
-    if (!gone) requests.push(update ?? item)
-  }
-  return changed ? { ...page, requests } : page
-}
-
-export function matches(item: RequestItem, filters: RequestFilters): boolean {
-  return (
-    (!filters.mode || item.mode === filters.mode) &&
-    (!filters.status || item.status === filters.status) &&
-    (!filters.callback_status || item.callback_status === filters.callback_status) &&
-    (!filters.q || item.report_name.toLowerCase().includes(filters.q.toLowerCase()))
-  )
 }
 
 function patchDetails(client: QueryClient, batch: Batch): (readonly unknown[])[] {
   const stale: (readonly unknown[])[] = []
-  for (const [id, item] of batch.updated) {
+  for (const [id, item] of [...batch.updated, ...batch.changed]) {
+    const logs = client.getQueryData<CallbackLogs>(keys.logs(id))
+    // Under load an attempt shows in its request alone.
+    if (logs && logs.total_attempts < item.callback_attempts && !batch.attempts.has(id))
+      stale.push(keys.logs(id))
     const old = client.getQueryData<RequestDetail>(keys.detail(id))
     if (!old) continue
     client.setQueryData<RequestDetail>(keys.detail(id), { ...old, ...item })
@@ -89,6 +42,10 @@ function patchDetails(client: QueryClient, batch: Batch): (readonly unknown[])[]
   return stale
 }
 
+function wasAttempted(batch: Batch): boolean {
+  return batch.attempts.size > 0 || [...batch.changed.values()].some((change) => change.callback_attempts > 0)
+}
+
 export function mergeAttempts(logs: CallbackLogs, attempts: CallbackLog[]): CallbackLogs {
   const byNumber = new Map(logs.logs.map((log) => [log.attempt_number, log]))
   for (const attempt of attempts) byNumber.set(attempt.attempt_number, attempt)
@@ -101,7 +58,7 @@ function patchQueue(client: QueryClient, batch: Batch): (readonly unknown[])[] {
   if (queue) {
     client.setQueryData<Queue>(keys.queue, (old) => old && { ...old, waiting: queue.waiting })
   }
-  return queue || batch.updated.size > 0 || batch.attempts.size > 0 ? [keys.queue] : []
+  return queue || batch.updated.size + batch.changed.size > 0 || batch.attempts.size > 0 ? [keys.queue] : []
 }
 
 /** What a run says is told only once: it is kept even when everything else is read again. */

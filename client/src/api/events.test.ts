@@ -31,6 +31,29 @@ test('a deletion outweighs an update before it; no ids mean all', () => {
   expect(batch.allDeleted).toBe(true)
 })
 
+test('a change is laid over the whole request that came before it, and a whole one wins over a change', () => {
+  const batch = emptyBatch()
+  const [one, other] = [request({ failure_reason: 'before' }), request()]
+  const change = (id: string) => ({ id, status: 'COMPLETED', callback_attempts: 1 })
+  collect(batch, event({ type: 'request.updated', data: one }))
+  collect(batch, event({ type: 'requests.changed', data: { requests: [change(one.id), change(other.id)] } }))
+  collect(batch, event({ type: 'request.updated', data: other }))
+  expect(batch.updated.get(one.id)).toEqual({
+    ...one,
+    ...change(one.id),
+    callback_status: null,
+    failure_reason: null,
+  })
+  expect(batch.updated.get(other.id)).toEqual(other)
+  expect(batch.changed.size).toBe(0)
+})
+
+test('an event of a newer server changes nothing', () => {
+  const batch = emptyBatch()
+  collect(batch, event({ type: 'worker.updated', data: {} }))
+  expect(isEmpty(batch)).toBe(true)
+})
+
 test('pings and greetings change nothing', () => {
   const batch = emptyBatch()
   collect(batch, event({ type: 'ping' }))

@@ -1,20 +1,47 @@
 import type { BenchmarkEvent } from './benchmarks'
 import type { CallbackLog, RequestItem } from './types'
 
-/** One message of the live stream. `seq` grows by one within a connection. */
-export type LiveEvent = { seq: number; at: string } & (
-  | { type: 'hello'; data: { heartbeat_s: number } }
+/** What may change in a request as a list shows it. */
+export type RequestChange = Pick<
+  RequestItem,
+  | 'id'
+  | 'status'
+  | 'callback_status'
+  | 'callback_attempts'
+  | 'callback_next_attempt_at'
+  | 'failure_reason'
+  | 'started_at'
+  | 'completed_at'
+>
+
+/** In gathered frames a member that is null is left out. */
+type WithoutNulls<T> = { [K in keyof T as null extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as null extends T[K] ? K : never]?: NonNullable<T[K]>
+}
+
+type Told =
   | { type: 'request.updated'; data: RequestItem }
+  | { type: 'requests.updated'; data: { requests: WithoutNulls<RequestItem>[] } }
+  | { type: 'requests.changed'; data: { requests: WithoutNulls<RequestChange>[] } }
   | { type: 'request.deleted'; data: { ids: string[] } }
   | { type: 'callback.attempted'; data: CallbackLog & { request_id: string } }
   | { type: 'queue.changed'; data: { waiting: number; processing_request_id: string | null } }
   | { type: 'benchmark.progress'; data: BenchmarkEvent }
-  | { type: 'resync' | 'ping'; data?: unknown }
+  | { type: 'resync'; data?: { spread_s: number } }
+
+/** One frame of the live stream. `seq` is the stream's and grows by one from frame to frame. */
+export type LiveEvent = { seq: number; at: string } & (
+  | Told
+  | { type: 'hello'; data: { heartbeat_s: number; spread_s: number } }
+  | { type: 'events'; data: { spread_s: number; events: Told[] } }
+  | { type: 'ping'; data?: unknown }
 )
 
 /** What happened since the last flush; only the newest state of each request is kept. */
 export type Batch = {
   updated: Map<string, RequestItem>
+  /** Of requests that are not among the updated ones. */
+  changed: Map<string, RequestChange>
   deleted: Set<string>
   allDeleted: boolean
   attempts: Map<string, CallbackLog[]>
@@ -26,9 +53,19 @@ export type Batch = {
 /** More than this between two flushes (a hidden tab), and reading everything again is cheaper. */
 const BATCH_MAX = 2_000
 
+const CHANGE_NULLS = {
+  callback_status: null,
+  callback_next_attempt_at: null,
+  failure_reason: null,
+  started_at: null,
+  completed_at: null,
+} as const
+const ITEM_NULLS = { ...CHANGE_NULLS, queue_position: null, callback_url: null } as const
+
 export function emptyBatch(): Batch {
   return {
     updated: new Map(),
+    changed: new Map(),
     deleted: new Set(),
     allDeleted: false,
     attempts: new Map(),
@@ -43,15 +80,28 @@ export function isEmpty(batch: Batch): boolean {
     !batch.resync &&
     !batch.allDeleted &&
     batch.queue === null &&
-    batch.updated.size + batch.deleted.size + batch.attempts.size + batch.benchmarks.length === 0
+    batch.updated.size + batch.changed.size + batch.deleted.size + batch.attempts.size === 0 &&
+    batch.benchmarks.length === 0
   )
 }
 
-/** Add one event to the batch, in place: this runs hundreds of times a second. */
+/** Add what a frame says to the batch, in place: this runs hundreds of times a second. */
 export function collect(batch: Batch, event: LiveEvent): void {
+  if (event.type === 'events') for (const told of event.data.events) collectOne(batch, told)
+  else if (event.type !== 'hello' && event.type !== 'ping') collectOne(batch, event)
+  if (batch.updated.size + batch.changed.size + batch.attempts.size > BATCH_MAX) forget(batch)
+}
+
+function collectOne(batch: Batch, event: Told): void {
   switch (event.type) {
     case 'request.updated':
-      batch.updated.set(event.data.id, event.data)
+      collectUpdated(batch, event.data)
+      break
+    case 'requests.updated':
+      for (const item of event.data.requests) collectUpdated(batch, { ...ITEM_NULLS, ...item })
+      break
+    case 'requests.changed':
+      for (const change of event.data.requests) collectChange(batch, { ...CHANGE_NULLS, ...change })
       break
     case 'request.deleted':
       collectDeleted(batch, event.data.ids)
@@ -68,9 +118,19 @@ export function collect(batch: Batch, event: LiveEvent): void {
     case 'resync':
       batch.resync = true
       break
-    default:
+    default: // a newer server's event
   }
-  if (batch.updated.size + batch.attempts.size > BATCH_MAX) forget(batch)
+}
+
+function collectUpdated(batch: Batch, item: RequestItem): void {
+  batch.updated.set(item.id, item)
+  batch.changed.delete(item.id)
+}
+
+function collectChange(batch: Batch, change: RequestChange): void {
+  const whole = batch.updated.get(change.id)
+  if (whole) batch.updated.set(change.id, { ...whole, ...change })
+  else batch.changed.set(change.id, change)
 }
 
 function collectDeleted(batch: Batch, ids: string[]): void {
@@ -78,6 +138,7 @@ function collectDeleted(batch: Batch, ids: string[]): void {
   for (const id of ids) {
     batch.deleted.add(id)
     batch.updated.delete(id)
+    batch.changed.delete(id)
   }
 }
 
@@ -87,8 +148,16 @@ function collectAttempt(batch: Batch, attempt: CallbackLog & { request_id: strin
   else batch.attempts.set(attempt.request_id, [attempt])
 }
 
+/** Add a later batch to an earlier one, as far as it is about requests. */
+export function addRequests(batch: Batch, later: Batch): void {
+  for (const item of later.updated.values()) collectUpdated(batch, item)
+  for (const change of later.changed.values()) collectChange(batch, change)
+  if (later.deleted.size > 0) collectDeleted(batch, [...later.deleted])
+}
+
 function forget(batch: Batch): void {
   batch.updated.clear()
+  batch.changed.clear()
   batch.attempts.clear()
   batch.deleted.clear()
   batch.resync = true

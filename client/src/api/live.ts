@@ -17,11 +17,13 @@ const HEARTBEATS_MISSED = 2.5
 
 /** Keep the query cache up to date from the live stream. Returns a function that stops it. */
 export function startLive(client: QueryClient, url: string): () => void {
-  const refresh = createRefresher(client)
+  let spreadMs = 0
+  const refresh = createRefresher(client, () => spreadMs)
   const buffer = createBuffer((batch) => applyBatch(client, batch).forEach(refresh))
   const socket = new ReconnectingWebSocket(url, [], {
-    minReconnectionDelay: 500,
-    maxReconnectionDelay: 4_000,
+    // Random, so that all pages do not come back in the same moment after a restart.
+    minReconnectionDelay: 500 + Math.random() * 500,
+    maxReconnectionDelay: 4_000 + Math.random() * 2_000,
     reconnectionDelayGrowFactor: 1.5,
     connectionTimeout: 4_000,
   })
@@ -36,6 +38,7 @@ export function startLive(client: QueryClient, url: string): () => void {
     const isFirst = lastSeq === null
     if (isFirst) patience.end()
     if (event.type === 'hello') heartbeatMs = event.data.heartbeat_s * 1_000
+    spreadMs = spreadOf(event) ?? spreadMs
     if (isFirst || event.seq !== Number(lastSeq) + 1) buffer.add({ type: 'resync', seq: 0, at: '' })
     lastSeq = event.seq
     buffer.add(event)
@@ -54,6 +57,13 @@ export function startLive(client: QueryClient, url: string): () => void {
     buffer.stop()
     refresh.stop()
   }
+}
+
+/** Over how long to spread what every page reads again at once, where a frame says so. */
+function spreadOf(event: LiveEvent): number | undefined {
+  const data =
+    event.type === 'hello' || event.type === 'events' || event.type === 'resync' ? event.data : undefined
+  return data && data.spread_s * 1_000
 }
 
 /** Waits for a socket that speaks; every failed try belongs to the same wait, else the polling would never begin. */

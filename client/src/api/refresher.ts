@@ -10,9 +10,14 @@ function pauseOf(key: QueryKey): number {
   return key[0] === keys.queue[0] ? QUEUE_PAUSE_MS : PAUSE_MS
 }
 
-/** Reads queries again: at once when it was quiet, else once after the pause. */
-export function createRefresher(client: QueryClient) {
-  const waiting = new Map<string, { again: boolean; timer: ReturnType<typeof setTimeout> }>()
+/**
+ * Reads queries again: at once when it was quiet, else once after the pause.
+ *
+ * Where many pages are open all of them hear the same at the same moment. What all of them would read at once, each
+ * reads after a random part of `spreadMs`; what only this page looks at is read without that.
+ */
+export function createRefresher(client: QueryClient, spreadMs: () => number = () => 0) {
+  const waiting = new Map<string, { again: boolean; timer?: ReturnType<typeof setTimeout> }>()
 
   const refresh = (key: QueryKey) => {
     const name = JSON.stringify(key)
@@ -21,17 +26,33 @@ export function createRefresher(client: QueryClient) {
       entry.again = true
       return
     }
-    void client.invalidateQueries({ queryKey: key }, { cancelRefetch: false })
-    const timer = setTimeout(() => {
-      const { again } = waiting.get(name) ?? { again: false }
-      waiting.delete(name)
-      if (again) refresh(key)
-    }, pauseOf(key))
-    waiting.set(name, { again: false, timer })
+    const wait = isOwn(key) || spreadMs() <= PAUSE_MS ? 0 : Math.random() * spreadMs()
+    if (wait === 0) read(key, name)
+    else waiting.set(name, { again: false, timer: setTimeout(() => read(key, name), wait) })
   }
+
+  const read = (key: QueryKey, name: string) => {
+    // Their answers may be older than what we were told, and would count as fresh.
+    const underWay = client
+      .getQueryCache()
+      .findAll({ queryKey: key, fetchStatus: 'fetching', type: 'active' })
+    const entry: { again: boolean; timer?: ReturnType<typeof setTimeout> } = { again: false }
+    waiting.set(name, entry)
+    entry.timer = setTimeout(() => {
+      waiting.delete(name)
+      if (entry.again) refresh(key)
+      else for (const { queryKey } of underWay) refresh(queryKey)
+    }, pauseOf(key))
+    void client.invalidateQueries({ queryKey: key }, { cancelRefetch: false })
+  }
+
   refresh.stop = () => {
     for (const { timer } of waiting.values()) clearTimeout(timer)
     waiting.clear()
   }
   return refresh
+}
+
+function isOwn([kind, part]: QueryKey): boolean {
+  return kind === 'requests' && (part === 'detail' || part === 'logs')
 }
