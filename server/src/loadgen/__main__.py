@@ -12,10 +12,12 @@ import orjson
 import uvloop
 
 from src.loadgen.errors import CannotRun
+from src.loadgen.local_limits import lack_behind, with_files_enough
 from src.loadgen.options import Options, parse_options
 from src.loadgen.program import measure
 from src.loadgen.progress import Bar, JsonLines, NoProgress, Progress, write_line
 from src.loadgen.report import html_report
+from src.loadgen.summary import local_failures
 from src.loadgen.table import table
 
 EXIT_BROKEN = 1
@@ -30,11 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name; the process's own when missing.
 
     Returns:
-        The exit status: 0 fine, 1 a threshold was broken, 2 it could not be run, 130 interrupted.
+        The exit status: 0 fine, 1 a threshold was broken, 2 it could not be run, or not as it was
+        asked for, 130 interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        options = parse_options(arguments)
+        options = with_files_enough(parse_options(arguments))
         _check_writable(options)
         return _run(options)
     except CannotRun as error:
@@ -44,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not fail as well
         return EXIT_INTERRUPTED
+    except (OSError, RuntimeError) as error:
+        if (lack := lack_behind(error)) is None:
+            raise
+        return _refuse(f"The run broke off: this machine {lack}.", as_json=_wants_json(arguments))
 
 
 def _run(options: Options) -> int:
@@ -52,20 +59,32 @@ def _run(options: Options) -> int:
         summary = uvloop.run(measure(options, progress))
     finally:
         progress.end()
-    if options.json_path is not None:
-        options.json_path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
-    if options.html_path is not None:
-        options.html_path.write_text(html_report(summary), encoding="utf-8")
     if isinstance(progress, JsonLines):
         write_line({"type": "summary", "summary": summary})
     else:
         sys.stdout.write(table(summary, coloured=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    _keep(summary, options)
     return _status(summary)
+
+
+def _keep(summary: dict[str, Any], options: Options) -> None:
+    """Write the files that were asked for, unless there is nothing to write about."""
+    if not any(side and side["total_requests"] for side in (summary["sync"], summary["async"])):
+        return
+    try:
+        if options.json_path is not None:
+            options.json_path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        if options.html_path is not None:
+            options.html_path.write_text(html_report(summary), encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"{error.filename or 'The report'} cannot be written: {error.strerror}.") from None
 
 
 def _status(summary: dict[str, Any]) -> int:
     if summary["interrupted"]:
         return EXIT_INTERRUPTED
+    if local_failures({mode: summary[mode] for mode in ("sync", "async")}):
+        return EXIT_CANNOT_RUN  # it was made, but not as it was asked for
     return EXIT_BROKEN if any(threshold["broken"] for threshold in summary["thresholds"]) else 0
 
 
@@ -85,11 +104,15 @@ def _check_writable(options: Options) -> None:
 
 
 def _is_writable(path: Path) -> bool:
+    is_new = not path.exists()
     try:
         with path.open("ab"):
-            return True
+            pass
+        if is_new:  # a run that measures nothing leaves no file behind
+            path.unlink()
     except OSError:
         return False
+    return True
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -45,8 +45,9 @@ environment: LOADGEN_TOKEN is sent as X-Benchmark-Token; LOADGEN_SIGNING_SECRETS
   lets signatures of callbacks be checked; LOADGEN_RECEIVER_FD is a listening socket to receive callbacks on;
   LOADGEN_PARENT_FD is a pipe whose end stops the run.
 
-exit status: 0 fine, 1 a threshold was broken, 2 the run could not be made, 130 interrupted (Ctrl-C prints what
-  was measured until then; a second one ends at once).
+exit status: 0 fine, 1 a threshold was broken, 2 the run could not be made, or requests failed because the machine
+  that sends had no more files, ports or memory, 130 interrupted (Ctrl-C prints what was measured until then; a
+  second one ends at once).
 
 examples:
   python -m src.loadgen --mode sync --requests 2000 --concurrency 20

@@ -14,6 +14,8 @@ ANSWER_BYTES_MAX = 4 * 1024 * 1024
 TIMEOUT = "timeout"
 CONNECTION = "connection"
 BAD_ANSWER = "bad_answer"
+#: Nothing was sent: this program's own machine had no file, port or memory for it.
+LOCAL_RESOURCES = "local_resources"
 INTERRUPTED = "interrupted"
 
 
@@ -24,7 +26,8 @@ class Answer(NamedTuple):
     body: bytes
     #: When its last byte arrived, or it failed; by `time.perf_counter`.
     at_s: float
-    #: The kind of failure when there is no answer: timeout, connection, bad_answer, interrupted.
+    #: The kind of failure when there is no answer: timeout, connection, bad_answer, local_resources,
+    #: interrupted.
     failure: str | None = None
     #: The reason in words, when there is one.
     detail: str = ""

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
 
-from src.loadgen.connection import CONNECTION, INTERRUPTED, TIMEOUT, Answer, Connection
+from src.loadgen.connection import CONNECTION, INTERRUPTED, LOCAL_RESOURCES, TIMEOUT, Answer, Connection
 from src.loadgen.errors import CannotRun, printable
+from src.loadgen.local_limits import lack_behind
 from src.loadgen.target import Target
 
 #: A connection that was idle for longer is not used again: the server may be closing it just now.
@@ -84,7 +86,7 @@ class HttpClient:
         try:
             found = await self._loop.getaddrinfo(target.host, target.port, type=1)
         except OSError as error:
-            raise CannotRun(f"There is no host {printable(target.host)}: {error.strerror}.") from None
+            raise CannotRun(_not_found(printable(target.host), error)) from None
         self._addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     def _kept(self) -> Connection | None:
@@ -107,7 +109,7 @@ class HttpClient:
             except TimeoutError:
                 failed = Answer(0, b"", self._clock(), TIMEOUT, "connecting took too long")
             except OSError as error:
-                failed = Answer(0, b"", self._clock(), CONNECTION, _reason(error))
+                failed = _not_connected(error, self._clock())
             else:
                 with contextlib.suppress(ValueError):
                     self._addresses.remove(address)
@@ -125,6 +127,20 @@ class HttpClient:
             server_hostname=self.target.host if self._tls else None,
         )
         return connection
+
+
+def _not_found(host: str, error: OSError) -> str:
+    if lack := lack_behind(error):
+        return f"The host {host} cannot be looked up: this machine {lack}."
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return f"The host {host} cannot be looked up now: {error.strerror}."
+    return f"There is no host {host}: {error.strerror}."
+
+
+def _not_connected(error: OSError, at_s: float) -> Answer:
+    if lack := lack_behind(error):
+        return Answer(0, b"", at_s, LOCAL_RESOURCES, f"the machine that sends {lack}")
+    return Answer(0, b"", at_s, CONNECTION, _reason(error))
 
 
 def _reason(error: OSError) -> str:

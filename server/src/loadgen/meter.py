@@ -73,15 +73,16 @@ class GeneratorMeter:
         """The event loop came so late to something it was asked for."""
         self._lags.record(seconds)
 
-    def verdict(self, p50_ms: float | None, p99_ms: float | None) -> dict[str, Any]:
+    def verdict(self, p50_ms: float | None, p99_ms: float | None, local_failures: int = 0) -> dict[str, Any]:
         """Say whether the figures are the server's.
 
         Args:
             p50_ms: the smallest median latency that was measured; None: none was.
             p99_ms: the smallest p99 likewise.
+            local_failures: requests for which this machine lacked something.
         """
         lag, late = Delay.of(self._lags), Delay.of(self.lateness)
-        limits, shares = self._limits(late), []
+        limits, shares = self._limits(late, local_failures), []
         if p50_ms is not None and p99_ms is not None:
             shares = self._shares(lag, late, Delay(p50_ms, p99_ms))
         return {
@@ -96,9 +97,11 @@ class GeneratorMeter:
             "held_up": self.held_up,
         }
 
-    def _limits(self, late: Delay) -> list[str]:
+    def _limits(self, late: Delay, local_failures: int) -> list[str]:
         """Why a faster server would show the same figures."""
         limits = []
+        if local_failures:
+            limits.append(f"{local_failures:,} requests failed for want of its own files, ports or memory")
         if self._percent(self._cpu_s + self._without_cpu_s) > BUSY_PERCENT_MAX:
             limits.append("it had no CPU to spare")
         if late.p50_ms > LATE_MS_MAX:

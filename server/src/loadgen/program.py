@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import resource
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from src.loadgen.run import SideRun
 from src.loadgen.sides import AsyncSide, SyncSide
 from src.loadgen.signatures import SignatureCheck
 from src.loadgen.stopping import Stop
-from src.loadgen.summary import async_side, sync_side, whole_summary
+from src.loadgen.summary import async_side, local_failures, sync_side, whole_summary
 from src.loadgen.thresholds import judge
 
 
@@ -29,7 +28,6 @@ async def measure(options: Options, progress: Progress) -> dict[str, Any]:
     Raises:
         CannotRun: the server cannot be measured.
     """
-    _allow_many_connections()
     meter = GeneratorMeter()
     sides: dict[str, dict[str, Any]] = {}
     async with AsyncExitStack() as stack:
@@ -49,7 +47,7 @@ async def measure(options: Options, progress: Progress) -> dict[str, Any]:
         started_at=started_at,
         duration_s=duration_s,
         interrupted=stop.wished.is_set(),
-        generator=meter.verdict(_least(sides, "p50_ms"), _least(sides, "p99_ms")),
+        generator=meter.verdict(_least(sides, "p50_ms"), _least(sides, "p99_ms"), local_failures(sides)),
         thresholds=judge(list(options.thresholds), sides),
     )
 
@@ -104,12 +102,6 @@ async def _show(run: SideRun, progress: Progress, stop: Stop) -> None:
         except OSError:  # nobody reads any more
             stop.wish()
             return
-
-
-def _allow_many_connections() -> None:
-    """Each connection is an open file; the soft limit is often 1,024."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _least(sides: dict[str, dict[str, Any]], name: str) -> float | None:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from src.loadgen.connection import BAD_ANSWER, TIMEOUT, Answer
+from src.loadgen.connection import BAD_ANSWER, LOCAL_RESOURCES, TIMEOUT, Answer
 from src.loadgen.errors import CannotRun, printable
 from src.loadgen.faults import Mixer
 from src.loadgen.http_client import HttpClient
@@ -147,6 +147,8 @@ def check_first(side: Side, client: HttpClient, answer: Answer) -> None:
     url = f"{client.target.url}{side.path}"
     if answer.failure == TIMEOUT:
         raise CannotRun(f"{url} did not answer in time ({answer.detail}); --timeout sets how long that is.")
+    if answer.failure == LOCAL_RESOURCES:
+        raise CannotRun(f"{client.target.url} cannot be reached: {answer.detail}. The server is not to blame.")
     if answer.failure is not None:
         raise CannotRun(f"{client.target.url} cannot be reached: {answer.detail}. Is the server running there?")
     if answer.status == 429:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from src.loadgen.connection import LOCAL_RESOURCES
 from src.loadgen.histogram import LatencyHistogram
 from src.loadgen.ledger import Books, Ledger
 from src.loadgen.options import Options
@@ -60,6 +61,11 @@ def whole_summary(
 def is_whole(side: Mapping[str, Any]) -> bool:
     """Whether everything that was sent came to its end; what broke off early must not look quick."""
     return not side["failed"] and not side.get("callbacks_missing")
+
+
+def local_failures(sides: Mapping[str, Mapping[str, Any] | None]) -> int:
+    """How many requests failed because this program's own machine lacked something."""
+    return sum(side["failures_by_kind"].get(LOCAL_RESOURCES, 0) for side in sides.values() if side)
 
 
 def sync_side(recorder: Recorder) -> dict[str, Any]:

@@ -24,6 +24,7 @@ ASYNC_ROWS = {
 KINDS = {
     "timeout": "no answer in time (--timeout)",
     "connection": "refused, reset, or closed before the answer was complete",
+    "local_resources": "this machine had no file, port or memory for it; not the server's",
     "bad_answer": "not HTTP, or no JSON with a request_id",
     "interrupted": "under way when the run was stopped",
     "status_429": "the rate limit; RATE_LIMIT_SYNC and RATE_LIMIT_ASYNC may be off",
@@ -124,7 +125,7 @@ def _failures(summary: Mapping[str, Any], sides: list[Mapping[str, Any]], paint:
     for side in sides:
         for kind, count in side["failures_by_kind"].items():
             meaning = f"  {KINDS[kind]}" if kind in KINDS else ""
-            yield f"  {side['mode']:5} {kind:12} {count:>9,}{meaning}"
+            yield f"  {side['mode']:5} {kind:15} {count:>9,}{meaning}"
     if summary["config"]["loop"] == "open" and any("connection" in side["failures_by_kind"] for side in sides):
         yield from _wrapped(CONNECTIONS_HINT, "  ")
 
