@@ -196,12 +196,40 @@ async def test_only_what_the_service_signed_just_now_is_counted() -> None:
         assert len(receivers.ledger.books().bad_signatures) == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("webhook-signature", "v1"),
+        ("webhook-signature", "v1,a,b"),
+        ("webhook-signature", "v1,%%%"),
+        ("webhook-signature", ""),
+        ("webhook-timestamp", "soon"),
+        ("webhook-timestamp", "9" * 400),
+        ("webhook-timestamp", "0"),
+        ("webhook-id", "another"),
+    ],
+)
+def test_a_signature_that_is_none_is_a_bad_one(name: str, value: str) -> None:
+    headers = Signer([SECRET]).headers("msg_1", int(time.time()), b"{}")
+    check = SignatureCheck([new_secret(), SECRET])
+
+    assert check.is_good(headers, b"{}")
+    assert not check.is_good({**headers, name: value}, b"{}")
+    assert not check.is_good(headers, b"\xff")
+    assert not check.is_good({}, b"{}")
+
+
 @pytest.mark.parametrize("secret", ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%"])
 def test_a_malformed_secret_is_refused_without_being_shown(secret: str) -> None:
     with pytest.raises(CannotRun) as refused:
         SignatureCheck([secret])
 
     assert secret not in refused.value.sentence
+
+
+def test_a_secret_without_a_key_is_refused() -> None:
+    with pytest.raises(CannotRun):
+        SignatureCheck(["whsec_"])
 
 
 HTML = Answer(200, b"<html>", 0.0)
@@ -221,6 +249,7 @@ NOT_ALLOWED = Answer(422, b'{"detail": "The callback URL is not allowed."}', 0.0
         (Answer(503, b'{"detail": "too\\u001b[31m much"}', 0.0), "answered 503 to the first request: too [31m much"),
         (Answer(0, b"", 0.0, "connection", "connection refused"), "cannot be reached: connection refused"),
         (Answer(0, b"", 0.0, "timeout", "no answer in time"), "did not answer in time"),
+        (Answer(0, b"", 0.0, "local_resources", "no more files"), "no more files. The server is not to blame"),
     ],
 )
 async def test_a_server_that_cannot_be_measured_is_explained_in_one_sentence(answer: Answer, sentence: str) -> None:
