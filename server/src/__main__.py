@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from src.config import Settings
 from src.errors import ServiceError
 from src.http_protocol import limited_protocol
-from src.logs import logging_config
+from src.logs import log_thread_errors, logging_config
 from src.websocket_denial import DenyingWebSocketProtocol
 
 EXIT_SETTING_WRONG = 2
@@ -104,6 +105,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
     logging.config.dictConfig(logging_config(settings.log_format, debug=settings.debug))
+    threading.excepthook = log_thread_errors
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _leave_quietly)
     gc.disable()  # what starting makes is there to stay; `startup` enables it again

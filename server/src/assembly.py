@@ -12,14 +12,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import lru_cache, partial
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from src.config import Settings
 from src.database import connect, create_engine, create_pool
 from src.database_start import check_database, prepare_schema
 from src.embedded_postgres import EmbeddedPostgres
 from src.errors import DatabaseAway
+from src.logs import log_loop_errors
 from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
-from src.services.backoff import keep_running
 from src.services.benchmark_gate import BenchmarkGate
 from src.services.benchmark_runner import BenchmarkRunner
 from src.services.benchmark_store import BenchmarkStore
@@ -31,6 +33,7 @@ from src.services.callback_transport import Network
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.change_feed import ChangeListener, ChangeNotifier, Changes, announce
 from src.services.clock import SteadyClock
+from src.services.database_condition import DatabaseCondition
 from src.services.delivery_pace import DeliveryPace, parse_rate
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
@@ -41,12 +44,14 @@ from src.services.live_updates import LiveUpdates, Show
 from src.services.parts import Parts
 from src.services.private_folders import make_data_folder
 from src.services.queue_feed import QueueFeed
+from src.services.read_slots import ReadSlots
 from src.services.records import Job
 from src.services.report_production import SimulatedWork
 from src.services.report_storage import ReportStorage
 from src.services.request_reader import RequestReader
 from src.services.request_store import RequestStore
 from src.services.signing_secrets import kept_secret
+from src.services.supervision import Supervisor
 from src.services.webhook_signing import Signer
 
 #: Jobs in memory; those beyond wait in the table.
@@ -84,20 +89,19 @@ async def running_parts(
         make_data_folder(settings.data_dir)
         storage = ReportStorage(settings.reports_folder)
         storage.prepare()
-        postgres = None if settings.database_url else await _embedded_database(settings, stack)
-        url = postgres.url if postgres else settings.database_url
-        if not postgres:
-            await check_database(url)
-        engine = create_engine(url)
-        stack.push_async_callback(engine.dispose)
-        await prepare_schema(engine, url)
+        postgres, url = await _found_database(settings, stack)
+        engine = await _ready_engine(url, stack)
         pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
         stack.callback(pool.terminate)
 
         now = SteadyClock()
-        reader = RequestReader(engine)
+        asyncio.get_running_loop().set_exception_handler(log_loop_errors)
+        tasks = Supervisor(now)
+        slots = ReadSlots()
+        database = DatabaseCondition(engine, slots)
+        reader = RequestReader(engine, slots)
         changes = ChangeNotifier(partial(announce, pool))
-        store = RequestStore(pool, changes)
+        store = RequestStore(pool, changes, on_away=database.note)
         threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
         stack.callback(threads.shutdown)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
@@ -117,6 +121,8 @@ async def running_parts(
             connect=partial(connect, url),
             create_sender=_sender_factory(settings, network, check_url, signer, now, resolver=resolver, lacks=lacks),
             now=now,
+            tasks=tasks,
+            on_away=database.note,
         )
         feed = QueueFeed(store, jobs, on_put=worker.wake)
         worker.start(feed)
@@ -131,7 +137,7 @@ async def running_parts(
             show_attempt=show_attempt,
         )
 
-        benchmark_store = BenchmarkStore(engine)
+        benchmark_store = BenchmarkStore(engine, slots)
         janitor = Janitor(store, benchmark_store, storage, retention=retention, now=now)
         benchmarks = BenchmarkRunner(
             store=benchmark_store,
@@ -141,6 +147,7 @@ async def running_parts(
             url=settings.own_url,
             signing_secrets=secrets,
             now=now,
+            tasks=tasks,
         )
         stack.push_async_callback(benchmarks.aclose)
 
@@ -151,7 +158,7 @@ async def running_parts(
 
         listener = ChangeListener(partial(connect, url), on_changes=on_changes, on_gap=live.tell_of_a_gap)
         for name, work in (
-            ("database", partial(_heal, postgres, reader)),
+            ("database", partial(_heal, postgres, database)),
             ("feed", feed.run),
             ("janitor", janitor.run),
             ("change notifier", changes.run),
@@ -159,12 +166,9 @@ async def running_parts(
             ("live events", live.run),
             ("queue events", live.tell_of_the_queue),
         ):
-            stack.push_async_callback(_cancel, asyncio.create_task(keep_running(work, name)))
+            stack.push_async_callback(_cancel, tasks.start(name, work))
 
-        # Whoever watches from the first moment is to hear of everything from the first moment.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LISTENING_WITHIN_S):
-                await listener.listening.wait()
+        await _until_it_listens(listener)
 
         stopping = asyncio.Event()
         batcher = AcceptBatcher(
@@ -178,6 +182,8 @@ async def running_parts(
         stack.push_async_callback(batcher.drain)
         stack.callback(stopping.set)
         yield Parts(
+            tasks=tasks,
+            database=database,
             store=store,
             reader=reader,
             batcher=batcher,
@@ -290,21 +296,39 @@ def _proxies_of_the_environment() -> str:
     return ", ".join(given for name in names for given in (name, name.upper()) if os.environ.get(given))
 
 
-async def _embedded_database(settings: Settings, stack: AsyncExitStack) -> EmbeddedPostgres:
+async def _until_it_listens(listener: ChangeListener) -> None:
+    """Wait a moment: whoever watches from the first moment is to hear of everything from the first moment."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LISTENING_WITHIN_S):
+            await listener.listening.wait()
+
+
+async def _found_database(settings: Settings, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, str]:
+    """Find the database that is set, or start the embedded one; returns it, and its URL."""
+    if settings.database_url:
+        await check_database(settings.database_url)
+        return None, settings.database_url
     postgres = EmbeddedPostgres(settings.data_dir / "postgres")
     stack.push_async_callback(asyncio.to_thread, postgres.stop)
-    await asyncio.to_thread(postgres.start)
-    return postgres
+    return postgres, await asyncio.to_thread(postgres.start)
 
 
-async def _heal(postgres: EmbeddedPostgres | None, reader: RequestReader) -> None:
+async def _ready_engine(url: str, stack: AsyncExitStack) -> AsyncEngine:
+    """Make the engine, and bring the schema up to date."""
+    engine = create_engine(url)
+    stack.push_async_callback(engine.dispose)
+    await prepare_schema(engine, url)
+    return engine
+
+
+async def _heal(postgres: EmbeddedPostgres | None, database: DatabaseCondition) -> None:
     """Start the embedded server again when it dies; one from elsewhere is somebody else's to mend."""
     while True:
         await asyncio.sleep(DATABASE_CHECKED_EVERY_S)
         try:
-            await reader.ping()
-        except DatabaseAway:
-            if postgres is not None:
+            await database.check()
+        except DatabaseAway as away:
+            if postgres is not None and not away.refuses_writes:
                 await asyncio.to_thread(postgres.heal)
 
 

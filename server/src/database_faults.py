@@ -17,6 +17,7 @@ _NO_ANSWER = (
 #: SQLSTATE and its class: https://www.postgresql.org/docs/current/errcodes-appendix.html
 READ_ONLY = "25006"
 UNDEFINED_TABLE = "42P01"
+INSUFFICIENT_PRIVILEGE = "42501"
 REFUSED_WRITES = {
     READ_ONLY: "The database takes no changes now: it is read-only.",
     "53100": "The database takes no changes now: its disk is full.",
@@ -24,7 +25,7 @@ REFUSED_WRITES = {
     "53000": "The database takes no changes now: it lacks resources.",
     "53400": "The database takes no changes now: a limit of its configuration is reached.",
     "54023": "The database takes no changes now: a limit of its configuration is reached.",
-    "42501": "The database takes no changes now: its role lacks a privilege.",
+    INSUFFICIENT_PRIVILEGE: "The database takes no changes now: its role lacks a privilege.",
     "58030": "The database takes no changes now: its disk fails.",
 }
 #: The transaction was rolled back because of others; a statement that is its own transaction may be run again.

@@ -4,8 +4,10 @@ Messages are data here: control characters are escaped and the queries of URLs a
 an exception says may be what a caller sent, so it is told only while debugging; where it was raised always is.
 """
 
+import asyncio
 import logging
 import re
+import threading
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -18,6 +20,8 @@ import orjson
 from src.errors import ServiceError
 
 LogFormat = Literal["plain", "json"]
+
+log = logging.getLogger(__name__)
 
 MESSAGE_CHARS_MAX = 2_000
 #: Of one exception's traceback, and exceptions that led to one another.
@@ -90,6 +94,19 @@ class LineFormatter(logging.Formatter):
         if self._debug or isinstance(error, _HARMLESS):
             return f": {error}"
         return " (DEBUG=true tells what it says)" if str(error) else ""
+
+
+def log_loop_errors(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what an event loop was told of and nobody else; its own words may repeat what a callback was called with."""
+    error = context.get("exception")
+    log.error("A task or callback failed and nobody waited for it.", exc_info=error)
+    log.debug("%s", context.get("message"))
+
+
+def log_thread_errors(arguments: threading.ExceptHookArgs) -> None:
+    """Log how a thread ended that was not to end."""
+    name = arguments.thread.name if arguments.thread else "unknown"
+    log.error("The thread %s ended.", name, exc_info=arguments.exc_value)
 
 
 def logging_config(style: LogFormat, *, debug: bool) -> dict[str, Any]:

@@ -285,7 +285,7 @@ export interface paths {
     }
     /**
      * Get Health
-     * @description Read what is really so: database, worker, queue, callbacks, storage.
+     * @description Read what is really so: database, worker, queue, callbacks, storage, tasks.
      */
     get: operations['get_health_api_health_get']
     put?: never
@@ -1134,7 +1134,7 @@ export interface components {
     }
     /**
      * DatabaseHealth
-     * @description Whether PostgreSQL answers.
+     * @description Whether PostgreSQL answers, and takes changes.
      */
     DatabaseHealth: {
       /** Connected */
@@ -1143,6 +1143,8 @@ export interface components {
       error: string | null
       /** Round Trip Ms */
       round_trip_ms: number | null
+      /** Writable */
+      writable: boolean
     }
     /**
      * DeletedAnswer
@@ -1310,6 +1312,8 @@ export interface components {
       storage: components['schemas']['StorageHealth']
       /** System */
       system: string
+      /** Tasks */
+      tasks: components['schemas']['TaskHealth'][]
       /** Uptime Seconds */
       uptime_seconds: number
       /** Version */
@@ -1983,6 +1987,28 @@ export interface components {
       timeline: components['schemas']['TimelinePoint'][]
       /** Total Requests */
       total_requests: number
+    }
+    /**
+     * TaskHealth
+     * @description A task that never ends. One that fails is `down` until it has run for a while again; `trouble` says why.
+     */
+    TaskHealth: {
+      /** Name */
+      name: string
+      /** Restarts */
+      restarts: number
+      /**
+       * Since
+       * Format: date-time
+       */
+      since: string
+      /**
+       * State
+       * @enum {string}
+       */
+      state: 'running' | 'down'
+      /** Trouble */
+      trouble: string | null
     }
     /**
      * TimelinePoint

@@ -1,7 +1,7 @@
 """Use case: tell how the service is. Every figure is taken at the moment it is asked for."""
 
 import asyncio
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.errors import DatabaseAway
@@ -9,53 +9,52 @@ from src.services.background_worker import WorkerState
 from src.services.parts import Parts
 from src.services.report_storage import StorageState
 from src.services.request_reader import QueueDepth
+from src.services.supervision import TaskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseState:
+    """What the database does. `round_trip_ms` is null when it does not answer, and `error` when all is well."""
+
+    round_trip_ms: float | None
+    writable: bool
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """What was found. Counts are null when the database does not answer."""
 
-    database_round_trip_ms: float | None
-    database_error: str | None
+    database: DatabaseState
     worker: WorkerState
     depth: QueueDepth | None
     oldest_waiting_age_s: float | None
     storage: StorageState
     #: What this machine lacks for callbacks, in words; null when nothing.
     local_trouble: str | None
+    tasks: Sequence[TaskState]
 
     @property
     def healthy(self) -> bool:
         """Whether requests can be accepted, worked on, and called back."""
         delivers = self.worker.delivery is None or not self.worker.delivery.troubles
-        return self.database_error is None and self.worker.alive and self.storage.writable and delivers
+        all_run = all(task.state == "running" for task in self.tasks)
+        return self.database.writable and self.worker.alive and self.storage.writable and delivers and all_run
 
 
 async def examine(parts: Parts) -> Health:
     """Look at every part."""
     storage = await asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state)
-    try:
-        round_trip_ms = await _round_trip_ms(parts)
-        depth = await parts.reader.depth(parts.now())
-    except DatabaseAway as error:
-        return Health(
-            database_round_trip_ms=None,
-            database_error=error.detail,
-            worker=parts.worker.state(),
-            depth=None,
-            oldest_waiting_age_s=None,
-            storage=storage,
-            local_trouble=parts.local_lacks.trouble,
-        )
-    oldest = depth.oldest_waiting_at
+    database, depth = await _database(parts)
+    oldest = depth.oldest_waiting_at if depth else None
     return Health(
-        database_round_trip_ms=round_trip_ms,
-        database_error=None,
+        database=database,
         worker=parts.worker.state(),
         depth=depth,
         oldest_waiting_age_s=None if oldest is None else max(0, (parts.now() - oldest).total_seconds()),
         storage=storage,
         local_trouble=parts.local_lacks.trouble,
+        tasks=parts.tasks.states(),
     )
 
 
@@ -64,13 +63,20 @@ async def why_not_ready(parts: Parts) -> str | None:
     if parts.stopping.is_set():
         return "The server is stopping."
     try:
-        await parts.reader.ping()
+        await parts.database.check()
     except DatabaseAway as error:
         return error.detail
     return None if parts.worker.state().alive else "The worker is not running."
 
 
-async def _round_trip_ms(parts: Parts) -> float:
-    started_s = time.perf_counter()
-    await parts.reader.ping()
-    return round((time.perf_counter() - started_s) * 1000, 2)
+async def _database(parts: Parts) -> tuple[DatabaseState, QueueDepth | None]:
+    try:
+        round_trip_ms = await parts.database.round_trip_ms()
+        depth = await parts.reader.depth(parts.now())
+    except DatabaseAway as error:
+        return DatabaseState(round_trip_ms=None, writable=False, error=error.detail), None
+    try:
+        await parts.database.check()
+    except DatabaseAway as error:
+        return DatabaseState(round_trip_ms=round_trip_ms, writable=False, error=error.detail), depth
+    return DatabaseState(round_trip_ms=round_trip_ms, writable=True, error=None), depth

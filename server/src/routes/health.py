@@ -1,6 +1,7 @@
 """Health: what is really so, checked at the moment it is asked."""
 
 import platform
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -18,9 +19,10 @@ router = APIRouter(prefix="/api/health", tags=["Health"], route_class=PlainRoute
 
 
 class DatabaseHealth(BaseModel):
-    """Whether PostgreSQL answers."""
+    """Whether PostgreSQL answers, and takes changes."""
 
     connected: bool
+    writable: bool
     round_trip_ms: float | None
     error: str | None
 
@@ -66,6 +68,16 @@ class StorageHealth(BaseModel):
     free_bytes: int
 
 
+class TaskHealth(BaseModel):
+    """A task that never ends. One that fails is `down` until it has run for a while again; `trouble` says why."""
+
+    name: str
+    state: Literal["running", "down"]
+    since: datetime
+    restarts: int
+    trouble: str | None
+
+
 class HealthAnswer(BaseModel):
     """The state of this server process. `unhealthy` comes with 503."""
 
@@ -75,6 +87,7 @@ class HealthAnswer(BaseModel):
     queue: QueueHealth
     callbacks: CallbackHealth
     storage: StorageHealth
+    tasks: list[TaskHealth]
     version: str
     started_at: datetime
     uptime_seconds: int
@@ -97,7 +110,7 @@ class Ready(BaseModel):
 
 @router.get("", response_model=HealthAnswer, responses={503: {"model": HealthAnswer, "description": "Unhealthy."}})
 async def get_health(response: Response, parts: PartsDependency) -> HealthAnswer:
-    """Read what is really so: database, worker, queue, callbacks, storage."""
+    """Read what is really so: database, worker, queue, callbacks, storage, tasks."""
     health = await health_controller.examine(parts)
     response.status_code = 200 if health.healthy else 503
     return HealthAnswer(
@@ -141,9 +154,10 @@ def _measured(health: health_controller.Health) -> dict[str, Any]:
     oldest_age_ms = None if health.oldest_waiting_age_s is None else round(health.oldest_waiting_age_s * 1000)
     return {
         "database": DatabaseHealth(
-            connected=health.database_error is None,
-            round_trip_ms=health.database_round_trip_ms,
-            error=health.database_error,
+            connected=health.database.round_trip_ms is not None,
+            writable=health.database.writable,
+            round_trip_ms=health.database.round_trip_ms,
+            error=health.database.error,
         ),
         "worker": worker_health(worker),
         "queue": QueueHealth(waiting=depth and depth.waiting, oldest_age_ms=oldest_age_ms),
@@ -158,4 +172,5 @@ def _measured(health: health_controller.Health) -> dict[str, Any]:
             trouble=next(iter(worker.delivery.troubles), None) if worker.delivery else None,
         ),
         "storage": StorageHealth(writable=health.storage.writable, free_bytes=health.storage.free_bytes),
+        "tasks": [TaskHealth(**asdict(task)) for task in health.tasks],
     }

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from src.routes.callers import Network, caller_of
 from src.routes.problems import instance_of, problem
 from src.services.benchmark_gate import BenchmarkGate, BenchmarkPass
+from src.services.read_slots import reading_caller
 
 LIMIT_OFF = "off"
 #: Callers remembered at most; the one that was quiet longest is forgotten first.
@@ -185,9 +186,11 @@ class RateLimitMiddleware:
         scope["benchmark"] = self._benchmark_of(scope)
         if scope["benchmark"]:
             scope["caller"] = BENCHMARK_CALLER
+            reading_caller.set(BENCHMARK_CALLER)
             await self._app(scope, receive, send)
             return
         scope["caller"] = caller_of(scope, self._trusted_proxies)
+        reading_caller.set(scope["caller"])
         allowance = self._limits.hit(scope["path"], scope["caller"]) if scope.get("method") == "POST" else None
         if allowance is None:
             await self._app(scope, receive, send)

@@ -23,8 +23,8 @@ import asyncpg
 import uvloop
 
 from src import crash_points
-from src.errors import LeadershipLost
-from src.services.backoff import keep_running
+from src.errors import DatabaseAway, LeadershipLost
+from src.logs import log_loop_errors
 from src.services.callback_sender import CallbackSender, DeliveryState, LaneState
 from src.services.change_feed import ChangeNotifier
 from src.services.job_runner import JobRunner
@@ -33,6 +33,7 @@ from src.services.records import Job, LaneKey
 from src.services.report_production import SimulatedWork
 from src.services.report_storage import ReportStorage
 from src.services.request_store import RequestStore
+from src.services.supervision import Supervisor
 
 HEARTBEAT_EVERY_S = 1.0
 HEARTBEAT_LATE_AFTER_S = 5.0
@@ -100,6 +101,8 @@ class BackgroundWorker:
         connect: opens one connection of its own.
         create_sender: makes the part that delivers, on the loop it is called on.
         now: the time, aware UTC, never going back.
+        tasks: runs what never ends.
+        on_away: told when the database does not do what it is asked for.
     """
 
     def __init__(
@@ -113,8 +116,12 @@ class BackgroundWorker:
         connect: Callable[[], Awaitable[asyncpg.Connection]],
         create_sender: Callable[[RequestStore], CallbackSender],
         now: Callable[[], datetime],
+        tasks: Supervisor,
+        on_away: Callable[[DatabaseAway], None],
     ) -> None:
         self._jobs = jobs
+        self._tasks = tasks
+        self._on_away = on_away
         self._storage = storage
         self._simulated_work = simulated_work
         self._changes = changes
@@ -195,8 +202,9 @@ class BackgroundWorker:
     async def _main(self) -> None:
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(log_loop_errors)
         self._loop_ready.set()
-        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(keep_running(self._lead, "worker"))]
+        tasks = [self._tasks.start("heartbeat", self._beat), self._tasks.start("worker", self._lead)]
         await self._stopping.wait()
         if term := self._term:
             term.end()
@@ -227,7 +235,7 @@ class BackgroundWorker:
         large_reports = ThreadPoolExecutor(1, thread_name_prefix="large-report")
         try:
             crash_points.reached("after_election")
-            store = RequestStore(pool, self._changes, epoch)
+            store = RequestStore(pool, self._changes, epoch, self._on_away)
             await store.recover(self._now())
             await self._work(store, large_reports, leadership)
         finally:
@@ -252,7 +260,7 @@ class BackgroundWorker:
         term = self._term = _Term(runner, sender, over, asyncio.Event())
         self._feed.begin()
         working = asyncio.create_task(runner.run())
-        others = [asyncio.create_task(keep_running(sender.run, "delivery")), asyncio.create_task(leadership.keep())]
+        others = [self._tasks.start("delivery", sender.run), asyncio.create_task(leadership.keep())]
         try:
             await asyncio.wait([working, others[1]], return_when=asyncio.FIRST_COMPLETED)
             term.end()  # leadership may be lost; what is under way is refused, and ends

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +15,7 @@ from src.services.benchmark_gate import BenchmarkGate
 from src.services.benchmark_store import BenchmarkStore
 from src.services.event_bus import Event, EventBus
 from src.services.load_generator import LoadGenerator, LoadOrder, receiver_socket
+from src.services.supervision import Supervisor
 
 #: A run that takes longer is stopped; what it has measured is kept.
 RUN_SECONDS_MAX = 600.0
@@ -34,6 +35,7 @@ class BenchmarkRunner:
         url: where this server listens.
         signing_secrets: what callbacks are signed with.
         now: the time, aware UTC.
+        tasks: runs the heartbeat.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class BenchmarkRunner:
         url: str,
         signing_secrets: Sequence[str],
         now: Callable[[], datetime],
+        tasks: Supervisor,
     ) -> None:
         self._store = store
         self._clean_up = clean_up
@@ -54,6 +57,7 @@ class BenchmarkRunner:
         self._url = url
         self._signing_secrets = signing_secrets
         self._now = now
+        self._tasks = tasks
         self._run_id: UUID | None = None
         self._run: asyncio.Task[None] | None = None
         #: The part of the run that may be cut off; what comes after it keeps what was measured.
@@ -131,6 +135,8 @@ class BenchmarkRunner:
             await self._clean_up()
         except DatabaseAway:
             log.warning("The end of a benchmark could not be recorded; it will count as abandoned.")
+        except Exception:
+            log.exception("The end of a benchmark could not be recorded; it will count as abandoned.")
         self._tell({"run_id": str(run_id), "status": status})
 
     async def _listen(self, run_id: UUID, order: LoadOrder) -> tuple[dict[str, Any] | None, str | None]:
@@ -142,7 +148,8 @@ class BenchmarkRunner:
             order, url=self._url, token=token, signing_secrets=self._signing_secrets, receiver=receiver
         )
         summary, reason = None, "The load generator ended without a result."
-        watching = [asyncio.create_task(self._say_alive(run_id)), asyncio.create_task(self._stop_in_time(generator))]
+        alive = self._tasks.start("benchmark heartbeat", partial(self._say_alive, run_id))
+        watching = [alive, asyncio.create_task(self._stop_in_time(generator))]
         if self._stopped:  # while it was starting
             watching.append(asyncio.create_task(generator.stop()))
         try:
@@ -165,8 +172,7 @@ class BenchmarkRunner:
     async def _say_alive(self, run_id: UUID) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_EVERY_S)
-            with suppress(DatabaseAway):
-                await self._store.is_alive(run_id, self._now())
+            await self._store.is_alive(run_id, self._now())
 
     async def _stop_in_time(self, generator: LoadGenerator) -> None:
         await asyncio.sleep(RUN_SECONDS_MAX)

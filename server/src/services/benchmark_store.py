@@ -13,6 +13,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from src.database import database_errors
 from src.errors import Conflict
 from src.models import BenchmarkRunModel, RunStatus
+from src.services.read_slots import ReadSlots
 
 #: A run whose process has not been heard of for so long was left by one that died.
 ABANDONED_AFTER = timedelta(seconds=20)
@@ -26,10 +27,16 @@ _SIDES = [Run.summary["sync"].label("sync"), Run.summary["async"].label("async_"
 
 
 class BenchmarkStore:
-    """The statements. Every method raises `DatabaseAway` when PostgreSQL does not answer."""
+    """The statements. Every method raises `DatabaseAway` when PostgreSQL does not answer.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    Args:
+        engine: the way to the database.
+        slots: a share of it for each caller who reads.
+    """
+
+    def __init__(self, engine: AsyncEngine, slots: ReadSlots) -> None:
         self._engine = engine
+        self._slots = slots
 
     async def begin(self, run_id: UUID, mode: str, config: dict[str, Any], now: datetime) -> None:
         """Begin a run.
@@ -84,7 +91,7 @@ class BenchmarkStore:
         await self._change(delete(Run).where(Run.id.not_in(kept), Run.status != RunStatus.RUNNING))
 
     async def _all(self, query: Any) -> Sequence[Row[Any]]:
-        async with database_errors(), self._engine.connect() as connection:
+        async with self._slots.slot(), database_errors(), self._engine.connect() as connection:
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
 

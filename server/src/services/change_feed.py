@@ -26,6 +26,7 @@ CHANGES_IN_ONE_NOTICE_MAX = 150
 #: The name of a receiver takes up to 300 bytes.
 RECEIVERS_IN_ONE_NOTICE_MAX = 20
 LISTENER_CHECKED_EVERY_S = 5.0
+LISTENER_ANSWERS_WITHIN_S = 2.0
 
 
 @dataclass(slots=True)
@@ -53,6 +54,10 @@ class Changes:
         self.deleted.update(other.deleted)
         self.attempts.update(other.attempts)
         self.receivers.update(other.receivers)
+
+    def parts(self) -> tuple[dict[Any, None], ...]:
+        """Give each kind of change."""
+        return (self.updated, self.deleted, self.attempts, self.receivers)
 
     def notices(self) -> list[str]:
         """Write it as payloads that fit."""
@@ -142,7 +147,18 @@ class ChangeNotifier:
             with self._lock:
                 changes, self._changes = self._changes, Changes()
                 self._wake.clear()
-            await self._announce(changes.notices())
+            try:
+                await self._announce(changes.notices())
+            except Exception:
+                self._keep(changes)
+                raise
+
+    def _keep(self, changes: Changes) -> None:
+        """Announce them next time."""
+        with self._lock:
+            for news, old in zip(self._changes.parts(), changes.parts(), strict=True):
+                news.update(old)
+            self._wake_up()
 
 
 class ChangeListener:
@@ -181,7 +197,10 @@ class ChangeListener:
             self.listening.set()
             self._on_gap()
             while not connection.is_closed():
-                await self._pass_on()
+                if not await self._pass_on():
+                    # A connection whose other end is gone is as silent as one that has nothing to tell.
+                    async with database_errors(LISTENER_ANSWERS_WITHIN_S):
+                        await connection.fetchval("SELECT 1")
         finally:
             connection.terminate()
 
@@ -189,12 +208,14 @@ class ChangeListener:
         self._changes.add_notice(str(payload))
         self._heard.set()
 
-    async def _pass_on(self) -> None:
+    async def _pass_on(self) -> bool:
+        """Wait for news and pass it on; False when none came."""
         try:
             async with asyncio.timeout(LISTENER_CHECKED_EVERY_S):
                 await self._heard.wait()
         except TimeoutError:
-            return
+            return False
         self._heard.clear()
         changes, self._changes = self._changes, Changes()
         await self._on_changes(changes)
+        return True

@@ -12,6 +12,7 @@ from src.services.benchmark_runner import BenchmarkRunner
 from src.services.benchmark_store import BenchmarkStore
 from src.services.callback_client import LocalLacks
 from src.services.callback_url import CallbackUrl
+from src.services.database_condition import DatabaseCondition
 from src.services.demo_receiver import DemoReceiver
 from src.services.event_bus import EventBus
 from src.services.group_commit import GroupCommit
@@ -21,12 +22,16 @@ from src.services.report_production import SimulatedWork
 from src.services.report_storage import ReportStorage
 from src.services.request_reader import RequestReader
 from src.services.request_store import RequestStore
+from src.services.supervision import Supervisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything a use case may need; built once, in `app.py`."""
 
+    #: The tasks that never end.
+    tasks: Supervisor
+    database: DatabaseCondition
     store: RequestStore
     reader: RequestReader
     batcher: AcceptBatcher

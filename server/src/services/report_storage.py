@@ -22,6 +22,9 @@ UNFINISHED_ABANDONED_AFTER_S = 3600
 #: A report that is younger is not looked at when orphans are searched for: whoever wrote it may still be about to
 #: look whether it is wanted.
 SETTLED_AFTER_S = 60
+#: A look at whether there is room writes so much, and not more often than this.
+PROBE_BYTES = 8_192
+PROBED_EVERY_S = 1.0
 #: How many files are remembered as checked, so that a download need not hash what has not changed.
 CHECKED_FILES_MAX = 10_000
 
@@ -53,6 +56,8 @@ class ReportStorage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._state: StorageState | None = None
+        self._looked_at_s = 0.0
         self._checked: OrderedDict[UUID, tuple[int, int, str]] = OrderedDict()
 
     def prepare(self) -> None:
@@ -138,13 +143,29 @@ class ReportStorage:
         yield found
 
     def state(self) -> StorageState:
-        """Look at the folder and its disk."""
-        if not self._folder.is_dir():
-            return StorageState(writable=False, free_bytes=0)
-        return StorageState(
-            writable=os.access(self._folder, os.W_OK | os.X_OK),
-            free_bytes=shutil.disk_usage(self._folder).free,
-        )
+        """Write a small file and delete it: permissions and free bytes do not tell whether a report would find room."""
+        now_s = time.monotonic()
+        if self._state is None or now_s - self._looked_at_s > PROBED_EVERY_S:
+            self._state, self._looked_at_s = StorageState(self._takes_a_file(), self._free_bytes()), now_s
+        return self._state
+
+    def _takes_a_file(self) -> bool:
+        probe = self._folder / f"probe.{uuid4().hex}.part"
+        try:
+            with probe.open("xb", buffering=0) as file:
+                _write_all(file.fileno(), bytes(PROBE_BYTES))
+        except OSError:
+            return False
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+        return True
+
+    def _free_bytes(self) -> int:
+        try:
+            return shutil.disk_usage(self._folder).free
+        except OSError:
+            return 0
 
     def _remember(self, request_id: UUID, state: tuple[int, int, str]) -> None:
         self._checked[request_id] = state

@@ -24,6 +24,7 @@ from src.models import (
 )
 from src.models.request_model import ENDED
 from src.services.fifo_proof import Milestones
+from src.services.read_slots import ReadSlots
 from src.services.records import LaneKey
 
 #: Counts stop here: what waits is bounded, and a health check should cost little.
@@ -72,19 +73,23 @@ class QueueDepth:
 
 
 class RequestReader:
-    """The queries, on the server's engine. Every method raises `DatabaseAway` when PostgreSQL does not answer."""
+    """The queries, on the server's engine.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    Every method raises `DatabaseAway` when PostgreSQL does not answer, and `Unavailable` when a caller reads too much.
+
+    Args:
+        engine: the way to the database.
+        slots: a share of it for each caller.
+    """
+
+    def __init__(self, engine: AsyncEngine, slots: ReadSlots) -> None:
         self._engine = engine
+        self._slots = slots
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
-        async with database_errors(), self._engine.connect() as connection:
+        async with self._slots.slot(), database_errors(), self._engine.connect() as connection:
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
-
-    async def ping(self) -> None:
-        """Make a round trip to the database."""
-        await self._all(select(1))
 
     async def get(self, request_id: UUID) -> Row[Any] | None:
         """Read everything about one request."""

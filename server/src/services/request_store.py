@@ -8,7 +8,7 @@ Each change is one statement, guarded by the state it expects, so that a process
 them. Statements are prepared once on each connection and take many rows at a time.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,8 @@ import orjson
 
 from src import crash_points
 from src.database import database_errors
-from src.errors import LeadershipLost
+from src.database_faults import COLLISIONS
+from src.errors import DatabaseAway, LeadershipLost
 from src.models import Mode, Status
 from src.services import request_statements as statements
 from src.services.change_feed import ChangeNotifier
@@ -50,6 +51,8 @@ RETENTION_BATCH_ROWS = 500
 CALLERS_COUNTED_MAX = 5_000
 #: Pauses kept in mind; one beyond is found to fail again.
 PAUSES_MAX = 10_000
+#: A statement that collides with others (deadlock, serialization failure) is run so often.
+RUNS_MAX = 3
 #: The SQLSTATE of `require_epoch`.
 STALE_EPOCH = "FRG01"
 
@@ -64,22 +67,43 @@ class RequestStore:
         pool: connections, on one event loop.
         changes: told what changed.
         epoch: the worker's term; None for what is not the worker's.
+        on_away: told when the database does not do what it is asked for.
     """
 
-    def __init__(self, pool: asyncpg.Pool, changes: ChangeNotifier, epoch: int | None = None) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        changes: ChangeNotifier,
+        epoch: int | None = None,
+        on_away: Callable[[DatabaseAway], None] | None = None,
+    ) -> None:
         self._pool = pool
         self._epoch = epoch
         self._changes = changes
+        self._on_away = on_away
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with database_errors():
+        try:
+            async with database_errors():
+                return await self._run(statement, arguments)
+        except DatabaseAway as away:
+            if self._on_away is not None:
+                self._on_away(away)
+            raise
+
+    async def _run(self, statement: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """Run a statement, which is a transaction of its own: one that collided with others did nothing."""
+        for runs_left in reversed(range(RUNS_MAX)):
             try:
                 records: list[asyncpg.Record] = await self._pool.fetch(statement, *arguments)
             except asyncpg.PostgresError as error:
                 if error.sqlstate == STALE_EPOCH:
                     raise LeadershipLost("Another process leads.") from None
-                raise
-            return records
+                if error.sqlstate not in COLLISIONS or not runs_left:
+                    raise
+            else:
+                return records
+        raise AssertionError  # the last run returns or raises
 
     async def _change(self, statement: str, *arguments: Any) -> list[UUID]:
         """Run a statement that returns the ids of the requests it changed, and say so."""

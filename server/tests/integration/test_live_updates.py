@@ -17,6 +17,7 @@ from src.routes import views
 from src.services.change_feed import Changes
 from src.services.event_bus import Event, EventBus, Watcher
 from src.services.live_updates import CHANGES_TOLD_MAX, GATHERED_EVERY_S, HEARTBEAT_EVERY_S, LiveUpdates
+from src.services.read_slots import ReadSlots
 from src.services.request_reader import RequestReader
 from tests.support.receivers import Receiver
 from tests.support.service import Service
@@ -63,7 +64,7 @@ class Time:
 @pytest.fixture
 async def reader(database_url: str) -> AsyncIterator[Reader]:
     engine = create_engine(database_url)
-    yield Reader(engine)
+    yield Reader(engine, ReadSlots())
     await engine.dispose()
 
 

@@ -3,6 +3,9 @@
 import asyncio
 from uuid import UUID
 
+import pytest
+
+from src.errors import DatabaseAway
 from src.services.change_feed import CHANGES_IN_ONE_NOTICE_MAX, ChangeNotifier, Changes
 from tests.support.waiting import eventually
 
@@ -58,3 +61,27 @@ def test_batches_that_were_not_told_yet_become_one() -> None:
     assert (list(first.updated), list(first.deleted)) == (IDS[:4], [IDS[9]])
     assert (list(first.attempts), list(first.receivers)) == ([(IDS[1], 2)], ["http://receiver.example"])
     assert len(first) == 6
+
+
+async def test_changes_that_could_not_be_announced_are_announced_later() -> None:
+    announced: list[str] = []
+    away = True
+
+    async def announce(notices: list[str]) -> None:
+        if away:
+            raise DatabaseAway("It does not answer.")
+        announced.extend(notices)
+
+    notifier = ChangeNotifier(announce)
+    notifier.updated(IDS[:1])
+    with pytest.raises(DatabaseAway):
+        await notifier.run()
+    away = False
+    notifier.deleted(IDS[1:2])
+    running = asyncio.create_task(notifier.run())
+    await eventually(lambda: bool(announced))
+    running.cancel()
+    heard = Changes()
+    heard.add_notice(announced[0])
+
+    assert (list(heard.updated), list(heard.deleted)) == (IDS[:1], IDS[1:2])
