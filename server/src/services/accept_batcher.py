@@ -90,7 +90,7 @@ class AcceptBatcher:
     async def _write(self, requests: Sequence[NewRequest]) -> list[Accepted | None]:
         try:
             created = await self._store.insert(requests)
-        except Exception:  # whether they are stored is unknown
+        except BaseException:  # also when it is cut off: whether they are stored is unknown
             self._settle(requests, {request.id for request in requests})
             raise
         self._settle(requests, created)

@@ -45,19 +45,26 @@ class GroupCommit(Generic[Item, Outcome]):
     async def _write_all(self) -> None:
         # No await may stand between the last look at `_waiting` and `_writer = None`: an item that came in
         # that gap would lie there until the next one.
-        while self._waiting:
-            batch, self._waiting = self._waiting[: self._items_max], self._waiting[self._items_max :]
-            await self._write_batch(batch)
-        self._writer = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._items_max], self._waiting[self._items_max :]
+                await self._write_batch(batch)
+        finally:
+            # Cut off, by the end of the loop: whoever still waits is not to wait for ever.
+            left, self._waiting, self._writer = self._waiting, [], None
+            for _, future in left:
+                future.cancel()
 
     async def _write_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         try:
             outcomes = await self._write([item for item, _ in batch])
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
         except Exception as error:  # noqa: BLE001  it belongs to those who wait for it, whatever it is
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
-            return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+        finally:
+            for _, future in batch:
+                future.cancel()  # does nothing to one that has its outcome

@@ -97,3 +97,33 @@ async def test_draining_waits_for_everything_that_was_submitted() -> None:
 
     assert log.batches == [[0], [1], [2]]
     assert await asyncio.gather(*tasks) == [0, 10, 20]
+
+
+async def test_a_write_that_answers_for_too_few_fails_and_those_after_it_are_written() -> None:
+    async def write(items: Sequence[int]) -> list[int]:
+        return list(items)[:-1] if 0 in items else list(items)
+
+    commits = GroupCommit(write, items_max=2)
+    outcomes = await asyncio.gather(*(commits.submit(item) for item in range(4)), return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [int, ValueError, int, int]
+
+
+async def test_nobody_waits_for_a_writer_that_was_cut_off_and_the_next_item_gets_another() -> None:
+    log = Log()
+    log.gate.clear()
+    commits = GroupCommit(log.write, items_max=1)
+    waiting = [asyncio.create_task(commits.submit(item)) for item in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    writer = commits._writer
+    assert writer is not None
+    writer.cancel()
+    async with asyncio.timeout(1):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    log.gate.set()
+
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 3
+    assert await commits.submit(5) == 50
+    await commits.drain()
+    assert (commits._waiting, commits._writer) == ([], None)
