@@ -49,3 +49,24 @@ async def test_a_website_whose_name_leads_here_reads_nothing(service: Service, p
 
     assert answer.status_code == 421
     assert set(answer.json()) == {"type", "title", "status", "detail", "instance"}
+
+
+async def test_no_operation_that_reads_changes_anything(service: Service, receiver: Receiver) -> None:
+    """Browsers send a GET for any website, so a GET must not be worth sending."""
+    request_id = (await service.submit(receiver.url, num_transactions=1))["request_id"]
+    await service.callback_ended(request_id)
+    before = await state(service)
+    values = {"request_id": request_id, "run_id": str(uuid4()), "file": f"{request_id}.csv"}
+    read = [path for path, methods in service.app.openapi()["paths"].items() if "get" in methods]
+    for path in read:
+        url = re.sub(r"{(\w+)}", lambda name: values.get(name[1], "x"), path)
+        if path.endswith("/events"):
+            continue  # has no end
+        answer = await service.client.get(url, headers=FORGED)
+        assert answer.status_code < 500, path
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin", path
+        assert "access-control-allow-origin" not in answer.headers, path
+
+    assert len(read) > 12
+    assert await state(service) == before
+    assert len(receiver.callbacks) == 1

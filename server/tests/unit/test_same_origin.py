@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from starlette.types import Message
 
 from src.app import create_app
-from src.config import Settings
+from src.config import SERVER_FOLDER, Settings
 from src.routes.same_origin import HOSTS_REMEMBERED_MAX, HostNames
 
 PUBLIC = "https://reports.example"
@@ -34,6 +35,7 @@ FOREIGN = ["evil.example", "evil.example:8000", "reports.example.evil.example", 
            "localhost" + " " * 300]  # fmt: skip
 
 
+@cache  # making one takes a while, and nothing that is asked here changes it
 def application(**settings: Any) -> FastAPI:
     return create_app(Settings(_env_file=None, **{**SETTINGS, **settings}))
 
@@ -265,3 +267,15 @@ def test_the_public_origin_is_written_as_browsers_write_it() -> None:
     }
 
     assert {url: Settings(_env_file=None, public_base_url=url).public_origin for url in written} == written
+
+
+def test_docker_compose_lets_other_containers_call_the_service_by_its_name() -> None:
+    compose = (SERVER_FOLDER.parent / "docker-compose.yml").read_text()
+    services = re.findall(r"^  (\w+):\n    (?:image|build):", compose, re.MULTILINE)
+    written = re.search(r"ALLOWED_HOSTS: (\S+)", compose)
+
+    assert "server" in services
+    assert written is not None
+    assert Settings(_env_file=None, allowed_hosts=written[1].replace("${ALLOWED_HOSTS:-}", "")).allowed_hosts == (
+        "server",
+    )
