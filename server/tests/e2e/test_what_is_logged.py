@@ -108,7 +108,7 @@ async def test_no_error_shows_where_it_happened_or_repeats_what_was_sent(service
         await service.client.post("/api/sync", json={hostile: 1}),
         await service.client.post("/api/sync", content=hostile, headers={"content-type": "application/json"}),
         await service.client.post("/api/sync", content=b"{}", headers={"content-type": hostile}),
-        await service.client.post("/api/sync", json={}, headers={"X-Idempotency-Key": hostile + " "}),
+        await service.client.post("/api/sync", json={}, headers={"X-Idempotency-Key": hostile + " x"}),
         await service.client.post("/api/async", json={"payload": {}, "callback_url": f"http://127.0.0.1/{hostile}"}),
         await service.client.post("/api/async", json={"payload": {"currency": hostile}, "callback_url": hostile}),
         await service.client.get("/api/requests", params={"mode": hostile, "limit": hostile, "cursor": hostile}),
