@@ -13,6 +13,24 @@ from tests.support.receivers import Receiver
 from tests.support.service import Service, running_service
 from tests.support.waiting import eventually
 
+#: What PostgreSQL answers on a full disk, for rows and for the files of new tables.
+FULL = (
+    (
+        "CREATE FUNCTION full_for_rows() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+    ),
+    (
+        "CREATE FUNCTION full_for_tables() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+    ),
+    "CREATE TRIGGER full_disk BEFORE INSERT ON requests EXECUTE FUNCTION full_for_rows()",
+    (
+        "CREATE EVENT TRIGGER full_disk ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS')"
+        " EXECUTE FUNCTION full_for_tables()"
+    ),
+)
+ROOM = ("DROP EVENT TRIGGER full_disk", "DROP TRIGGER full_disk ON requests")
+
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[OwnPostgres]:
@@ -59,21 +77,37 @@ async def test_a_read_only_database_is_a_503_not_ready_and_unhealthy_and_all_of_
     assert receiver.positions == [1, 2]
 
 
-async def test_a_change_that_found_no_room_makes_the_service_not_ready_until_one_finds_it(
-    own: OwnPostgres, tmp_path: Path
-) -> None:
+async def test_a_full_database_is_a_503_and_not_ready_until_there_is_room(own: OwnPostgres, tmp_path: Path) -> None:
     url = await create_database(own.url)
     async with running_service(url, tmp_path / "data") as service:
-        assert await is_ready(service)
-        service.parts.database.note(DatabaseAway("It does not answer."))
-        still_ready = await is_ready(service)
-        service.parts.database.note(DatabaseAway("Its disk is full.", refuses_writes=True))
-        # The probe is a change like any other: where none is taken it fails, and afterwards it succeeds.
-        await run_sql(own.url, f"ALTER DATABASE {url.split('/')[-1].split('?')[0]} SET temp_tablespaces = 'pg_default'")
-        recovered = await is_ready(service)
+        await run_sql(url, *FULL)
+        full = await service.client.post("/api/sync", json={})
+        ready = [await service.client.get("/api/health/ready") for _ in range(3)]
+        health = await service.client.get("/api/health")
+        listed = await service.client.get("/api/requests")
+        await run_sql(url, *ROOM)
+        await eventually(lambda: is_ready(service), within_s=6)
+        stored = await service.client.post("/api/sync", json={})
 
-    assert still_ready
-    assert recovered
+    assert (full.status_code, full.json()["detail"]) == (503, "The database takes no changes now: its disk is full.")
+    assert int(full.headers["retry-after"]) > 0
+    assert {(answer.status_code, answer.json()["reason"]) for answer in ready} == {(503, full.json()["detail"])}
+    assert health.status_code == 503
+    assert health.json()["database"]["error"] == full.json()["detail"]
+    assert listed.status_code == 200
+    assert stored.status_code == 200
+
+
+async def test_an_outage_that_is_over_leaves_nothing_behind(own: OwnPostgres, tmp_path: Path) -> None:
+    url = await create_database(own.url)
+    async with running_service(url, tmp_path / "data") as service:
+        service.parts.database.note(DatabaseAway("It does not answer."))
+        after_silence = await is_ready(service)
+        service.parts.database.note(DatabaseAway("Its disk is full.", refuses_writes=True))
+        after_refusal = await is_ready(service)
+
+    assert after_silence
+    assert after_refusal
 
 
 async def is_ready(service: Service) -> bool:

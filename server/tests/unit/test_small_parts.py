@@ -1,5 +1,7 @@
 """The clock, the storage, the demo receiver and the kept secret."""
 
+import resource
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,11 +9,12 @@ from uuid import uuid4
 
 import pytest
 
+from src.errors import NotStarted
 from src.services.clock import SteadyClock
 from src.services.demo_receiver import RECEIVED_MAX, DemoReceiver, Simulation
 from src.services.report_production import SimulatedWork
-from src.services.report_storage import ReportStorage, StoredFile
-from src.services.signing_secrets import kept_secret
+from src.services.report_storage import PROBE_BYTES, ReportStorage, StoredFile
+from src.services.signing_secrets import FILE_NAME, kept_secret
 from src.services.webhook_signing import Signer, new_secret
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -116,3 +119,42 @@ def test_the_kept_secret_is_made_once_and_is_nobody_elses(tmp_path: Path) -> Non
     assert kept_secret(tmp_path) == secret
     assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600]
     Signer([secret])
+
+
+@pytest.mark.parametrize("content", [b"", b"whsec_short", b"\xff\xfe\x00", b"\n\n"])
+def test_a_secret_file_without_a_secret_is_told_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(NotStarted) as refused:
+        kept_secret(tmp_path)
+
+    assert str(tmp_path / FILE_NAME) in refused.value.detail
+    assert (tmp_path / FILE_NAME).read_bytes() == content
+
+
+def test_the_state_of_the_storage_is_found_out_by_writing(tmp_path: Path) -> None:
+    storage = ReportStorage(tmp_path / "reports")
+    missing = storage.state()
+    storage = ReportStorage(tmp_path / "reports")
+    storage.prepare()
+    there = storage.state()
+
+    assert (missing.writable, missing.free_bytes) == (False, 0)
+    assert there.writable
+    assert there.free_bytes > 0
+    assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_a_disk_without_room_is_not_writable_whatever_the_permissions_say(tmp_path: Path) -> None:
+    storage = ReportStorage(tmp_path / "reports")
+    storage.prepare()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (PROBE_BYTES // 2, limits[1]))
+        state = storage.state()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+    assert not state.writable
+    assert list((tmp_path / "reports").iterdir()) == []
