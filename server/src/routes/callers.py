@@ -4,20 +4,16 @@ import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.types import Scope
 
-#: One household or office usually has a whole /64; its addresses count as one caller.
-IPV6_CALLER_BITS = 64
+from src.addresses import ADDRESSES_REMEMBERED_MAX, Address, Network, caller_name
+from src.addresses import parsed_address as _parsed
+
 UNKNOWN_CALLER = "unknown"
 FORWARDED_HOPS_MAX = 20
-ADDRESSES_REMEMBERED_MAX = 4_096
 #: Proxies that are remembered as having been complained about.
 PROXIES_WARNED_OF_MAX = 256
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 #: What RFC 7239, section 6, calls a node, and what proxies write into X-Forwarded-For as well: an address, an IPv6 one
 #: in brackets where a port follows, in quotes where the grammar of `Forwarded` wants them.
@@ -41,7 +37,7 @@ def caller_of(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
         return UNKNOWN_CALLER
     if trusted_proxies and _is_trusted(address, trusted_proxies):
         address = _forwarded(scope, address, trusted_proxies)
-    return _name(address)
+    return caller_name(address)
 
 
 def _forwarded(scope: Scope, nearest: Address, trusted_proxies: Sequence[Network]) -> Address:
@@ -77,21 +73,5 @@ def _is_trusted(address: Address, trusted_proxies: Sequence[Network]) -> bool:
     return any(address in network for network in trusted_proxies if network.version == address.version)
 
 
-def _parsed(text: str) -> Address | None:
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
-
-
 #: The same few callers call again and again; reading an address takes 4 % of an accept.
 _socket_address = lru_cache(ADDRESSES_REMEMBERED_MAX)(_parsed)
-
-
-@lru_cache(ADDRESSES_REMEMBERED_MAX)
-def _name(address: Address) -> str:
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, IPV6_CALLER_BITS), strict=False))
-    return str(address)

@@ -17,7 +17,8 @@ from slowapi import Limiter
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from src.routes.callers import Network, caller_of
+from src.addresses import Network
+from src.routes.callers import caller_of
 from src.routes.problems import instance_of, problem
 from src.services.benchmark_gate import BenchmarkGate, BenchmarkPass
 from src.services.read_slots import reading_caller

@@ -65,6 +65,7 @@ def batcher(store: Store, per_caller_max: int = 100) -> AcceptBatcher:
         cast("RequestStore", store),
         pending_max=1_000,
         pending_per_caller_max=per_caller_max,
+        receivers_per_caller_max=1_000,
         on_accepted=lambda: None,
         now=lambda: NOW,
     )
