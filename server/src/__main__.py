@@ -17,13 +17,13 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.routing import APIWebSocketRoute
 from pydantic import ValidationError
 
 from src.config import Settings
 from src.errors import ServiceError
-from src.http_protocol import limited_protocol
+from src.http_server.protocol import limited_protocol
 from src.logs import log_thread_errors, logging_config
-from src.websocket_denial import DenyingWebSocketProtocol
 
 EXIT_SETTING_WRONG = 2
 EXIT_NOT_STARTED = 3
@@ -33,7 +33,6 @@ GC_THRESHOLDS = (10_000, 20, 20)
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
-    "ws": DenyingWebSocketProtocol,
     "proxy_headers": False,  # the app reads forwarded headers itself, from TRUSTED_PROXIES alone
     "server_header": False,
     "access_log": False,
@@ -113,8 +112,8 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         from src.app import app  # noqa: PLC0415 - takes a second; what is checked above answers at once
     except ValueError as error:
         return _refuse(EXIT_SETTING_WRONG, str(error))
-    options = {**UVICORN, "http": limited_protocol(trusted_proxies=settings.trusted_proxies)}
-    options["timeout_keep_alive"] = settings.keep_alive_seconds
+    protocol = limited_protocol(trusted_proxies=settings.trusted_proxies, upgrades=partial(_has_websocket, app))
+    options = {**UVICORN, "http": protocol, "timeout_keep_alive": settings.keep_alive_seconds}
     config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)
     server.before_shutdown = partial(_end_benchmark, app)
@@ -157,6 +156,10 @@ class _Server(uvicorn.Server):
         if self.before_shutdown is not None:
             await self.before_shutdown()
         await super().shutdown(sockets)
+
+
+def _has_websocket(app: FastAPI, path: str) -> bool:
+    return any(isinstance(route, APIWebSocketRoute) and route.path_regex.match(path) for route in app.routes)
 
 
 async def _end_benchmark(app: FastAPI) -> None:

@@ -8,7 +8,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from src.http_protocol import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX, LimitedHttpProtocol, limited_protocol
+from src.http_server.limits import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX
+from src.http_server.protocol import LimitedHttpProtocol, limited_protocol
 from tests.support.over_http import over_http
 from tests.support.processes import free_port
 from tests.support.waiting import eventually

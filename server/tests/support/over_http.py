@@ -8,8 +8,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from src.http_protocol import LimitedHttpProtocol, limited_protocol
-from src.websocket_denial import DenyingWebSocketProtocol
+from src.http_server.protocol import LimitedHttpProtocol, limited_protocol
 from tests.support.waiting import eventually
 
 
@@ -17,7 +16,7 @@ from tests.support.waiting import eventually
 async def over_http(app: ASGIApp, port: int, protocol: type[LimitedHttpProtocol] | None = None) -> AsyncIterator[None]:
     """Serve an application on 127.0.0.1; its lifespan is whoever's called this."""
     http = protocol or limited_protocol()
-    options: dict[str, Any] = {"http": http, "ws": DenyingWebSocketProtocol, "lifespan": "off"}
+    options: dict[str, Any] = {"http": http, "lifespan": "off"}
     config = uvicorn.Config(app, port=port, log_config=None, access_log=False, **options)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # this process is pytest's
