@@ -5,11 +5,13 @@ import errno
 import gc
 import logging.config
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -30,6 +32,8 @@ EXIT_NOT_STARTED = 3
 #: New objects before a look for cycles among them, and such looks before one that goes further back. Python's own 700
 #: is reached every few requests.
 GC_THRESHOLDS = (10_000, 20, 20)
+#: Files that this process may have open at once, if the system lets it: a connection is one, a download two.
+OPEN_FILES_MAX = 65_536
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
@@ -105,6 +109,7 @@ def _bind(host: str, port: int) -> socket.socket:
 def _serve(settings: Settings, listener: socket.socket) -> int:
     logging.config.dictConfig(logging_config(settings.log_format, debug=settings.debug))
     threading.excepthook = log_thread_errors
+    allow_open_files()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _leave_quietly)
     gc.disable()  # what starting makes is there to stay; `startup` enables it again
@@ -122,6 +127,18 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         signal.signal(signal.SIGHUP, lambda _, frame: server.handle_exit(signal.SIGTERM, frame))
     server.run(sockets=[listener])
     return 0
+
+
+def allow_open_files() -> None:
+    """Use what the hard limit allows: the soft one is 1,024 or 256 for the sake of old programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (OPEN_FILES_MAX, 10_240, 4_096):  # macOS allows less than its hard limit, and does not say how much
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        if soft == resource.RLIM_INFINITY or soft >= most:
+            return
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return
 
 
 def _reload(settings: Settings, listener: socket.socket) -> int:

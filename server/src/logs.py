@@ -33,6 +33,8 @@ _HARMLESS = (ServiceError, OSError)
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]+")
 
+"".encode("unicode_escape")  # finds the codec's module now: it cannot be opened when too many files are
+
 #: The id of the HTTP call that this context belongs to, as the header `X-Request-ID` tells it; empty: to none.
 call_id: ContextVar[str] = ContextVar("call_id", default="")
 

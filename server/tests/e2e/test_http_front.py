@@ -1,17 +1,23 @@
 """Bytes that are not a proper request are refused or cut off, and the server goes on as before."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import connect
 
+from src.config import SERVER_FOLDER
 from src.http_server.limits import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX
 from src.http_server.protocol import LimitedHttpProtocol, limited_protocol
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.processes import free_port, server_process
 from tests.support.waiting import eventually
 
 GOOD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -129,3 +135,94 @@ async def test_one_address_has_a_limited_number_of_connections_and_gets_them_bac
         await eventually(is_served)
 
     assert refused == b""
+
+
+SLOW_READER_BYTES = 4 * 1024 * 1024
+
+
+async def send_much(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("x" * SLOW_READER_BYTES)(scope, receive, send)
+
+
+async def connect_with_small_buffer(port: int) -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    return connection
+
+
+async def test_an_answer_nobody_reads_is_cut_off_and_one_that_is_read_slowly_arrives() -> None:
+    loop = asyncio.get_running_loop()
+    protocol = limited_protocol(progress_within_s=0.8)
+    port = free_port()
+    async with over_http(send_much, port, protocol):
+        stands, moves = await connect_with_small_buffer(port), await connect_with_small_buffer(port)
+        for connection in (stands, moves):
+            await loop.sock_sendall(connection, GOOD.replace(b"host", b"connection: close\r\nhost"))
+        read, began_s = 0, loop.time()
+        while piece := await loop.sock_recv(moves, 65_536):
+            read += len(piece)
+            if loop.time() - began_s < 3:  # several times the limit
+                await asyncio.sleep(0.02)
+        await eventually(lambda: not protocol.places.taken, within_s=5)
+        for connection in (stands, moves):
+            connection.close()
+
+    assert read > SLOW_READER_BYTES
+
+
+async def test_what_is_still_sent_does_not_keep_the_peer_from_reading_its_refusal() -> None:
+    async with serving() as port:
+        answer = await exchange(port, b"garbage\r\n\r\n", *[b"x" * 65_536] * 8)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_closed_websockets_do_not_lock_their_address_out(data_dir: Path) -> None:
+    with server_process(data_dir) as server:
+        for _ in range(CONNECTIONS_OF_ONE_ADDRESS_MAX + 10):
+            async with connect(f"ws://127.0.0.1:{server.port}/api/ws") as watcher:
+                await watcher.recv()
+        answer = await exchange(server.port, GOOD.replace(b"GET /", b"GET /api/health/live"))
+        lost_body = b"POST /api/sync HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: Upgrade\r\n"
+        offer = lost_body + b"upgrade: h2c\r\ncontent-length: 23\r\n\r\n"
+        offered = await exchange(server.port, offer, b'{"num_transactions": 1}')
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert offered.startswith(b"HTTP/1.1 200 ")
+
+
+OPEN_FILES = """
+import resource
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+from src.__main__ import OPEN_FILES_MAX, allow_open_files
+allow_open_files()
+soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+print(soft == (OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)))
+"""
+
+
+def test_the_server_may_open_as_many_files_as_the_system_lets_it() -> None:
+    said = subprocess.run([sys.executable, "-c", OPEN_FILES], cwd=SERVER_FOLDER, capture_output=True, check=True)
+
+    assert said.stdout == b"True\n"
+
+
+NO_FILES_LEFT = """
+import logging, os, resource, sys
+from src.logs import LineFormatter
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+try:
+    while True: os.dup(0)
+except OSError:
+    record = logging.LogRecord("x", logging.ERROR, "x", 1, "line\\nbreak", None, sys.exc_info())
+    print(LineFormatter(style="plain", debug=False).format(record).splitlines()[0])
+"""
+
+
+def test_a_line_is_logged_also_when_no_file_can_be_opened() -> None:
+    said = subprocess.run([sys.executable, "-c", NO_FILES_LEFT], cwd=SERVER_FOLDER, capture_output=True, check=True)
+
+    assert said.stdout == b"ERROR x: line\\nbreak\n"
