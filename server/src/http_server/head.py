@@ -4,14 +4,17 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import NamedTuple
 
 from src.http_server.refusals import NO_PROXY, UNKNOWN_CODING, UNKNOWN_WEBSOCKET, Refused, bad_request
 
 HTTP_VERSIONS = frozenset({"1.0", "1.1"})
 #: Fields that say how messages and connections begin and end (RFC 9110, 6.5.1).
 NOT_IN_TRAILERS = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
+#: A name of 255 bytes, a colon and a port.
+AUTHORITY_BYTES_MAX = 255 + 1 + 5
+AUTHORITIES_REMEMBERED_MAX = 256
 WEBSOCKET_VERSION = b"13"
 WEBSOCKET_KEY_BYTES = 16
 
@@ -25,12 +28,8 @@ _ABSOLUTE = re.compile(rb"https?://(?P<authority>[^/?]*)(?P<path>[^?]*)", re.IGN
 _UNKNOWN_METHOD = re.compile(rb"(?:\r?\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [!-~]+ HTTP/1\.[01]\r\n")
 
 
-class Target(NamedTuple):
-    """What a request is for. `authority` is given by the absolute form alone, and replaces `Host`."""
-
-    path: bytes
-    query: bytes
-    authority: bytes | None = None
+#: Path, query, and the authority that an absolute target gives and that replaces `Host`.
+Target = tuple[bytes, bytes, bytes | None]
 
 
 def check_host(hosts: Sequence[bytes], http_version: str) -> None:
@@ -48,6 +47,11 @@ def check_host(hosts: Sequence[bytes], http_version: str) -> None:
 
 def is_authority(text: bytes) -> bool:
     """Tell whether it is `host` or `host:port`. No user information: RFC 9110, 4.2.4. Not empty: 4.2.1."""
+    return len(text) <= AUTHORITY_BYTES_MAX and _is_authority(text)
+
+
+@lru_cache(AUTHORITIES_REMEMBERED_MAX)  # a server is called by a few names, with each request
+def _is_authority(text: bytes) -> bool:
     found = _HOST.fullmatch(text)
     if found is None or int(found["port"] or 0) > 65_535:
         return False
@@ -88,15 +92,15 @@ def read_target(method: str, target: bytes) -> Target:
         raise bad_request("The request target has characters that it may not have.")
     if target.startswith(b"/"):
         path, _, query = target.partition(b"?")
-        return Target(path, query)
+        return (path, query, None)
     if target == b"*" and method == "OPTIONS":
-        return Target(b"*", b"")
+        return (b"*", b"", None)
     found = _ABSOLUTE.match(target)
     if found is None or not is_authority(found["authority"]):
         raise bad_request("The request target is neither a path nor an http URL.")
     query = target[found.end() :].removeprefix(b"?")
     path = found["path"] or (b"*" if method == "OPTIONS" and not query else b"/")
-    return Target(path, query, found["authority"])
+    return (path, query, found["authority"])
 
 
 def is_unknown_method(data: bytes) -> bool:

@@ -141,7 +141,7 @@ class LimitedHttpProtocol(ReadingProtocol):
             return
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        self._read_on()
+        self.flow.resume_reading()
         if self._phase is not DEAF:
             self._expect_next()
 
