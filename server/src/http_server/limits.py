@@ -10,6 +10,7 @@
 | body after the answer | `DISCARDED_BYTES_MAX`, `BODY_WITHIN_S` | closed |
 | chunk lines, their extensions, ends of chunks | `FRAMING_BYTES_MAX` and `FRAMING_BYTES_A_BODY_BYTE` | 431 |
 | trailer fields (never headers: RFC 9110, 6.5.1) | `HEAD_BYTES_MAX`, each and together, and as chunk lines | 431 |
+| trailer fields that would say how messages end | none may come (`NOT_IN_TRAILERS`) | 400 |
 | further requests before the answer | reading pauses at the first; what was read already waits | their turn |
 | bytes after a refusal or a last answer | `LINGER_BYTES_MAX`, `LINGER_WITHIN_S`, unparsed | closed |
 | bytes between an upgrade and its answer | none may come (RFC 6455, 4.1) | closed |
