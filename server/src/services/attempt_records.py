@@ -3,15 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from src import crash_points
 from src.errors import DatabaseAway, LeadershipLost
 from src.services.backoff import Backoff
+from src.services.delivery_slots import FairSlots
 from src.services.group_commit import GroupCommit
 from src.services.records import Attempt
 
 ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
+#: Statements of lanes under way at once: fewer than the worker has connections, so that its reports never wait.
+STATEMENTS_MAX = 2
 
 Write = Callable[[Sequence[Attempt]], Awaitable[object]]
 T = TypeVar("T")
@@ -54,19 +58,46 @@ class AttemptRecords:
 
 
 class Persistence:
-    """Makes changes as often as it takes, and says what keeps them from being made.
+    """One lane's way to the database: in turns between callers, as often as it takes, and never silent about trouble.
+
+    Without the turns two thousand lanes that are opened together would ask at once, and most would be told that the
+    database does not answer.
 
     Args:
+        caller: whose lane.
+        turns: how many lanes may have a statement under way.
         sleep: waits for a number of seconds.
     """
 
-    def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, caller: str, turns: FairSlots, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._caller = caller
+        self._turns = turns
         self._sleep = sleep
         #: In words, without what the error says; null when nothing does.
         self.trouble: str | None = None
 
+    async def ask(self, statement: Callable[[], Awaitable[T]]) -> T:
+        """Run a statement once, when it is the caller's turn.
+
+        Raises:
+            Exception: whatever came of it.
+        """
+        await self._turns.acquire(self._caller)
+        try:
+            return await statement()
+        finally:
+            self._turns.release(self._caller)
+
     async def make(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change that is safe to repeat.
+        """Make a change that is safe to repeat, when it is the caller's turn.
+
+        Raises:
+            LeadershipLost: it is another process's to make.
+        """
+        return await self.insist(partial(self.ask, change))
+
+    async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Make a change that is safe to repeat, and that takes turns by itself.
 
         Raises:
             LeadershipLost: it is another process's to make.
@@ -152,7 +183,7 @@ class LastRecord:
             writing.cancel()
 
     async def _write(self, attempt: Attempt) -> None:
-        await self._persistence.make(lambda: self._records.write(attempt))
+        await self._persistence.insist(lambda: self._records.write(attempt))
         crash_points.reached("after_record_commit")
 
 

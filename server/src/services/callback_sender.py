@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from src.errors import DatabaseAway
-from src.services.attempt_records import AttemptRecords
+from src.services.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.callback_attempts import CallbackAttempts, Connection
 from src.services.callback_url import CallbackUrl
 from src.services.delivery_decision import PROBE_WAIT_MAX_S, RetryRules
@@ -23,7 +23,8 @@ from src.services.delivery_lane import DeliveryLane, LaneParts
 from src.services.delivery_pace import DeliveryPace
 from src.services.delivery_pauses import Pauses, Streaks
 from src.services.delivery_places import LanePlaces
-from src.services.delivery_slots import DeliverySlots
+from src.services.delivery_slots import DeliverySlots, FairSlots
+from src.services.group_commit import GroupCommit
 from src.services.lane_sweep import LaneSweep
 from src.services.open_lanes import OpenLanes
 from src.services.records import LaneKey, OwedCallback, OwedLane, Pause
@@ -32,6 +33,8 @@ from src.services.retry_schedule import longest_wait_s
 from src.services.webhook_signing import Signer
 
 SWEEP_EVERY_S = 5.0
+#: Callbacks of all lanes that are looked up in one statement before they are tried again.
+LOOKED_UP_TOGETHER_MAX = 256
 #: News, such as places that became free, is gathered for so long.
 WOKEN_AFTER_S = 0.02
 #: Where lanes wait for a place, it is tried again and again whether one that sends may be moved out by now.
@@ -134,6 +137,8 @@ class CallbackSender:
             records=AttemptRecords(store.record_attempts),
             pauses=self._pauses,
             streaks=Streaks(),
+            turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
+            still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
             retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
             base_url=rules.base_url,
             expires_after=rules.expires_after,

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from src import crash_points
 from src.errors import DatabaseAway, LeadershipLost
@@ -19,6 +20,8 @@ from src.services.callback_client import Reply
 from src.services.callback_message import message_body
 from src.services.delivery_decision import PauseLane, PauseReceiver, RetryRules, next_attempt_at
 from src.services.delivery_pauses import Pauses, Streaks
+from src.services.delivery_slots import FairSlots
+from src.services.group_commit import GroupCommit
 from src.services.lane_queue import LaneQueue
 from src.services.lane_standing import LaneStanding
 from src.services.records import LaneKey, OwedCallback
@@ -43,6 +46,8 @@ class LaneParts:
         records: writes what came of them.
         pauses: what is left alone.
         streaks: what failed how often in a row.
+        turns: which lanes may ask the database now.
+        still_owed: tells whether a callback is still to be delivered; many lanes ask together.
         retries: when callbacks are tried again.
         base_url: what links in the body start with.
         expires_after: a callback that is owed for so long is given up.
@@ -55,6 +60,8 @@ class LaneParts:
     records: AttemptRecords
     pauses: Pauses
     streaks: Streaks
+    turns: FairSlots
+    still_owed: GroupCommit[UUID, bool]
     retries: RetryRules
     base_url: str
     expires_after: timedelta
@@ -89,7 +96,7 @@ class DeliveryLane:
         self._connection = connection
         self._on_rest = on_rest
         self._queue = LaneQueue(self._load)
-        self._persistence = Persistence(parts.sleep)
+        self._persistence = Persistence(key.caller, parts.turns, parts.sleep)
         self._last_record = LastRecord(parts.records, self._persistence)
         self._standing = LaneStanding(
             key, pauses=parts.pauses, streaks=parts.streaks, retries=parts.retries, persistence=self._persistence
@@ -232,7 +239,7 @@ class DeliveryLane:
         if self._parts.now() - callback.finished.completed_at < LOOKED_UP_AGAIN_AFTER:
             return True
         try:
-            return await self._parts.store.still_owed(callback.request_id)
+            return await self._parts.still_owed.submit(callback.request_id)
         except DatabaseAway:
             return True  # an attempt too many is better than one too few
 

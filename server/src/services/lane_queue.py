@@ -7,6 +7,8 @@ from src.services.records import OwedCallback
 
 #: Callbacks of one lane kept in memory; the others stay in the table until these are through.
 LANE_CALLBACKS_MAX = 100
+#: Read at first; each time twice as many. Most lanes owe few, and two thousand may be opened together.
+FIRST_READ = 10
 
 
 class LaneQueue:
@@ -23,6 +25,7 @@ class LaneQueue:
         self._behind = False
         self._fell_behind_again = False
         self._last_position = 0
+        self._read_next = FIRST_READ
 
     def __len__(self) -> int:
         """Count the callbacks in memory."""
@@ -59,11 +62,12 @@ class LaneQueue:
         """Read the head of the lane again. Nothing is in memory or under way, so nothing can come twice."""
         while self._behind and not self._callbacks:
             self._fell_behind_again = False
-            callbacks = await self._load(LANE_CALLBACKS_MAX)
+            wanted, self._read_next = self._read_next, min(2 * self._read_next, LANE_CALLBACKS_MAX)
+            callbacks = await self._load(wanted)
             for callback in callbacks:
                 self._append(callback)
             # What was offered while the table was read may or may not be among them: read again.
-            self._behind = self._fell_behind_again or len(callbacks) == LANE_CALLBACKS_MAX
+            self._behind = self._fell_behind_again or len(callbacks) == wanted
 
     def _append(self, callback: OwedCallback) -> None:
         self._callbacks.append(callback)

@@ -197,7 +197,7 @@ WITH RECURSIVE owed AS (
 SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM waiting WHERE n > 0
 """
 
-STILL_OWED = "SELECT 1 FROM requests WHERE id = $1 AND callback_status = 'PENDING'"
+STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"
 
 # The update locks the request, so it cannot be deleted before its log row stands. A record that is written
 # again after a lost answer finds its row and changes nothing.

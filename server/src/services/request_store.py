@@ -240,9 +240,10 @@ class RequestStore:
         """Read the first callbacks owed in one lane, in order."""
         return [_owed(record) for record in await self._fetch(statements.OWED, lane.caller, lane.receiver, limit)]
 
-    async def still_owed(self, request_id: UUID) -> bool:
-        """Tell whether a callback is still to be delivered: its request may have been deleted."""
-        return bool(await self._fetch(statements.STILL_OWED, request_id))
+    async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
+        """Tell which callbacks are still to be delivered, in this order: requests may have been deleted."""
+        owed = {record["id"] for record in await self._fetch(statements.STILL_OWED, request_ids)}
+        return [request_id in owed for request_id in request_ids]
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
         """Write attempts to the log and their consequence to the requests; one entry for each, in order."""

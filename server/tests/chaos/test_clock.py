@@ -77,9 +77,9 @@ class NoStore:
         self.attempts += attempts
         return [None] * len(attempts)
 
-    async def still_owed(self, _request_id: UUID) -> bool:
+    async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
         """Whatever was offered is owed."""
-        return True
+        return [True] * len(request_ids)
 
 
 def owed(now: datetime) -> OwedCallback:

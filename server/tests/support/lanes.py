@@ -8,14 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from src.services.attempt_records import AttemptRecords
+from src.services.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.callback_attempts import CallbackAttempts
 from src.services.callback_client import Failure, Reply
 from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.delivery_decision import RetryRules
 from src.services.delivery_lane import DeliveryLane, LaneParts
 from src.services.delivery_pauses import Pauses, Streaks
-from src.services.delivery_slots import DeliverySlots
+from src.services.delivery_slots import DeliverySlots, FairSlots
+from src.services.group_commit import GroupCommit
 from src.services.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
 from src.services.request_store import RequestStore
 from src.services.retry_schedule import Outcome
@@ -51,6 +52,9 @@ class Table:
     owed_callbacks: dict[UUID, OwedCallback] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     paused: dict[LaneKey, Pause] = field(default_factory=dict)
+    #: Statements under way, and the most there were.
+    under_way: int = 0
+    under_way_max: int = 0
     #: Raised by the statement of this name, the next so many times.
     faults: dict[str, list[Exception]] = field(default_factory=lambda: defaultdict(list))
 
@@ -59,7 +63,10 @@ class Table:
         self.owed_callbacks.update({callback.request_id: callback for callback in callbacks})
 
     async def _run(self, name: str) -> None:
+        self.under_way += 1
+        self.under_way_max = max(self.under_way_max, self.under_way)
         await asyncio.sleep(0)
+        self.under_way -= 1
         if self.faults[name]:
             raise self.faults[name].pop(0)
 
@@ -92,10 +99,10 @@ class Table:
             for _, lane in taken
         ]
 
-    async def still_owed(self, request_id: UUID) -> bool:
-        """Look one up."""
+    async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
+        """Look some up."""
         await self._run("still_owed")
-        return request_id in self.owed_callbacks
+        return [request_id in self.owed_callbacks for request_id in request_ids]
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
         """Write the log and what follows."""
@@ -196,6 +203,8 @@ class World:
             records=AttemptRecords(self.table.record_attempts),
             pauses=self.pauses,
             streaks=Streaks(),
+            turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
+            still_owed=GroupCommit(self.store.still_owed, items_max=100),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),
             base_url="http://service.test",
             expires_after=timedelta(hours=24),
@@ -242,3 +251,4 @@ class World:
         assert self.slots._addresses == {}
         assert self.slots.pace.delayed == set()
         assert self.pauses._probed == set()
+        assert (self.parts.turns._free, self.parts.turns._held, self.parts.turns.waiting) == (STATEMENTS_MAX, {}, 0)

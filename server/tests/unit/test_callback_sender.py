@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from src.services.attempt_records import STATEMENTS_MAX
 from src.services.callback_client import Failure, Reply
 from src.services.callback_sender import CallbackSender, DeliveryRules
 from src.services.callback_url import CallbackUrl
@@ -77,6 +78,8 @@ class Deliveries:
         assert self.sender._pauses._probed == set()
         assert not [lane for lane in self.sender._lanes if lane.busy]
         assert self.sender._lanes._closing == set()
+        turns = self.sender._parts.turns
+        assert (turns._free, turns._held, turns.waiting) == (STATEMENTS_MAX, {}, 0)
 
 
 class Way:
@@ -129,6 +132,18 @@ async def test_a_caller_with_many_receivers_and_another_with_one_whose_name_sort
         assert state.lanes <= PLACES
         assert state.waiting_for_place > 0
 
+    deliveries.assert_nothing_is_held()
+
+
+async def test_many_lanes_that_are_opened_together_ask_the_table_a_few_at_a_time() -> None:
+    deliveries = Deliveries()
+    for port in range(9_000, 9_000 + PLACES):
+        deliveries.owe("a", port)
+    async with deliveries.running():
+        await eventually(lambda: not deliveries.table.owed_callbacks, within_s=5)
+
+    # Those of the lanes, one transaction of records, and one look of a sweep.
+    assert deliveries.table.under_way_max <= STATEMENTS_MAX + 2
     deliveries.assert_nothing_is_held()
 
 
