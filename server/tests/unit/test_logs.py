@@ -1,5 +1,6 @@
 """A log line is one line, whatever was written into it, and tells no secrets."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.errors import DatabaseAway
-from src.logs import MESSAGE_CHARS_MAX, LineFormatter, LogFormat, call_id
+from src.logs import MESSAGE_CHARS_MAX, LineFormatter, LogFormat, call_id, log_loop_errors
 
 SECRET = "s3cr3t-of-a-caller"
 
@@ -89,3 +90,19 @@ def test_a_line_names_its_call() -> None:
     )  # fmt: skip
     assert line("x") == "WARNING src.part: x"
     assert json.loads(line("x", style="json"))["call_id"] is None
+
+
+async def test_what_nobody_waited_for_is_logged_by_its_class_and_not_by_what_it_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with caplog.at_level(logging.INFO, "src"):
+            log_loop_errors(loop, {"message": "Exception in callback f(b'hush')", "exception": ValueError("hush")})
+    finally:
+        loop.close()
+    line = LineFormatter(style="plain", debug=False).format(caplog.records[0])
+
+    assert "nobody waited" in line
+    assert "ValueError" in line
+    assert "hush" not in line
