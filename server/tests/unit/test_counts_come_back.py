@@ -1,7 +1,7 @@
 """What is counted up is counted down, however a submission ends: stored, refused, failed, cancelled or too late."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -27,6 +27,8 @@ PARAMETERS = ReportParameters.from_json(
     }
 )
 
+RECEIVER = "https://receiver.example:443"
+
 
 class Store:
     """Stands in for the table: stores, fails, or takes its time."""
@@ -39,6 +41,9 @@ class Store:
 
     async def count_waiting(self, _at_most: int) -> Waiting:
         return Waiting(total=0, by_caller={}, of_any_other_max=0)
+
+    async def receivers_of(self, callers: Collection[str], _at_most: int) -> dict[str, set[str]]:
+        return {caller: set() for caller in callers}
 
     async def insert(self, requests: Sequence[NewRequest]) -> dict[UUID, Accepted]:
         await self.answers.wait()
@@ -77,15 +82,18 @@ def request(key: str | None = None) -> NewRequest:
         id=uuid4(),
         mode=Mode.ASYNC,
         caller="a",
+        receiver=RECEIVER,
+        callback_url=f"{RECEIVER}/hook",
         parameters=PARAMETERS,
         created_at=NOW,
         idempotency_key=idempotency_key or None,
     )
 
 
-def in_flight(batcher: AcceptBatcher) -> tuple[int, int]:
-    """Those admitted and not settled, and those that wait for a writer."""
-    return batcher._backlog._in_flight.total, len(batcher._commits._waiting)
+def in_flight(batcher: AcceptBatcher) -> tuple[int, int, int]:
+    """Those admitted and not settled, by what waits and by receiver, and those that wait for a writer."""
+    receivers = sum(sum(caller.in_flight.values()) for caller in batcher._receivers._callers.values())
+    return batcher._backlog._in_flight.total, receivers, len(batcher._commits._waiting)
 
 
 def uncounted(batcher: AcceptBatcher) -> int:
@@ -101,7 +109,7 @@ async def test_stored_refused_and_repeated_submissions_leave_what_is_stored_and_
     with pytest.raises(CallerQueueFull):
         await accepts.accept(request())
 
-    assert in_flight(accepts) == (0, 0)
+    assert in_flight(accepts) == (0, 0, 0)
     assert uncounted(accepts) == 2
 
 
@@ -113,7 +121,7 @@ async def test_a_write_that_fails_leaves_nothing_in_flight(error: BaseException)
     outcomes = await asyncio.gather(*(accepts.accept(request()) for _ in range(5)), return_exceptions=True)
 
     assert {type(outcome) for outcome in outcomes} == {type(error)}
-    assert in_flight(accepts) == (0, 0)
+    assert in_flight(accepts) == (0, 0, 0)
     store.error = None
     assert isinstance(await accepts.accept(request()), Accepted)
 
@@ -131,4 +139,4 @@ async def test_callers_that_leave_or_give_up_leave_nothing_in_flight() -> None:
     await accepts.drain()
     await asyncio.gather(*leaving, giving_up, return_exceptions=True)
 
-    assert in_flight(accepts) == (0, 0)
+    assert in_flight(accepts) == (0, 0, 0)
