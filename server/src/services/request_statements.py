@@ -174,8 +174,8 @@ WITH RECURSIVE found AS (
 SELECT caller, receiver, callback_next_attempt_at, owed_since FROM found ORDER BY n
 """
 
-# The receivers of some callers, so many of each: those of callbacks that are owed, and of requests that wait. (The
-# few reports that are being generated at the moment are in neither index.)
+# The receivers of some callers, so many of each: those of callbacks that are owed, and of requests that wait or are
+# being processed; the latter are few, and the first of those that have not ended.
 RECEIVERS_OF = """
 WITH RECURSIVE owed AS (
     SELECT asked.caller, ''::varchar AS receiver, 0 AS n FROM unnest($1::text[]) AS asked (caller)
@@ -194,7 +194,11 @@ WITH RECURSIVE owed AS (
     ) AS next
     WHERE waiting.n < $2
 )
-SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM waiting WHERE n > 0
+SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM waiting WHERE n > 0 UNION
+SELECT caller, receiver FROM (
+    SELECT caller, receiver, status FROM requests WHERE mode = 'async' AND status IN ('PENDING', 'PROCESSING')
+    ORDER BY queue_position LIMIT 64
+) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[])
 """
 
 STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"

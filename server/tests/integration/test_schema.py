@@ -95,10 +95,13 @@ async def test_lanes_are_named_in_turns_between_callers_and_receivers_with_what_
     behind = await store.lanes_owed({"c0": "r4"}, 10)
     receivers = await store.receivers_of(["c0", "c1", "c2"], 100)
     three = await store.receivers_of(["c1"], 3)
+    await run_sql(database_url, "UPDATE requests SET status = 'PROCESSING' WHERE queue_position = 3")
+    processed = await store.receivers_of(["c1"], 100)
     pool.terminate()
 
     assert (callers, after_c0) == (["c0"], [])
     assert [lane.key for lane in first_two] == [LaneKey("c0", "r0"), LaneKey("c0", "r1")]
     assert [lane.key.receiver for lane in behind] == ["r5", "r6"]
     assert receivers == {"c0": {f"r{n}" for n in range(7)}, "c1": {f"r{n}" for n in range(7)}, "c2": set()}
+    assert processed == {"c1": {f"r{n}" for n in range(7)}}
     assert three == {"c1": {"r0", "r1", "r2"}}
