@@ -22,11 +22,15 @@ HEARTBEAT_EVERY_S = 15.0
 #: More changes than this at once are not told: reading everything again is cheaper.
 CHANGES_TOLD_MAX = 1_000
 QUEUE_TOLD_EVERY_S = 0.25
+#: At the shortest.
 GATHERED_EVERY_S = 0.25
 #: Events that are told one by one, a second: each is read, shown and written.
 SINGLE_EVENTS_PER_S = 200
-#: Frames that are sent one by one, a second: each event goes to everybody who watches.
-SINGLE_FRAMES_PER_S = 2_000
+#: Frames that are sent, a second, to all who watch together; one takes some 40 us.
+SENT_PER_S_MAX = 2_000
+#: The next gathered frame waits so many times what the last one took: on a busy loop the work of others comes first.
+TIMES_HANDING_OUT = 2
+BUSY_WAIT_MAX_S = 3.0
 #: Requests known to have been told whole.
 TOLD_WHOLE_MAX = 20_000
 #: What may change in a request as a list shows it.
@@ -62,7 +66,7 @@ class Pace:
         now_s = self._clock()
         self._kept_s = min(self._kept_s + now_s - self._filled_s, GATHERED_EVERY_S)
         self._filled_s = now_s
-        costs_s = events * max(1 / SINGLE_EVENTS_PER_S, watchers / SINGLE_FRAMES_PER_S)
+        costs_s = events * max(1 / SINGLE_EVENTS_PER_S, watchers / SENT_PER_S_MAX)
         if costs_s > self._kept_s:
             return False
         self._kept_s -= costs_s
@@ -104,6 +108,7 @@ class LiveUpdates:
         self._changes = Changes()
         self._missed_something = False
         self._told_whole: dict[UUID, None] = {}
+        self._took_s = 0.0
         self._queue_changed = asyncio.Event()
         self._gathered_s = self._sent_s = clock() - GATHERED_EVERY_S
 
@@ -143,7 +148,7 @@ class LiveUpdates:
         self._bus.news.clear()
         single = self._pace.affords(len(self._changes) + self._bus.published, self._bus.watchers)
         if not single:
-            await self._pause(max(0.0, self._gathered_s + GATHERED_EVERY_S - self._clock()))
+            await self._pause(max(0.0, self._gathered_s + self._gathered_every_s() - self._clock()))
             self._gathered_s = self._clock()
         if not self._bus.watched:
             self._forget()
@@ -158,10 +163,15 @@ class LiveUpdates:
         events += self._bus.take_published()
         await self._hand_out(events if single else gathered(events, self._bus.spread_s))
 
+    def _gathered_every_s(self) -> float:
+        busy_s = min(TIMES_HANDING_OUT * self._took_s, BUSY_WAIT_MAX_S)
+        return max(GATHERED_EVERY_S, self._bus.watchers / SENT_PER_S_MAX, busy_s)
+
     async def _hand_out(self, events: Iterable[Event]) -> None:
         for event in events:
             self._sent_s = self._clock()
             await self._bus.hand_out(event)
+            self._took_s = self._clock() - self._sent_s
 
     def _forget(self) -> None:
         self._changes = Changes()

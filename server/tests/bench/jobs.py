@@ -22,6 +22,8 @@ from tests.bench.programs import SIGNING_SECRET
 from tests.support.waiting import eventually
 
 CLIENTS = 16
+#: Enough that one is free when a job is due, and fewer than aiohttp opens connections.
+CLIENTS_AT_A_RATE = 96
 RECEIVERS = 4
 ROWS = 50
 CALLBACKS_WITHIN_S = 120.0
@@ -35,6 +37,12 @@ class Delivered:
     accepted_s: float
     took_s: float
     waits_ms: Sequence[float]
+    acks_ms: Sequence[float]
+
+    @property
+    def ack_p99_ms(self) -> float:
+        """Time to the answer that 99 of 100 do not exceed."""
+        return percentile(self.acks_ms, 99)
 
     @property
     def jobs_per_s(self) -> float:
@@ -88,13 +96,15 @@ class JobLoad:
         """The origins as CALLBACK_ALLOWED_ORIGINS takes them."""
         return ",".join(self.origins)
 
-    def run(self, base_url: str, jobs: int, *, rows: int = ROWS) -> Delivered:
+    def run(self, base_url: str, jobs: int, *, rows: int = ROWS, per_s: float | None = None) -> Delivered:
         """Post jobs and wait for the last callback.
+
+        With `per_s` each is due at its moment, and its times count from then: waiting behind a stall is seen.
 
         Raises:
             AssertionError: a request was refused, a callback did not come or was not signed as it should be.
         """
-        delivered: Delivered = self._call(self._run(base_url, jobs, rows))
+        delivered: Delivered = self._call(self._run(base_url, jobs, rows, per_s))
         return delivered
 
     def post(self, base_url: str, jobs: int, *, rows: int) -> None:
@@ -118,11 +128,11 @@ class JobLoad:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
         return runner, [f"http://127.0.0.1:{port}" for _, port in runner.addresses]
 
-    async def _run(self, base_url: str, jobs: int, rows: int) -> Delivered:
+    async def _run(self, base_url: str, jobs: int, rows: int, per_s: float | None) -> Delivered:
         arrived_s = self._receivers.arrived_s
         arrived_s.clear()
         started_s = time.perf_counter()
-        sent_s = await self._post_all(base_url, jobs, rows)
+        sent_s, acks_ms = await self._post_all(base_url, jobs, rows, per_s)
         accepted_s = time.perf_counter() - started_s
         await eventually(lambda: arrived_s.keys() >= sent_s.keys(), CALLBACKS_WITHIN_S)
         self._verify()
@@ -131,26 +141,37 @@ class JobLoad:
             accepted_s=accepted_s,
             took_s=max(arrived_s[one] for one in sent_s) - started_s,
             waits_ms=[(arrived_s[one] - sent_s[one]) * 1000 for one in sent_s],
+            acks_ms=acks_ms,
         )
 
-    async def _post_all(self, base_url: str, jobs: int, rows: int) -> dict[str, float]:
-        """Post; when each was sent, by the id that its callback will have."""
+    async def _post_all(
+        self, base_url: str, jobs: int, rows: int, per_s: float | None = None
+    ) -> tuple[dict[str, float], list[float]]:
+        """Post; when each was sent or due, by the id that its callback will have, and the times to the answers."""
         sent_s: dict[str, float] = {}
+        acks_ms: list[float] = []
         numbers = iter(range(jobs))
+        begins_s = time.perf_counter()
 
         async def client(session: aiohttp.ClientSession) -> None:
             for number in numbers:
                 started_s = time.perf_counter()
+                if per_s is not None:
+                    due_s = begins_s + number / per_s
+                    await asyncio.sleep(due_s - started_s)
+                    started_s = due_s
                 headers = {"X-Idempotency-Key": str(uuid4())}
                 body = job(self.origins[number % RECEIVERS], rows)
                 async with session.post(f"{base_url}/api/async", json=body, headers=headers) as answer:
                     assert answer.status == 202, await answer.text()
                     accepted = await answer.json()
+                acks_ms.append((time.perf_counter() - started_s) * 1000)
                 sent_s["msg_" + accepted["request_id"].replace("-", "")] = started_s
 
         async with aiohttp.ClientSession() as session:
-            await asyncio.gather(*(client(session) for _ in range(CLIENTS)))
-        return sent_s
+            clients = CLIENTS if per_s is None else CLIENTS_AT_A_RATE
+            await asyncio.gather(*(client(session) for _ in range(clients)))
+        return sent_s, acks_ms
 
     def _verify(self) -> None:
         """Look at one callback as a receiver should: every round proves that both sides sign."""

@@ -15,8 +15,8 @@ from src.database import create_engine
 from src.errors import DatabaseAway
 from src.routes import views
 from src.services.change_feed import Changes
-from src.services.event_bus import Event, EventBus, Watcher
-from src.services.live_updates import CHANGES_TOLD_MAX, GATHERED_EVERY_S, HEARTBEAT_EVERY_S, LiveUpdates
+from src.services.event_bus import HANDED_OUT_AT_ONCE, Event, EventBus, Watcher
+from src.services.live_updates import CHANGES_TOLD_MAX, GATHERED_EVERY_S, HEARTBEAT_EVERY_S, SENT_PER_S_MAX, LiveUpdates
 from src.services.read_slots import ReadSlots
 from src.services.request_reader import RequestReader
 from tests.support.receivers import Receiver
@@ -52,6 +52,7 @@ class Time:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.turn_s = 0.0
 
     def __call__(self) -> float:
         return self.now_s
@@ -59,6 +60,10 @@ class Time:
     async def pause(self, seconds: float) -> None:
         self.now_s += seconds
         await asyncio.sleep(0)
+
+    async def turn_of_others(self, _seconds: float) -> None:
+        """What others do between the frames that are handed out."""
+        await self.pause(self.turn_s)
 
 
 @pytest.fixture
@@ -69,8 +74,8 @@ async def reader(database_url: str) -> AsyncIterator[Reader]:
 
 
 @pytest.fixture
-def bus() -> EventBus:
-    return EventBus(pause=lambda _: asyncio.sleep(0))
+def bus(clock: Time) -> EventBus:
+    return EventBus(pause=clock.turn_of_others)
 
 
 @pytest.fixture
@@ -222,7 +227,7 @@ async def test_a_request_that_was_told_whole_comes_with_what_may_change_alone(
     assert "report_name" not in change
 
 
-async def test_gathered_frames_keep_their_distance(
+async def test_gathered_frames_keep_a_distance_that_grows_with_those_who_watch(
     service: Service, live: LiveUpdates, watchers: list[Watcher], clock: Time
 ) -> None:
     request = await sync_request(service)
@@ -232,7 +237,24 @@ async def test_gathered_frames_keep_their_distance(
         await next_frame(watchers[0])
         times.append(clock.now_s)
 
-    assert [round(after - before, 3) for before, after in pairwise(times)] == [GATHERED_EVERY_S] * 3
+    every_s = MANY / SENT_PER_S_MAX
+    assert every_s > GATHERED_EVERY_S
+    assert [after - before for before, after in pairwise(times)] == [pytest.approx(every_s)] * 3
+
+
+async def test_frames_are_rarer_while_the_loop_is_busy_with_the_work_of_others(
+    service: Service, live: LiveUpdates, watchers: list[Watcher], clock: Time
+) -> None:
+    request = await sync_request(service)
+    clock.turn_s = 0.05
+    times = []
+    for _ in range(3):
+        live.tell(changes(request))
+        await next_frame(watchers[-1])
+        times.append(clock.now_s)
+    took_s = clock.turn_s * (MANY // HANDED_OUT_AT_ONCE)
+
+    assert all(after - before > took_s * 1.9 for before, after in pairwise(times))
 
 
 async def test_more_than_can_be_told_is_one_word_to_read_again(
@@ -324,19 +346,17 @@ async def test_a_socket_that_takes_nothing_delays_nobody_and_is_told_to_read_aga
     assert (bus.watchers, bus.places_taken) == (0, 0)
 
 
-@pytest.mark.parametrize("at", ["websocket.accept", "websocket.send"])
-@pytest.mark.parametrize("error", [OSError, RuntimeError, asyncio.CancelledError])
-async def test_a_watcher_that_breaks_anywhere_gives_its_place_back(
-    service: Service, at: str, error: type[BaseException]
-) -> None:
-    async def send(message: Message) -> None:
-        if message["type"] == at:
-            raise error
+async def test_a_watcher_that_breaks_anywhere_gives_its_place_back(service: Service) -> None:
+    for at in ("websocket.accept", "websocket.send"):
+        for error in (OSError, RuntimeError, asyncio.CancelledError):
 
-    socket = Socket(service, send)
-    await asyncio.gather(socket.running, return_exceptions=True)
+            async def send(message: Message, at: str = at, error: type[BaseException] = error) -> None:
+                if message["type"] == at:
+                    raise error
 
-    assert (service.parts.events.watchers, service.parts.events.places_taken) == (0, 0)
+            await asyncio.gather(Socket(service, send).running, return_exceptions=True)
+
+            assert (service.parts.events.watchers, service.parts.events.places_taken) == (0, 0), (at, error)
 
 
 async def test_a_watcher_that_is_cancelled_gives_its_place_back(service: Service) -> None:
