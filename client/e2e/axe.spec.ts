@@ -10,6 +10,7 @@ async function openView(page: Page, path: string): Promise<void> {
 }
 
 test('no barrier in light or dark: every view, empty', async ({ page, request }) => {
+  test.setTimeout(60_000)
   await deleteAll(request)
   for (const path of views) {
     await openView(page, path)

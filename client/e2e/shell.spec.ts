@@ -16,7 +16,7 @@ test('every view has an address that works by itself', async ({ page }) => {
     await expect(page.getByRole('heading', { level: 1, name: heading })).toBeVisible()
   }
   expect((await page.goto('/no-such-page'))?.status()).toBe(404)
-  await expect(page.getByText('Page not found')).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Page not found' })).toBeVisible()
 })
 
 test('an unknown address below /api is a JSON 404, not the page', async ({ request }) => {
@@ -55,6 +55,7 @@ test('the chosen theme is there before the first paint', async ({ page }) => {
 })
 
 test('nothing is wider than the window from 320 to 1920 px', async ({ page, request }) => {
+  test.setTimeout(60_000)
   await submitAsync(request, 'A_report_with_a_rather_long_name_that_wants_a_lot_of_room_on_the_screen')
   for (const width of [320, 768, 1280, 1920]) {
     await page.setViewportSize({ width, height: 900 })

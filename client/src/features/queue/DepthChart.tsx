@@ -4,6 +4,7 @@ import { keys } from '@/api/keys'
 import type { Queue } from '@/api/types'
 import { Card } from '@/components/Card'
 import { LineChart, type ChartSeries } from '@/components/LineChart'
+import { lostContactAt } from '@/lib/contact'
 import { formatCount } from '@/lib/format'
 
 const SAMPLE_MS = 1_000
@@ -51,7 +52,8 @@ function useSamples(): Samples {
   useEffect(() => {
     const sample = () => {
       const queue = client.getQueryData<Queue>(keys.queue)
-      if (queue) setSamples((old) => addSample(old, queue, Date.now() / 1_000))
+      if (queue && lostContactAt.get() === null)
+        setSamples((old) => addSample(old, queue, Date.now() / 1_000))
     }
     sample()
     const timer = setInterval(sample, SAMPLE_MS)

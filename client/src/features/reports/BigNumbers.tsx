@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { useServerFrameNow } from '@/hooks/useServerNow'
+import { useLostContact, useServerFrameNow } from '@/hooks/useServerNow'
 import { formatDuration } from '@/lib/format'
 import type { Lane } from './lanes'
 import { comparison, figuresOf, verdictOf, type Figure as Value, type Figures } from './verdict'
@@ -81,6 +81,7 @@ type MeasuredProps = { lanes: Lane[]; figures: Figures; value: Value }
 /** A figure that is known, one that still grows, why there is none, or a dash. */
 function Measured({ lanes, figures, value }: MeasuredProps) {
   const newest = lanes.at(-1)
+  const lost = useLostContact() !== null
   const growing = newest !== undefined && value === null && newest.endedAt === null
   const now = useServerFrameNow(growing)
   if (value !== null) {
@@ -93,7 +94,7 @@ function Measured({ lanes, figures, value }: MeasuredProps) {
   }
   if (figures.failure)
     return <span className="block text-base leading-8 text-bad">{failed[figures.failure.kind]}</span>
-  if (!growing) return <span className={`${big} text-faint`}>–</span>
+  if (!growing || lost) return <span className={`${big} text-faint`}>–</span>
   return (
     <span className={`${big} text-muted`}>{formatDuration(Math.max(0, now - newest.run.startedAt))}</span>
   )
