@@ -63,7 +63,7 @@ async function reloadOnce(): Promise<void> {
     const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? 0)
     if (Date.now() - last < RELOAD_AGAIN_MS) return
     // A server that is away would leave the browser's own error page behind.
-    if (!(await fetch(location.pathname, { method: 'HEAD' })).ok) return
+    if (!(await fetch('/api/health/live')).ok) return
     sessionStorage.setItem(RELOADED_KEY, String(Date.now()))
     location.reload()
   } catch {
