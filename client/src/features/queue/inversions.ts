@@ -3,12 +3,7 @@ import type { FifoEntry } from '@/api/types'
 type Rank = (entry: FifoEntry) => number | null
 
 /** Who took part in an overtaking. The count is the server's; this only decides which lines are drawn red. */
-export function overtaken(
-  entries: FifoEntry[],
-  before: Rank,
-  after: Rank,
-  sameLane: boolean,
-): Set<string> {
+export function overtaken(entries: FifoEntry[], before: Rank, after: Rank, sameLane: boolean): Set<string> {
   const involved = new Set<string>()
   for (const [index, one] of entries.entries()) {
     for (const other of entries.slice(index + 1)) {
