@@ -31,8 +31,7 @@ yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new o
 | `request.deleted` | `ids`; none means all |
 | `callback.attempted` | an attempt as in the callback log, with `request_id` |
 | `queue.changed` | `waiting`, `processing_request_id` |
-| `benchmark.progress` | figures of a run |
-| `events` | under load, at most four a second, fewer for a crowd: `events`, a list of `{"type", "data"}`; `spread_s` |
+{of_benchmarks}| `events` | under load, at most four a second, fewer for a crowd: `events`, a list of `{"type", "data"}`; `spread_s` |
 | `resync` | something was missed: read everything again after a random part of `spread_s` |
 
 `seq` grows by one from frame to frame; where it does not, read again as after `resync`. Within `events` requests come
@@ -43,6 +42,9 @@ show in `callback_attempts`. When all places are taken, or 50 by one address (3 
 handshake is 503 with `Retry-After`.
 """
 
+#: A row of the table of events, where there are benchmarks.
+OF_BENCHMARKS = "| `benchmark.progress` | figures of a run |\n"
+
 REF_TEMPLATE = "#/components/schemas/{model}"
 
 
@@ -50,7 +52,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     """Give the application its document, true to its settings."""
     app.title = "Financial Report Generator"
     app.version = __version__
-    app.description = DESCRIPTION
+    app.description = DESCRIPTION.replace("{of_benchmarks}", OF_BENCHMARKS if settings.demo_tools else "")
     rules = callback_schemas.delivery_rules(settings.callback_retry_delays, settings.callback_timeout_seconds)
     app.webhooks.post(
         "report-callback",

@@ -67,4 +67,4 @@ async def test_one_caller_with_100_connections_keeps_nobody_from_reading_and_mee
 
 def caller(service: Service, address: str) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app=service.app, raise_app_exceptions=False, client=(address, 1))
-    return httpx.AsyncClient(transport=transport, base_url="http://service.test", timeout=30)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30)

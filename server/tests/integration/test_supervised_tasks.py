@@ -9,7 +9,7 @@ from tests.support.service import Service
 from tests.support.waiting import eventually
 
 TASKS = {
-    *("database", "feed", "janitor", "change notifier", "change listener", "queue events"),
+    *("database", "feed", "janitor", "change notifier", "change listener", "live events", "queue events"),
     *("heartbeat", "worker", "delivery"),
 }
 
