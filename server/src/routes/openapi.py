@@ -31,7 +31,7 @@ yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new o
 | `request.deleted` | `ids`; none means all |
 | `callback.attempted` | an attempt as in the callback log, with `request_id` |
 | `queue.changed` | `waiting`, `processing_request_id` |
-{of_benchmarks}| `events` | under load, at most four a second, fewer for a crowd: `events`, a list of `{"type", "data"}`; `spread_s` |
+{of_benchmarks}| `events` | under load, at most four a second: `events`, a list of `{"type", "data"}`; `spread_s` |
 | `resync` | something was missed: read everything again after a random part of `spread_s` |
 
 `seq` grows by one from frame to frame; where it does not, read again as after `resync`. Within `events` requests come
