@@ -102,7 +102,7 @@ lint: $(DEV_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## check style, types, layers a
 
 # What the page is built from must be what the server says.
 contract: $(DEV_STAMP) $(NODE_STAMP)
-	@mkdir -p build && cd server && $(PY) -m src.openapi > ../build/openapi.json
+	@mkdir -p build && cd server && $(PY) -m src.export_openapi > ../build/openapi.json
 	@cmp -s build/openapi.json client/src/api/openapi.json || { \
 		echo "client/src/api/openapi.json is not what the server says; run: make openapi" >&2; exit 1; }
 	@cd client && cp src/api/schema.gen.ts ../build/ && npm run --silent types >/dev/null && \
@@ -111,7 +111,7 @@ contract: $(DEV_STAMP) $(NODE_STAMP)
 
 openapi: $(RUN_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## write the OpenAPI document, and the page's types from it
 	@mkdir -p $(dir $(OPENAPI))
-	@cd server && $(PY) -m src.openapi > ../$(OPENAPI).new
+	@cd server && $(PY) -m src.export_openapi > ../$(OPENAPI).new
 	@mv $(OPENAPI).new $(OPENAPI)
 	@$(if $(CLIENT),cd client && npm run --silent types >/dev/null)
 	@echo "Wrote $(OPENAPI)$(if $(CLIENT), and the types that the page uses)."

@@ -14,25 +14,23 @@ from src.controllers.sync_controller import SYNC_ROUTE
 from src.routes import (
     api_routes,
     benchmark,
-    docs_pages,
     events,
     health,
-    openapi,
-    page,
-    problems,
     queue_routes,
-    views,
     webhook_test,
 )
-from src.routes.body_limit import BodyLimitMiddleware
-from src.routes.call_ids import CallIdMiddleware
-from src.routes.cross_origin import cross_origin
-from src.routes.methods import HeadMiddleware
-from src.routes.rate_limits import RateLimitMiddleware, RateLimits
-from src.routes.same_origin import SameOriginMiddleware
-from src.routes.security_headers import SecurityHeadersMiddleware
-from src.services.benchmark_gate import BenchmarkGate
-from src.services.callback_transport import Network
+from src.routes.http import problems
+from src.routes.http.methods import HeadMiddleware
+from src.routes.middleware.body_limit import BodyLimitMiddleware
+from src.routes.middleware.call_ids import CallIdMiddleware
+from src.routes.middleware.cors import cross_origin
+from src.routes.middleware.rate_limits import RateLimitMiddleware, RateLimits
+from src.routes.middleware.same_origin import SameOriginMiddleware
+from src.routes.middleware.security_headers import SecurityHeadersMiddleware
+from src.routes.site import docs_pages, openapi, page
+from src.routes.wire import views
+from src.services.benchmarks.gate import BenchmarkGate
+from src.services.outbound.transport import Network
 
 #: What makes the service send something, and so counts like an async submission.
 LIKE_A_SUBMISSION = (

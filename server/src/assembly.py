@@ -17,42 +17,42 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from src.config import Settings
 from src.database import connect, create_engine, create_pool
 from src.database_start import check_database, prepare_schema
-from src.embedded_postgres import EmbeddedPostgres
 from src.errors import DatabaseAway
 from src.logs import log_loop_errors
-from src.services.accept_batcher import AcceptBatcher
+from src.postgres.embedded import EmbeddedPostgres
 from src.services.background_worker import BackgroundWorker
-from src.services.benchmark_gate import BenchmarkGate
-from src.services.benchmark_runner import BenchmarkRunner
-from src.services.benchmark_store import BenchmarkStore
-from src.services.callback_client import LocalLacks, ReceiverClient
-from src.services.callback_guard import CallbackGuard, ThreadResolver
-from src.services.callback_sender import CallbackSender, DeliveryRules
-from src.services.callback_tls import OwnAuthorities, tls_context
-from src.services.callback_transport import Network
-from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
-from src.services.change_feed import ChangeListener, ChangeNotifier, Changes, announce
-from src.services.clock import SteadyClock
-from src.services.database_condition import DatabaseCondition
-from src.services.delivery_pace import DeliveryPace, parse_rate
-from src.services.demo_receiver import DemoReceiver
-from src.services.event_bus import EventBus
-from src.services.group_commit import GroupCommit
-from src.services.janitor import Janitor
-from src.services.lane_ids import LaneIds
-from src.services.live_updates import LiveUpdates, Show
+from src.services.benchmarks.gate import BenchmarkGate
+from src.services.benchmarks.runner import BenchmarkRunner
+from src.services.benchmarks.store import BenchmarkStore
+from src.services.delivery.lane_ids import LaneIds
+from src.services.delivery.pace import DeliveryPace, parse_rate
+from src.services.delivery.sender import CallbackSender, DeliveryRules
+from src.services.delivery.signing import Signer
+from src.services.delivery.signing_secrets import kept_secret
+from src.services.demo.receiver import DemoReceiver
+from src.services.engine.queue_feed import QueueFeed
+from src.services.kit.clock import SteadyClock
+from src.services.kit.group_commit import GroupCommit
+from src.services.kit.supervision import Supervisor
+from src.services.live.event_bus import EventBus
+from src.services.live.live_updates import LiveUpdates, Show
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.outbound.client import LocalLacks, ReceiverClient
+from src.services.outbound.guard import CallbackGuard, ThreadResolver
+from src.services.outbound.tls import OwnAuthorities, tls_context
+from src.services.outbound.transport import Network
 from src.services.parts import Parts
-from src.services.private_folders import make_data_folder
-from src.services.queue_feed import QueueFeed
-from src.services.read_slots import ReadSlots
-from src.services.records import Job
-from src.services.report_production import SimulatedWork
-from src.services.report_storage import ReportStorage
-from src.services.request_reader import RequestReader
-from src.services.request_store import RequestStore
-from src.services.signing_secrets import kept_secret
-from src.services.supervision import Supervisor
-from src.services.webhook_signing import Signer
+from src.services.report_files.private_folders import make_data_folder
+from src.services.report_files.production import SimulatedWork
+from src.services.report_files.storage import ReportStorage
+from src.services.requests.accept_batcher import AcceptBatcher
+from src.services.requests.changes import ChangeListener, ChangeNotifier, Changes, announce
+from src.services.requests.database_condition import DatabaseCondition
+from src.services.requests.read_slots import ReadSlots
+from src.services.requests.reader import RequestReader
+from src.services.requests.records import Job
+from src.services.requests.store import RequestStore
+from src.services.upkeep.janitor import Janitor
 
 #: Jobs in memory; those beyond wait in the table.
 QUEUE_JOBS_MAX = 1_000

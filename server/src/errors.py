@@ -14,7 +14,7 @@
         ├── TooManyReceivers        a caller has more receivers waiting than `MAX_RECEIVERS_PER_CALLER`
         └── DatabaseAway            PostgreSQL does not answer, is read-only, full or busy
 
-`routes/problems.py` alone turns these into HTTP.
+`routes/http/problems.py` alone turns these into HTTP.
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from src.embedded_postgres import EmbeddedPostgres
+from src.postgres.embedded import EmbeddedPostgres
 from tests.support.databases import create_database, create_template, folder_for_postgres
 from tests.support.receivers import Receiver, serving
 from tests.support.service import Service, running_service

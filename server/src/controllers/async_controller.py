@@ -6,7 +6,7 @@ from src.controllers.submission import Submission
 from src.errors import ForbiddenCallbackUrl, Invalid
 from src.models import Mode
 from src.services.parts import Parts
-from src.services.records import Accepted, Duplicate, NewRequest
+from src.services.requests.records import Accepted, Duplicate, NewRequest
 
 ASYNC_ROUTE = "/api/async"
 

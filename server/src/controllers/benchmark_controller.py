@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from src.errors import Conflict, Invalid, NotFound, Unavailable
-from src.services.load_generator import LoadOrder
+from src.services.benchmarks.process import LoadOrder
 from src.services.parts import Parts
 
 RUNS_LISTED_MAX = 100

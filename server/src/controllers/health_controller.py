@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from src.errors import DatabaseAway
 from src.services.background_worker import WorkerState
+from src.services.kit.supervision import TaskState
 from src.services.parts import Parts
-from src.services.report_storage import StorageState
-from src.services.request_reader import QueueDepth
-from src.services.supervision import TaskState
+from src.services.report_files.storage import StorageState
+from src.services.requests.reader import QueueDepth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from sqlalchemy import Row
 
 from src.errors import NotFound
 from src.services.background_worker import WorkerState
-from src.services.callback_sender import LaneState
-from src.services.fifo_proof import FifoProof, prove
+from src.services.delivery.sender import LaneState
 from src.services.parts import Parts
-from src.services.records import LaneKey
-from src.services.request_reader import QueueDepth
+from src.services.requests.fifo_proof import FifoProof, prove
+from src.services.requests.reader import QueueDepth
+from src.services.requests.records import LaneKey
 
 NEXT_SHOWN_MAX = 50
 LANES_SHOWN_MAX = 50

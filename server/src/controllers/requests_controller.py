@@ -12,11 +12,11 @@ from src.errors import Conflict, NotFound, Unavailable
 from src.models import CallbackStatus, Mode, Status
 from src.models.request_model import ENDED
 from src.services.parts import Parts
-from src.services.records import LaneKey
+from src.services.report_files.production import produce
+from src.services.report_files.storage import ReportStorage, StoredFile
 from src.services.report_generator import ReportParameters
-from src.services.report_production import produce
-from src.services.report_storage import ReportStorage, StoredFile
-from src.services.request_reader import Filters, Page
+from src.services.requests.reader import Filters, Page
+from src.services.requests.records import LaneKey
 
 NO_REPORT = "There is no such report: a report's file is there once its request is COMPLETED, until it is deleted."
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import orjson
 
-from src.services.benchmark_gate import BenchmarkPass
-from src.services.records import IdempotencyKey
+from src.services.benchmarks.gate import BenchmarkPass
 from src.services.report_generator import ReportParameters, default_seed
+from src.services.requests.records import IdempotencyKey
 
 DEFAULT_PERIOD = timedelta(days=30)
 

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import orjson
 
-from src import crash_points
+from src import failpoints
 from src.controllers.submission import Submission
 from src.errors import Invalid, StillProcessing, Unavailable
 from src.models import Mode, Status
 from src.services.parts import Parts
-from src.services.records import Duplicate, Finished, NewRequest
-from src.services.report_production import describe, produce
+from src.services.report_files.production import describe, produce
+from src.services.requests.records import Duplicate, Finished, NewRequest
 
 SYNC_ROUTE = "/api/sync"
 RETRY_AFTER_S = 1
@@ -53,7 +53,7 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
     accepted = await parts.batcher.accept(request)
     if isinstance(accepted, Duplicate):
         return _ended(accepted)
-    crash_points.reached("after_sync_accept")
+    failpoints.reached("after_sync_accept")
     try:
         result = await _generate(parts, request)
     except asyncio.CancelledError:
@@ -63,7 +63,7 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
     except Exception:
         await parts.store.fail_sync(request.id, "The report could not be generated.", parts.now())
         raise
-    crash_points.reached("after_sync_file")
+    failpoints.reached("after_sync_file")
     await parts.finisher.submit(
         Finished(request_id=request.id, completed_at=parts.now(), result=orjson.dumps(result).decode())
     )

@@ -12,13 +12,13 @@ import orjson
 import uvloop
 
 from src.loadgen.errors import CannotRun
-from src.loadgen.local_limits import lack_behind, with_files_enough
-from src.loadgen.options import Options, parse_options
+from src.loadgen.figures.summary import local_failures
+from src.loadgen.options.local_limits import lack_behind, with_files_enough
+from src.loadgen.options.options import Options, parse_options
 from src.loadgen.program import measure
-from src.loadgen.progress import Bar, JsonLines, NoProgress, Progress, write_line
-from src.loadgen.report import html_report
-from src.loadgen.summary import local_failures
-from src.loadgen.table import table
+from src.loadgen.show.progress import Bar, JsonLines, NoProgress, Progress, write_line
+from src.loadgen.show.report import html_report
+from src.loadgen.show.table import table
 
 EXIT_BROKEN = 1
 EXIT_CANNOT_RUN = 2

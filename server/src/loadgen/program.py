@@ -7,19 +7,19 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from src.loadgen.faults import Fault
-from src.loadgen.http_client import HttpClient
-from src.loadgen.meter import GeneratorMeter
-from src.loadgen.options import Options
-from src.loadgen.progress import Progress
-from src.loadgen.receiver import Receivers
-from src.loadgen.recorder import SLOT_S
-from src.loadgen.run import SideRun
-from src.loadgen.sides import AsyncSide, SyncSide
-from src.loadgen.signatures import SignatureCheck
+from src.loadgen.callbacks.receiver import Receivers
+from src.loadgen.callbacks.signatures import SignatureCheck
+from src.loadgen.figures.recorder import SLOT_S
+from src.loadgen.figures.summary import async_side, local_failures, sync_side, whole_summary
+from src.loadgen.http.client import HttpClient
+from src.loadgen.load.meter import GeneratorMeter
+from src.loadgen.load.modes import AsyncSide, SyncSide
+from src.loadgen.load.run import SideRun
+from src.loadgen.options.faults import Fault
+from src.loadgen.options.options import Options
+from src.loadgen.options.thresholds import judge
+from src.loadgen.show.progress import Progress
 from src.loadgen.stopping import Stop
-from src.loadgen.summary import async_side, local_failures, sync_side, whole_summary
-from src.loadgen.thresholds import judge
 
 
 async def measure(options: Options, progress: Progress) -> dict[str, Any]:

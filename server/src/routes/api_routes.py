@@ -9,13 +9,12 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Row
 
-from src import crash_points
+from src import failpoints
 from src.controllers import async_controller, requests_controller, sync_controller
 from src.controllers.submission import Submission, fill_in, fingerprint
 from src.errors import NotFound
 from src.models import CallbackStatus, Mode, Status
-from src.routes import views
-from src.routes.dependencies import (
+from src.routes.http.dependencies import (
     KEY_HEADER,
     PartsDependency,
     RequestIdDependency,
@@ -24,11 +23,14 @@ from src.routes.dependencies import (
     parts_of,
     request_id_in,
 )
-from src.routes.file_response import OpenFileResponse
-from src.routes.preconditions import Validators, Verdict, conditional_headers, judge
-from src.routes.problems import instance_of, problem, responses
-from src.routes.ranges import Part, Unsatisfiable, part_asked_for
-from src.routes.schemas import (
+from src.routes.http.file_response import OpenFileResponse
+from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge
+from src.routes.http.problems import instance_of, problem, responses
+from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
+from src.routes.http.strict_json import DirectRoute
+from src.routes.http.strict_query import PlainRoute
+from src.routes.wire import views
+from src.routes.wire.requests import (
     AcceptedAnswer,
     AllDeletedAnswer,
     AsyncRequest,
@@ -42,11 +44,9 @@ from src.routes.schemas import (
     RequestDetail,
     RequestList,
 )
-from src.routes.strict_json import DirectRoute
-from src.routes.strict_query import PlainRoute
 from src.services.parts import Parts
-from src.services.records import Duplicate, IdempotencyKey
-from src.services.request_reader import Filters
+from src.services.requests.reader import Filters
+from src.services.requests.records import Duplicate, IdempotencyKey
 
 LIST_LIMIT_MAX = 200
 CURSOR_LENGTH_MAX = 200
@@ -129,7 +129,7 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
         "message": "Accepted. The result will be sent to the callback URL.",
         "status_url": status_url,
     }
-    crash_points.reached("before_202")
+    failpoints.reached("before_202")
     return _json(answer, 202, {"location": status_url})
 
 

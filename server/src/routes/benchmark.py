@@ -11,7 +11,10 @@ from sqlalchemy import Row
 
 from src.controllers import benchmark_controller
 from src.errors import NotFound
-from src.routes.benchmark_schemas import (
+from src.routes.http.dependencies import PartsDependency, parse_request_id
+from src.routes.http.problems import responses
+from src.routes.http.strict_json import StrictRoute
+from src.routes.wire.benchmarks import (
     BenchmarkAnswer,
     BenchmarkComparison,
     BenchmarkRequest,
@@ -23,10 +26,7 @@ from src.routes.benchmark_schemas import (
     RunDeleted,
     RunFigures,
 )
-from src.routes.dependencies import PartsDependency, parse_request_id
-from src.routes.problems import responses
-from src.routes.strict_json import StrictRoute
-from src.services.load_generator import LoadOrder
+from src.services.benchmarks.process import LoadOrder
 from src.services.parts import Parts
 
 router = APIRouter(prefix="/api/benchmark", tags=["Benchmark"], route_class=StrictRoute)

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from src.routes.problems import instance_of, problem
-from src.services.event_bus import Event, EventBus, Watcher
-from src.services.live_updates import HEARTBEAT_EVERY_S
+from src.routes.http.problems import instance_of, problem
+from src.services.live.event_bus import Event, EventBus, Watcher
+from src.services.live.live_updates import HEARTBEAT_EVERY_S
 
 ASK_AGAIN_AFTER_S = 30
 

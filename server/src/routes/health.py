@@ -4,16 +4,15 @@ import platform
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from src import __version__
 from src.controllers import health_controller
-from src.routes.dependencies import PartsDependency
-from src.routes.strict_query import PlainRoute
-from src.services.background_worker import WorkerState
+from src.routes.http.dependencies import PartsDependency
+from src.routes.http.strict_query import PlainRoute
+from src.routes.wire.worker import WorkerHealth, worker_health
 
 router = APIRouter(prefix="/api/health", tags=["Health"], route_class=PlainRoute)
 
@@ -25,16 +24,6 @@ class DatabaseHealth(BaseModel):
     writable: bool
     round_trip_ms: float | None
     error: str | None
-
-
-class WorkerHealth(BaseModel):
-    """What the worker thread does."""
-
-    alive: bool
-    leading: bool
-    busy_with: UUID | None
-    heartbeat_age_ms: int | None
-    trouble: str | None
 
 
 class QueueHealth(BaseModel):
@@ -136,17 +125,6 @@ async def get_readiness(response: Response, parts: PartsDependency) -> Ready:
     reason = await health_controller.why_not_ready(parts)
     response.status_code = 503 if reason else 200
     return Ready(status="not ready" if reason else "ready", reason=reason)
-
-
-def worker_health(worker: WorkerState) -> WorkerHealth:
-    """Show what the worker says of itself."""
-    return WorkerHealth(
-        alive=worker.alive,
-        leading=worker.leading,
-        busy_with=worker.busy_with,
-        heartbeat_age_ms=None if worker.heartbeat_age_s is None else round(worker.heartbeat_age_s * 1000),
-        trouble=worker.trouble,
-    )
 
 
 def _measured(health: health_controller.Health) -> dict[str, Any]:

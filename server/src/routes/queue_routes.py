@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from src import __version__
 from src.config import Settings
 from src.controllers import queue_controller
-from src.routes import views
-from src.routes.dependencies import PartsDependency, caller_of
-from src.routes.health import WorkerHealth, worker_health
-from src.routes.problems import responses
-from src.routes.schemas import PlainText, RequestItem
-from src.routes.strict_query import PlainRoute
-from src.services.callback_sender import LaneState
-from src.services.records import LaneKey
+from src.routes.http.dependencies import PartsDependency, caller_of
+from src.routes.http.problems import responses
+from src.routes.http.strict_query import PlainRoute
+from src.routes.wire import views
+from src.routes.wire.requests import PlainText, RequestItem
+from src.routes.wire.worker import WorkerHealth, worker_health
+from src.services.delivery.sender import LaneState
+from src.services.requests.records import LaneKey
 
 PROOF_LIMIT_MAX = 1_000
 

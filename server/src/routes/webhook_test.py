@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from src.routes.dependencies import PartsDependency
-from src.routes.problems import problem, responses
-from src.routes.strict_query import PlainRoute
-from src.services.demo_receiver import HANG_MAX_S, Simulation
+from src.routes.http.dependencies import PartsDependency
+from src.routes.http.problems import problem, responses
+from src.routes.http.strict_query import PlainRoute
+from src.services.demo.receiver import HANG_MAX_S, Simulation
 
 #: RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5: bytes after such a head would be taken for the next answer.
 WITHOUT_BODY = frozenset({204, 205, 304})

@@ -22,18 +22,18 @@ from uuid import UUID
 import asyncpg
 import uvloop
 
-from src import crash_points
+from src import failpoints
 from src.errors import DatabaseAway, LeadershipLost
 from src.logs import log_loop_errors
-from src.services.callback_sender import CallbackSender, DeliveryState, LaneState
-from src.services.change_feed import ChangeNotifier
-from src.services.job_runner import JobRunner
-from src.services.leadership import Leadership
-from src.services.records import Job, LaneKey
-from src.services.report_production import SimulatedWork
-from src.services.report_storage import ReportStorage
-from src.services.request_store import RequestStore
-from src.services.supervision import Supervisor
+from src.services.delivery.sender import CallbackSender, DeliveryState, LaneState
+from src.services.engine.job_runner import JobRunner
+from src.services.engine.leadership import Leadership
+from src.services.kit.supervision import Supervisor
+from src.services.report_files.production import SimulatedWork
+from src.services.report_files.storage import ReportStorage
+from src.services.requests.changes import ChangeNotifier
+from src.services.requests.records import Job, LaneKey
+from src.services.requests.store import RequestStore
 
 HEARTBEAT_EVERY_S = 1.0
 HEARTBEAT_LATE_AFTER_S = 5.0
@@ -234,7 +234,7 @@ class BackgroundWorker:
         pool = await self._create_pool()
         large_reports = ThreadPoolExecutor(1, thread_name_prefix="large-report")
         try:
-            crash_points.reached("after_election")
+            failpoints.reached("after_election")
             store = RequestStore(pool, self._changes, epoch, self._on_away)
             await store.recover(self._now())
             await self._work(store, large_reports, leadership)

@@ -6,23 +6,23 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 
-from src.services.accept_batcher import AcceptBatcher
 from src.services.background_worker import BackgroundWorker
-from src.services.benchmark_runner import BenchmarkRunner
-from src.services.benchmark_store import BenchmarkStore
-from src.services.callback_client import LocalLacks
-from src.services.callback_url import CallbackUrl
-from src.services.database_condition import DatabaseCondition
-from src.services.demo_receiver import DemoReceiver
-from src.services.event_bus import EventBus
-from src.services.group_commit import GroupCommit
-from src.services.lane_ids import LaneIds
-from src.services.records import Finished
-from src.services.report_production import SimulatedWork
-from src.services.report_storage import ReportStorage
-from src.services.request_reader import RequestReader
-from src.services.request_store import RequestStore
-from src.services.supervision import Supervisor
+from src.services.benchmarks.runner import BenchmarkRunner
+from src.services.benchmarks.store import BenchmarkStore
+from src.services.delivery.lane_ids import LaneIds
+from src.services.demo.receiver import DemoReceiver
+from src.services.kit.group_commit import GroupCommit
+from src.services.kit.supervision import Supervisor
+from src.services.live.event_bus import EventBus
+from src.services.outbound.callback_url import CallbackUrl
+from src.services.outbound.client import LocalLacks
+from src.services.report_files.production import SimulatedWork
+from src.services.report_files.storage import ReportStorage
+from src.services.requests.accept_batcher import AcceptBatcher
+from src.services.requests.database_condition import DatabaseCondition
+from src.services.requests.reader import RequestReader
+from src.services.requests.records import Finished
+from src.services.requests.store import RequestStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from src.services.currencies import CURRENCIES, decimal_string
-from src.services.report_rows import LineTable, date_table, line_table, write_rows
+from src.services.reports.currencies import CURRENCIES, decimal_string
+from src.services.reports.rows import LineTable, date_table, line_table, write_rows
 
 CHUNK_ROWS = 4096
 """Rows made at a time. The arrays of one chunk fit the processor's cache, and numpy gives other threads their

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+from src.services.report_files.production import produce
+from src.services.report_files.storage import ReportStorage
 from src.services.report_generator import ReportParameters, generate
-from src.services.report_production import produce
-from src.services.report_storage import ReportStorage
 from tests.bench.baselines.generators import WithPolars, with_csv
 from tests.bench.baselines.storing import store
 from tests.bench.figures import Goal, Row, at_least, at_most

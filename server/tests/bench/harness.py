@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from src.embedded_postgres import EmbeddedPostgres
+from src.postgres.embedded import EmbeddedPostgres
 from tests.support.databases import create_database, create_template, folder_for_postgres
 
 T = TypeVar("T")

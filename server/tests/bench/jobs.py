@@ -16,7 +16,7 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
-from src.services.webhook_signing import Signer
+from src.services.delivery.signing import Signer
 from tests.bench.figures import percentile
 from tests.bench.programs import SIGNING_SECRET
 from tests.support.waiting import eventually

@@ -10,14 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from src.services.callback_client import Reply
-from src.services.callback_sender import CallbackSender, DeliveryRules
-from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
-from src.services.clock import SteadyClock
-from src.services.records import Attempt, Finished, OwedCallback
-from src.services.request_store import RequestStore
-from src.services.retry_schedule import JITTER_SHARE
-from src.services.webhook_signing import Signer
+from src.services.delivery.schedule import JITTER_SHARE
+from src.services.delivery.sender import CallbackSender, DeliveryRules
+from src.services.delivery.signing import Signer
+from src.services.kit.clock import SteadyClock
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.outbound.client import Reply
+from src.services.requests.records import Attempt, Finished, OwedCallback
+from src.services.requests.store import RequestStore
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.history import client_session
 from tests.support.receivers import Receiver

@@ -8,7 +8,7 @@ from typing import get_args
 import aiohttp
 import pytest
 
-from src.crash_points import CrashPoint
+from src.failpoints import CrashPoint
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.crash_servers import CrashServer
 from tests.support.database_state import fetch, settled
@@ -90,7 +90,7 @@ async def test_a_process_that_dies_here_loses_nothing(
     assert await dying.stop() == 0
     verdict = await check(history, database_url, receivers, tmp_path / "reports")
 
-    proof(f"crash point {point}: died there and recovered; {verdict}")
+    proof(f"failpoint {point}: died there and recovered; {verdict}")
     assert verdict.told == []
     if point in SYNC:
         await check_sync_reports(database_url, answers, tmp_path / "reports")

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from src.services.request_store import GENERATION_ATTEMPTS_MAX
+from src.services.requests.store import GENERATION_ATTEMPTS_MAX
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.crash_servers import CrashServer
 from tests.support.database_state import fetch, is_settled, settled
@@ -19,7 +19,7 @@ from tests.support.receivers import Receiver
 from tests.support.verdict import check
 from tests.support.waiting import eventually
 
-#: A report of so many rows is made in 25 pieces, all others in one: they pass the crash point less often.
+#: A report of so many rows is made in 25 pieces, all others in one: they pass the failpoint less often.
 POISON_ROWS = 100_000
 POISON_DIES_AT = 20
 RECOVERS_WITHIN_S = 8.0

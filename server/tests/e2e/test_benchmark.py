@@ -13,7 +13,7 @@ import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 from websockets.asyncio.client import connect
 
-from src.routes.benchmark_schemas import BenchmarkAnswer
+from src.routes.wire.benchmarks import BenchmarkAnswer
 from tests.support.databases import create_database
 from tests.support.processes import ServerProcess, server_process
 from tests.support.waiting import eventually

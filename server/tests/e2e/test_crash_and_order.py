@@ -10,7 +10,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from src.services.signing_secrets import kept_secret
+from src.services.delivery.signing_secrets import kept_secret
 from tests.support.processes import ServerProcess, server_process
 from tests.support.receivers import Receiver
 from tests.support.waiting import eventually

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from src.config import SERVER_FOLDER
-from src.services.signing_secrets import FILE_NAME
+from src.services.delivery.signing_secrets import FILE_NAME
 from tests.support.databases import create_database, run_sql
 from tests.support.processes import free_port
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-from src.services.event_bus import WATCHERS_OF_ONE_CALLER_MAX
+from src.services.live.event_bus import WATCHERS_OF_ONE_CALLER_MAX
 from tests.support.processes import ServerProcess, server_process
 from tests.support.receivers import Receiver
 from tests.support.waiting import eventually

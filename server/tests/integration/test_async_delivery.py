@@ -11,8 +11,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from src.services.signing_secrets import kept_secret
-from src.services.webhook_signing import Signer
+from src.services.delivery.signing import Signer
+from src.services.delivery.signing_secrets import kept_secret
 from tests.support.over_http import over_http
 from tests.support.processes import free_port
 from tests.support.receivers import Receiver

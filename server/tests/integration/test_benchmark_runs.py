@@ -10,7 +10,7 @@ import pytest
 
 from src.errors import Conflict
 from src.models import RunStatus
-from src.services.benchmark_store import RUNS_KEPT_MAX
+from src.services.benchmarks.store import RUNS_KEPT_MAX
 from tests.support.service import Service
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src.embedded_postgres import EmbeddedPostgres
+from src.postgres.embedded import EmbeddedPostgres
 from tests.support.receivers import Receiver
 from tests.support.service import running_service
 from tests.support.waiting import eventually

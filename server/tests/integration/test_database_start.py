@@ -9,7 +9,7 @@ import pytest
 from src.database import create_engine
 from src.database_start import check_database, prepare_schema
 from src.errors import NotStarted
-from src.postgres_cluster import SOCKET_NAME
+from src.postgres.cluster import SOCKET_NAME
 from tests.support import fake_postgres
 from tests.support.certificates import make_certificates, server_context
 from tests.support.database_state import fetch

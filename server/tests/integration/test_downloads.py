@@ -15,9 +15,9 @@ from starlette.types import Message
 
 from src.controllers import requests_controller
 from src.errors import NotFound
-from src.routes.file_response import CHUNK_BYTES
-from src.services.janitor import Janitor
-from src.services.report_storage import SETTLED_AFTER_S
+from src.routes.http.file_response import CHUNK_BYTES
+from src.services.report_files.storage import SETTLED_AFTER_S
+from src.services.upkeep.janitor import Janitor
 from tests.support.service import Service
 
 

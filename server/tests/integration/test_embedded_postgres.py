@@ -16,16 +16,16 @@ import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 from sqlalchemy.engine import make_url
 
-from src.embedded_postgres import EmbeddedPostgres
 from src.errors import DatabaseAway
-from src.postgres_cluster import PostgresCluster
+from src.postgres.cluster import PostgresCluster
+from src.postgres.embedded import EmbeddedPostgres
 
 SERVER_FOLDER = Path(__file__).parents[2]
 WAIT_TIMEOUT_S = 10
 ONE_SERVICE = """
 import sys
 from pathlib import Path
-from src.embedded_postgres import EmbeddedPostgres
+from src.postgres.embedded import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 print(server.start(), flush=True)
 sys.stdin.read()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from src.services.request_store import IDEMPOTENCY_KEY_KEPT
+from src.services.requests.store import IDEMPOTENCY_KEY_KEPT
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
 from tests.support.service import Service

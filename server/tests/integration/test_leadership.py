@@ -12,11 +12,11 @@ import pytest
 from src.database import connect, create_pool
 from src.errors import LeadershipLost
 from src.models import Mode, Status
-from src.services.change_feed import ChangeNotifier, announce
-from src.services.leadership import Leadership
-from src.services.records import Attempt, Finished, NewRequest, Pause
+from src.services.engine.leadership import Leadership
 from src.services.report_generator import ReportParameters
-from src.services.request_store import RequestStore
+from src.services.requests.changes import ChangeNotifier, announce
+from src.services.requests.records import Attempt, Finished, NewRequest, Pause
+from src.services.requests.store import RequestStore
 from tests.support.database_state import fetch, take_the_lock_away
 from tests.support.receivers import Receiver
 from tests.support.service import Service

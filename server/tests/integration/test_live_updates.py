@@ -13,12 +13,18 @@ from sqlalchemy import Executable, Row
 
 from src.database import create_engine
 from src.errors import DatabaseAway
-from src.routes import views
-from src.services.change_feed import Changes
-from src.services.event_bus import HANDED_OUT_AT_ONCE, Event, EventBus, Watcher
-from src.services.live_updates import CHANGES_TOLD_MAX, GATHERED_EVERY_S, HEARTBEAT_EVERY_S, SENT_PER_S_MAX, LiveUpdates
-from src.services.read_slots import ReadSlots
-from src.services.request_reader import RequestReader
+from src.routes.wire import views
+from src.services.live.event_bus import HANDED_OUT_AT_ONCE, Event, EventBus, Watcher
+from src.services.live.live_updates import (
+    CHANGES_TOLD_MAX,
+    GATHERED_EVERY_S,
+    HEARTBEAT_EVERY_S,
+    SENT_PER_S_MAX,
+    LiveUpdates,
+)
+from src.services.requests.changes import Changes
+from src.services.requests.read_slots import ReadSlots
+from src.services.requests.reader import RequestReader
 from tests.support.receivers import Receiver
 from tests.support.service import Service
 from tests.support.waiting import eventually

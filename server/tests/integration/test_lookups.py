@@ -3,8 +3,8 @@
 import threading
 from ipaddress import ip_address
 
-from src.services.callback_guard import Address
-from src.services.callback_transport import Network
+from src.services.outbound.guard import Address
+from src.services.outbound.transport import Network
 from tests.integration.test_async_delivery import RunService
 from tests.support.receivers import Receiver
 from tests.support.service import Service

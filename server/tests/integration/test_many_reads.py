@@ -6,7 +6,7 @@ from collections import Counter
 
 import httpx
 
-from src.services.read_slots import WAIT_MAX_S
+from src.services.requests.read_slots import WAIT_MAX_S
 from tests.support.database_state import fetch
 from tests.support.service import Service
 from tests.support.waiting import eventually

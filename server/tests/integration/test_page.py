@@ -10,8 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from src.config import SERVER_FOLDER
-from src.routes import page, problems
-from src.routes.security_headers import SecurityHeadersMiddleware
+from src.routes.http import problems
+from src.routes.middleware.security_headers import SecurityHeadersMiddleware
+from src.routes.site import page
 from tests.support.service import Service
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}

@@ -5,9 +5,9 @@ import time
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from src.services.benchmark_store import ABANDONED_AFTER
-from src.services.janitor import Janitor
-from src.services.report_storage import UNFINISHED_ABANDONED_AFTER_S
+from src.services.benchmarks.store import ABANDONED_AFTER
+from src.services.report_files.storage import UNFINISHED_ABANDONED_AFTER_S
+from src.services.upkeep.janitor import Janitor
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
 from tests.support.service import Service

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, text
 from src.config import SERVER_FOLDER
 from src.database import create_engine, create_pool, migrate, newest_revision
 from src.models import Base
-from src.services.change_feed import ChangeNotifier, announce
-from src.services.records import LaneKey
-from src.services.request_store import RequestStore
+from src.services.requests.changes import ChangeNotifier, announce
+from src.services.requests.records import LaneKey
+from src.services.requests.store import RequestStore
 from tests.support.databases import run_sql
 
 

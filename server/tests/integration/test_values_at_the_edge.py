@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from src.services.currencies import CURRENCIES
 from src.services.report_generator import SEED_MAX
+from src.services.reports.currencies import CURRENCIES
 from tests.support.databases import create_database, folder_for_postgres
 from tests.support.service import Service, running_service
 

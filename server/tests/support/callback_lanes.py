@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Awaitable, Callable
 
-from src.services.callback_client import Failure, ReceiverClient, Reply
-from src.services.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.client import Failure, ReceiverClient, Reply
 from tests.support.raw_receivers import RawReceiver
 
 V4, V6 = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")

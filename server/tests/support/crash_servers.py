@@ -123,7 +123,7 @@ class CrashServer:
             settings: others than at first, for this time.
         """
         assert not self.runs
-        crash = {"CRASH_POINT": crash_point, "CRASH_AT": str(crash_at)}
+        crash = {"FAILPOINT": crash_point, "CRASH_AT": str(crash_at)}
         self.pid = self._nursery.start({**self.settings, **settings, **crash}, self.log)
 
     async def start(self, **settings: str) -> None:

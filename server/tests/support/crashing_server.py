@@ -4,14 +4,14 @@
 
 reads orders from standard input and answers each, one JSON object a line; `crash_servers` is the other end.
 
-    {"start": {"PORT": "…", …}, "log": "…"}   →  {"pid": 123}       also CRASH_POINT, CRASH_AT, WALL_CLOCK_OFFSET_S
+    {"start": {"PORT": "…", …}, "log": "…"}   →  {"pid": 123}       also FAILPOINT, CRASH_AT, WALL_CLOCK_OFFSET_S
     {"signal": 9, "pid": 123}                 →  {"status": null}
     {"look": 123}                             →  {"status": -9}     null while it lives
 
 What the server imports is imported once, here; each server is a fork of this process that goes on to
 `src.__main__.main()`. When standard input ends, what was started is killed.
 
-Before anything of `src` is imported, another module takes the place of `src.crash_points`. In production there
+Before anything of `src` is imported, another module takes the place of `src.failpoints`. In production there
 is none, and nothing that could be set: the three names above are read here alone.
 """
 
@@ -29,10 +29,10 @@ from typing import Any
 
 
 class CrashPoints(ModuleType):
-    """Stands in for `src.crash_points`: lets the process die when a place is reached for the n-th time."""
+    """Stands in for `src.failpoints`: lets the process die when a place is reached for the n-th time."""
 
     def __init__(self) -> None:
-        super().__init__("src.crash_points")
+        super().__init__("src.failpoints")
         self._lock = threading.Lock()
         self._name = ""
         self._passes_left = 0
@@ -53,8 +53,8 @@ class CrashPoints(ModuleType):
 class Nursery:
     """Starts servers by forking, and knows how they ended."""
 
-    def __init__(self, crash_points: CrashPoints) -> None:
-        self._crash_points = crash_points
+    def __init__(self, failpoints: CrashPoints) -> None:
+        self._failpoints = failpoints
         self._ended: dict[int, int | None] = {}
 
     def obey(self) -> bool:
@@ -77,7 +77,7 @@ class Nursery:
 
     def _become_a_server(self, settings: dict[str, str], log: str) -> None:
         os.environ.update(settings)
-        self._crash_points.arm(os.environ.get("CRASH_POINT", ""), int(os.environ.get("CRASH_AT", "1")))
+        self._failpoints.arm(os.environ.get("FAILPOINT", ""), int(os.environ.get("CRASH_AT", "1")))
         for descriptor, path, how in (
             (0, os.devnull, os.O_RDONLY),
             (1, os.devnull, os.O_WRONLY),
@@ -122,16 +122,16 @@ def import_everything() -> None:
 
 def set_the_wall_clock(offset_s: float) -> None:
     """Let this process believe that it is earlier or later, as after somebody set the machine's clock."""
-    clock = importlib.import_module("src.services.clock").SteadyClock
+    clock = importlib.import_module("src.services.kit.clock").SteadyClock
     clock.__init__.__defaults__ = (lambda: datetime.now(UTC) + timedelta(seconds=offset_s), time.monotonic)
 
 
 def main() -> int:
     """Be a nursery, and then perhaps one of its servers; returns the exit status."""
-    crash_points = CrashPoints()
-    sys.modules["src.crash_points"] = crash_points
+    failpoints = CrashPoints()
+    sys.modules["src.failpoints"] = failpoints
     import_everything()
-    if not Nursery(crash_points).obey():
+    if not Nursery(failpoints).obey():
         return 0
     set_the_wall_clock(float(os.environ.get("WALL_CLOCK_OFFSET_S", "0")))
     status: int = importlib.import_module("src.__main__").main([])

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from src.database import connect
-from src.services.leadership import LEADER_LOCK
+from src.services.engine.leadership import LEADER_LOCK
 from tests.support.waiting import eventually
 
 UNSETTLED = """

@@ -12,7 +12,7 @@ from uuid import uuid4
 import aiohttp
 from aiohttp import web
 
-from src.services.webhook_signing import Signer, new_secret
+from src.services.delivery.signing import Signer, new_secret
 
 WHEN = "2026-01-31T09:30:00.{ms:03}Z"
 

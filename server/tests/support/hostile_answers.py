@@ -3,7 +3,7 @@
 Each call makes them anew, because some remember how often they were asked.
 """
 
-from src.services.callback_guard import ErrorCode
+from src.services.outbound.guard import ErrorCode
 from tests.support.raw_receivers import Answer, hangs, in_turn, repeats, says, then_closes
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -8,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from src.services.attempt_records import STATEMENTS_MAX, AttemptRecords
-from src.services.callback_attempts import CallbackAttempts
-from src.services.callback_client import Failure, Reply
-from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
-from src.services.delivery_decision import RetryRules
-from src.services.delivery_lane import DeliveryLane, LaneParts
-from src.services.delivery_pauses import Pauses, Streaks
-from src.services.delivery_slots import DeliverySlots, FairSlots
-from src.services.group_commit import GroupCommit
-from src.services.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
-from src.services.request_store import RequestStore
-from src.services.retry_schedule import Outcome
-from src.services.webhook_signing import Signer
+from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
+from src.services.delivery.attempts import CallbackAttempts
+from src.services.delivery.concurrency import DeliverySlots, FairSlots
+from src.services.delivery.decision import RetryRules
+from src.services.delivery.lane import DeliveryLane, LaneParts
+from src.services.delivery.pauses import Pauses, Streaks
+from src.services.delivery.schedule import Outcome
+from src.services.delivery.signing import Signer
+from src.services.kit.group_commit import GroupCommit
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.outbound.client import Failure, Reply
+from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
+from src.services.requests.store import RequestStore
 from tests.support.virtual_time import VirtualTime
 
 RECEIVER = "http://127.0.0.1:9001"

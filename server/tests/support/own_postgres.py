@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # ships no types
 
-from src.postgres_cluster import PORT, PostgresCluster
+from src.postgres.cluster import PORT, PostgresCluster
 from tests.support.databases import folder_for_postgres, run_sql
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import schemathesis
 
-from src.services.webhook_signing import Signer
+from src.services.delivery.signing import Signer
 
 RECEIVER_URL = os.environ["RECEIVER_URL"]
 REPORT_FILE = os.environ["REPORT_FILE"]

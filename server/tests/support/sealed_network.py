@@ -6,8 +6,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from src.services.callback_guard import Address
-from src.services.callback_transport import AddressInfo, Network, open_socket
+from src.services.outbound.guard import Address
+from src.services.outbound.transport import AddressInfo, Network, open_socket
 
 
 class Names:

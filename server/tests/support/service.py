@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from src.app import create_app
 from src.config import Settings
-from src.services.callback_transport import Network
+from src.services.outbound.transport import Network
 from src.services.parts import Parts
 from tests.support.waiting import eventually
 

@@ -148,7 +148,7 @@ RULES = {
         "only these modules may connect to anything; callbacks go through the guard",
         _dials,
         (
-            *("services/callback_*.py", "services/load_generator.py", "__main__.py", "loadgen/*.py"),
+            *("services/callback_*.py", "services/benchmarks/process.py", "__main__.py", "loadgen/*.py"),
             *("database_start.py", "http_server/*.py"),
         ),
     ),
@@ -157,13 +157,13 @@ RULES = {
     "files": Rule(
         "files are sent from two places: the page, and a report by its id, from an open descriptor",
         _imports(*(f"{package}.responses.FileResponse" for package in ("fastapi", "starlette"))),
-        ("routes/page.py",),
+        ("routes/site/page.py",),
     ),
     "code": Rule("data never becomes code or a shell's command", _runs_data),
     "programs": Rule(
         "only PostgreSQL's programs and the load generator are run",
         _runs_programs,
-        ("postgres_cluster.py", "services/load_generator.py"),
+        ("postgres/cluster.py", "services/benchmarks/process.py"),
     ),
     "block": Rule("nothing sleeps on an event loop's thread", _blocks_the_loop),
 }

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from src.services.callback_client import ReceiverClient
-from src.services.callback_guard import CallbackGuard
-from src.services.callback_tls import tls_context
+from src.services.outbound.client import ReceiverClient
+from src.services.outbound.guard import CallbackGuard
+from src.services.outbound.tls import tls_context
 from tests.support.callback_lanes import V4, Connect, Lane, Start, url_of
 from tests.support.certificates import make_certificates, server_context
 from tests.support.raw_receivers import Answer, RawReceiver

@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services.backlog import CALLERS_MAX, COUNTED_EVERY_MAX_S, Backlog, Verdict
-from src.services.records import Waiting
+from src.services.requests.backlog import CALLERS_MAX, COUNTED_EVERY_MAX_S, Backlog, Verdict
+from src.services.requests.records import Waiting
 
 IN_ALL = 12
 OF_ONE = 5

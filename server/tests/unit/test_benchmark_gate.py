@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 
 from src.errors import ForbiddenCallbackUrl
-from src.services.benchmark_gate import BenchmarkGate, BenchmarkPass
-from src.services.callback_url import CallbackPolicy, parse_origin
+from src.services.benchmarks.gate import BenchmarkGate, BenchmarkPass
+from src.services.outbound.callback_url import CallbackPolicy, parse_origin
 
 RECEIVER = "http://127.0.0.1:9001"
 

@@ -77,9 +77,9 @@ async def test_the_id_of_a_call_is_not_the_id_of_a_report(client: httpx.AsyncCli
 async def test_while_debugging_every_call_is_one_line_without_its_query(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG, "src.routes.call_ids"):
+    with caplog.at_level(logging.DEBUG, "src.routes.middleware.call_ids"):
         await client.get("/api/requests/x%0Aforged?token=secret")
-    told = [record.getMessage() for record in caplog.records if record.name == "src.routes.call_ids"]
+    told = [record.getMessage() for record in caplog.records if record.name == "src.routes.middleware.call_ids"]
 
     assert len(told) == 1
     assert told[0].startswith("GET /api/requests/x%0Aforged: 422 after ")

@@ -6,8 +6,8 @@ import tracemalloc
 
 import pytest
 
-from src.services.callback_client import Failure, Reply
-from src.services.callback_wire import BODY_WIRE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX
+from src.services.outbound.client import Failure, Reply
+from src.services.outbound.wire import BODY_WIRE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX
 from tests.support.callback_lanes import SHORT_S, Connect, Start, code
 from tests.support.hostile_answers import HEAD, OK
 from tests.support.raw_receivers import Answer, in_turn, repeats, says, then_closes

@@ -19,10 +19,10 @@ from pydantic import AnyHttpUrl
 from yarl import URL
 
 from src.errors import ForbiddenCallbackUrl
-from src.services.callback_client import Failure, ReceiverClient, Reply
-from src.services.callback_guard import Address, CallbackGuard, Resolver, forbidden_reason
-from src.services.callback_tls import tls_context
-from src.services.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.client import Failure, ReceiverClient, Reply
+from src.services.outbound.guard import Address, CallbackGuard, Resolver, forbidden_reason
+from src.services.outbound.tls import tls_context
 from tests.support.callback_urls import FORBIDDEN_ADDRESSES, REFUSED
 from tests.support.canary import Canary, listening
 from tests.support.sealed_network import Names, SealedNetwork

@@ -19,18 +19,19 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.services import callback_transport, callback_wire
-from src.services.callback_client import (
+from src.services.outbound import transport as callback_transport
+from src.services.outbound import wire as callback_wire
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.client import (
     BODY_KEPT_BYTES_MAX,
     BODY_READ_BYTES_MAX,
     Failure,
     ReceiverClient,
     Reply,
 )
-from src.services.callback_guard import Address, Blocked, CallbackGuard, ThreadResolver
-from src.services.callback_tls import tls_context
-from src.services.callback_transport import GuardedTransport
-from src.services.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.guard import Address, Blocked, CallbackGuard, ThreadResolver
+from src.services.outbound.tls import tls_context
+from src.services.outbound.transport import GuardedTransport
 from tests.support.callback_lanes import BODY, HEADERS, SHORT_S, V4, V6, Connect, Lane, Start, code, url_of
 from tests.support.hostile_answers import HEAD, OK, broken_answers, broken_bodies
 from tests.support.raw_receivers import RawReceiver, hangs, in_turn, repeats, says, then_closes

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services.callback_guard import (
+from src.services.outbound.guard import (
     ADDRESSES_MAX,
     LOCATED_MAX,
     Address,
@@ -24,7 +24,7 @@ from src.services.callback_guard import (
     ThreadResolver,
     forbidden_reason,
 )
-from src.services.lookup_turns import LOOKUPS_MAX, LOOKUPS_PER_ZONE_MAX, LOOKUPS_UNPROVEN_MAX
+from src.services.outbound.lookup_turns import LOOKUPS_MAX, LOOKUPS_PER_ZONE_MAX, LOOKUPS_UNPROVEN_MAX
 from tests.support.callback_urls import FORBIDDEN_ADDRESSES
 from tests.support.sealed_network import Names
 
@@ -377,7 +377,7 @@ async def test_a_caller_who_gives_up_does_not_disturb_the_next(resolver: ThreadR
 def test_a_hanging_lookup_delays_neither_the_end_of_the_loop_nor_of_the_process() -> None:
     program = """
 import asyncio, threading
-from src.services.callback_guard import ResolutionFailed, ThreadResolver
+from src.services.outbound.guard import ResolutionFailed, ThreadResolver
 async def main():
     resolver = ThreadResolver(lambda host, port: threading.Event().wait(60), timeout_s=0.05)
     try:

@@ -14,10 +14,10 @@ from ssrfguard import DEFAULT_DENIED
 from yarl import URL
 
 from src.errors import ForbiddenCallbackUrl
-from src.services import callback_guard
-from src.services.callback_client import Failure, ReceiverClient, Reply
-from src.services.callback_guard import ADDRESSES_MAX, Address, CallbackGuard, forbidden_reason
-from src.services.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound import guard as callback_guard
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl
+from src.services.outbound.client import Failure, ReceiverClient, Reply
+from src.services.outbound.guard import ADDRESSES_MAX, Address, CallbackGuard, forbidden_reason
 from tests.support.callback_urls import ADDRESSES, ANY_URLS, EMBEDDINGS
 from tests.support.sealed_network import Names, SealedNetwork
 

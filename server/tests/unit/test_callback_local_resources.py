@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from src.services.callback_client import (
+from src.services.delivery.schedule import next_wait_s
+from src.services.outbound.client import (
     LACK_LOOKED_AT_EVERY_S,
     LACK_WAITED_FOR_S,
     Failure,
@@ -20,9 +21,8 @@ from src.services.callback_client import (
     ReceiverClient,
     Reply,
 )
-from src.services.callback_guard import Address, CallbackGuard, LacksResources, ResolutionFailed, ThreadResolver
-from src.services.callback_transport import AddressInfo, open_socket
-from src.services.retry_schedule import next_wait_s
+from src.services.outbound.guard import Address, CallbackGuard, LacksResources, ResolutionFailed, ThreadResolver
+from src.services.outbound.transport import AddressInfo, open_socket
 from tests.support.callback_lanes import BODY, HEADERS, V4, V6, Start, code, url_of
 from tests.support.hostile_answers import OK
 from tests.support.raw_receivers import says
@@ -167,10 +167,10 @@ async def test_a_lookup_without_a_thread_is_a_lack() -> None:
 
 PROGRAM = """
 import asyncio, os, resource
-from src.services.callback_client import ReceiverClient, LocalLacks
-from src.services.callback_guard import CallbackGuard, ThreadResolver
-from src.services.callback_tls import tls_context
-from src.services.callback_url import CallbackPolicy
+from src.services.outbound.client import ReceiverClient, LocalLacks
+from src.services.outbound.guard import CallbackGuard, ThreadResolver
+from src.services.outbound.tls import tls_context
+from src.services.outbound.callback_url import CallbackPolicy
 
 async def answer(reader, writer):
     await reader.readuntil(b"}")

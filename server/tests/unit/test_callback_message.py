@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from src.app import create_app
 from src.config import Settings
-from src.routes.callback_schemas import EXAMPLES, CallbackMessage
-from src.services.callback_client import Failure, Reply, lacks_resources
-from src.services.callback_guard import ErrorCode
-from src.services.callback_message import message_body
-from src.services.callback_transport import STATUSES
-from src.services.records import Finished, OwedCallback
-from src.services.retry_schedule import may_be_retried, succeeded
+from src.routes.wire.callbacks import EXAMPLES, CallbackMessage
+from src.services.delivery.message import message_body
+from src.services.delivery.schedule import may_be_retried, succeeded
+from src.services.outbound.client import Failure, Reply, lacks_resources
+from src.services.outbound.guard import ErrorCode
+from src.services.outbound.transport import STATUSES
+from src.services.requests.records import Finished, OwedCallback
 
 REQUEST_ID = uuid4()
 BASE_URL = "https://reports.example.com"

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.services.attempt_records import STATEMENTS_MAX
-from src.services.callback_client import Failure, Reply
-from src.services.callback_sender import CallbackSender, DeliveryRules
-from src.services.callback_url import CallbackUrl
-from src.services.delivery_places import LanePlaces
-from src.services.records import LaneKey, OwedCallback, Pause
-from src.services.webhook_signing import Signer
+from src.services.delivery.attempt_records import STATEMENTS_MAX
+from src.services.delivery.places import LanePlaces
+from src.services.delivery.sender import CallbackSender, DeliveryRules
+from src.services.delivery.signing import Signer
+from src.services.outbound.callback_url import CallbackUrl
+from src.services.outbound.client import Failure, Reply
+from src.services.requests.records import LaneKey, OwedCallback, Pause
 from tests.support.lanes import FAULT, OK, World, owed
 from tests.support.waiting import eventually
 

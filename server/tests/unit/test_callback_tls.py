@@ -10,8 +10,8 @@ from typing import cast
 
 import pytest
 
-from src.services.callback_client import Failure, Reply
-from src.services.callback_tls import OwnAuthorities, tls_context
+from src.services.outbound.client import Failure, Reply
+from src.services.outbound.tls import OwnAuthorities, tls_context
 from tests.support.callback_lanes import SHORT_S, Connect, Start, code
 from tests.support.hostile_answers import HEAD, OK
 from tests.support.raw_receivers import says

@@ -10,8 +10,8 @@ from pydantic import AnyHttpUrl
 from yarl import URL
 
 from src.errors import ForbiddenCallbackUrl
-from src.services.callback_guard import forbidden_reason
-from src.services.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
+from src.services.outbound.guard import forbidden_reason
 from tests.support.callback_urls import ACCEPTED, REFUSED, URLS
 
 STRICT = CallbackPolicy()

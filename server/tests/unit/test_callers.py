@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Scope
 
 from src.config import Settings
-from src.routes.callers import PROXIES_WARNED_OF_MAX, _warn_once_of, caller_of
+from src.routes.http.callers import PROXIES_WARNED_OF_MAX, _warn_once_of, caller_of
 
 PROXIES = Settings(_env_file=None, trusted_proxies="10.0.0.0/8,2001:db8:ffff::/48").trusted_proxies
 PROXY = "10.0.0.1"

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from src.errors import DatabaseAway
-from src.services.change_feed import CHANGES_IN_ONE_NOTICE_MAX, ChangeNotifier, Changes
+from src.services.requests.changes import CHANGES_IN_ONE_NOTICE_MAX, ChangeNotifier, Changes
 from tests.support.waiting import eventually
 
 IDS = [UUID(int=number) for number in range(1_000)]

@@ -10,10 +10,10 @@ import pytest
 
 from src.errors import CallerQueueFull, DatabaseAway
 from src.models import Mode
-from src.services.accept_batcher import AcceptBatcher
-from src.services.records import Accepted, Duplicate, IdempotencyKey, NewRequest, Waiting
 from src.services.report_generator import ReportParameters
-from src.services.request_store import RequestStore
+from src.services.requests.accept_batcher import AcceptBatcher
+from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, NewRequest, Waiting
+from src.services.requests.store import RequestStore
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PARAMETERS = ReportParameters.from_json(

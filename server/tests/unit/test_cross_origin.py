@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from src.app import create_app
 from src.config import Settings
-from src.routes.cross_origin import ANSWER_HEADERS, REQUEST_HEADERS
+from src.routes.middleware.cors import ANSWER_HEADERS, REQUEST_HEADERS
 
 FRIEND = "https://app.example"
 STRANGERS = ["https://evil.example", "null", "http://app.example", f"{FRIEND}.evil.example", f"{FRIEND}:8443", "*", ""]

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from src.controllers.submission import fill_in
-from src.routes.schemas import ReportRequest
-from src.services.currencies import CURRENCIES
+from src.routes.wire.requests import ReportRequest
 from src.services.report_generator import ReportParameters, generate
+from src.services.reports.currencies import CURRENCIES
 
 NAMES_GENERATED = 10_000
 NAMES_AT_A_TIME = 20

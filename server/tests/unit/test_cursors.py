@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.errors import Invalid
-from src.services.request_reader import _cursor, _read_cursor
+from src.services.requests.reader import _cursor, _read_cursor
 
 NOBODY = UUID(int=0)
 AWARE = st.datetimes(timezones=st.just(UTC))

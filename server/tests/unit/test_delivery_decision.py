@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.services.callback_client import Failure, Reply
-from src.services.delivery_decision import (
+from src.services.delivery.decision import (
     PROBE_WAIT_MAX_S,
     Done,
     Next,
@@ -17,8 +16,9 @@ from src.services.delivery_decision import (
     decide,
     next_attempt_at,
 )
-from src.services.records import LaneKey, Pause
-from src.services.retry_schedule import Outcome
+from src.services.delivery.schedule import Outcome
+from src.services.outbound.client import Failure, Reply
+from src.services.requests.records import LaneKey, Pause
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 LANE = LaneKey("caller", "http://receiver.test:80")

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from src.errors import DatabaseAway, LeadershipLost
-from src.services.delivery_lane import DeliveryLane
-from src.services.records import Attempt, LaneKey
+from src.services.delivery.lane import DeliveryLane
+from src.services.requests.records import Attempt, LaneKey
 from tests.support.lanes import FAULT, LANE, NOBODY, OK, RECEIVER, World, owed
 
 EVERYBODY = LaneKey("", RECEIVER)

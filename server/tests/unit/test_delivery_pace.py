@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.services.delivery_pace import DeliveryPace, Rate, parse_rate
-from src.services.delivery_slots import IN_FLIGHT_MAX, DeliverySlots
+from src.services.delivery.concurrency import IN_FLIGHT_MAX, DeliverySlots
+from src.services.delivery.pace import DeliveryPace, Rate, parse_rate
 from tests.support.virtual_time import VirtualTime
 
 WINDOW_S = 60.0

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from src.services.delivery_agenda import AGENDA_MAX, Agenda
-from src.services.delivery_decision import PROBE_WAIT_MAX_S
-from src.services.delivery_pauses import NOT_HELD, STREAKS_MAX, UNUSED_AFTER, Pauses, Streaks
-from src.services.records import LaneKey, Pause
+from src.services.delivery.agenda import AGENDA_MAX, Agenda
+from src.services.delivery.decision import PROBE_WAIT_MAX_S
+from src.services.delivery.pauses import NOT_HELD, STREAKS_MAX, UNUSED_AFTER, Pauses, Streaks
+from src.services.requests.records import LaneKey, Pause
 from tests.support.lanes import LANE, RECEIVER, START, World
 
 OTHER = LaneKey("198.51.100.7", RECEIVER)

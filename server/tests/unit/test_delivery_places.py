@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from src.services.delivery_lane import DeliveryLane
-from src.services.delivery_places import TURN, LanePlaces
-from src.services.records import LaneKey
+from src.services.delivery.lane import DeliveryLane
+from src.services.delivery.places import TURN, LanePlaces
+from src.services.requests.records import LaneKey
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.services.delivery_slots import (
+from src.services.delivery.concurrency import (
     IN_FLIGHT_MAX,
     OF_ONE_CALLER_MAX,
     TO_ONE_ADDRESS_MAX,

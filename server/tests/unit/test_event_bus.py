@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from src.services.event_bus import (
+from src.services.live.event_bus import (
     BEHIND_BYTES_MAX,
     CROWDED_FROM,
     HANDED_OUT_AT_ONCE,

@@ -7,8 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services.fifo_proof import FifoProof, Milestones, inversions
-from src.services.fifo_proof import prove as prove_with
+from src.services.requests.fifo_proof import FifoProof, Milestones, inversions
+from src.services.requests.fifo_proof import prove as prove_with
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 

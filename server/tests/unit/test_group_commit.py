@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from src.services.group_commit import GroupCommit
+from src.services.kit.group_commit import GroupCommit
 
 
 class Log:

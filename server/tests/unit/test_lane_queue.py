@@ -2,8 +2,8 @@
 
 import asyncio
 
-from src.services.lane_queue import LANE_CALLBACKS_MAX, LaneQueue
-from src.services.records import OwedCallback
+from src.services.delivery.lane_queue import LANE_CALLBACKS_MAX, LaneQueue
+from src.services.requests.records import OwedCallback
 from tests.support.lanes import owed
 
 

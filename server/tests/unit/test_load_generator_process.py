@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from src.services.load_generator import LoadGenerator
+from src.services.benchmarks.process import LoadGenerator
 
 DEAF = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 

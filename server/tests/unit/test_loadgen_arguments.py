@@ -3,11 +3,11 @@
 import pytest
 
 from src.loadgen.errors import CannotRun, printable
-from src.loadgen.faults import Fault, Mixer, parse_faults
-from src.loadgen.options import parse_options
-from src.loadgen.quantities import Rate, parse_duration, parse_rate
-from src.loadgen.target import parse_target
-from src.loadgen.thresholds import judge, parse_thresholds
+from src.loadgen.options.faults import Fault, Mixer, parse_faults
+from src.loadgen.options.options import parse_options
+from src.loadgen.options.quantities import Rate, parse_duration, parse_rate
+from src.loadgen.options.target import parse_target
+from src.loadgen.options.thresholds import judge, parse_thresholds
 
 SIDE = {"p99_ms": 120.0, "p50_ms": None, "failed": 3, "total_requests": 200, "throughput_per_s": 80.0}
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.loadgen.histogram import BINS_MAX, CURVE_POINTS_MAX, LatencyHistogram
-from src.loadgen.loops import ClosedLoop, OpenLoop
-from src.loadgen.meter import GeneratorMeter
-from src.loadgen.pacing import Schedule, schedule
-from src.loadgen.quantities import Rate
-from src.loadgen.recorder import TIMELINE_POINTS_MAX, Recorder
+from src.loadgen.figures.histogram import BINS_MAX, CURVE_POINTS_MAX, LatencyHistogram
+from src.loadgen.figures.recorder import TIMELINE_POINTS_MAX, Recorder
+from src.loadgen.load.loops import ClosedLoop, OpenLoop
+from src.loadgen.load.meter import GeneratorMeter
+from src.loadgen.options.quantities import Rate
+from src.loadgen.options.schedule import Schedule, schedule
 
 latencies = st.lists(st.floats(min_value=2e-6, max_value=3000), min_size=1, max_size=200)
 

@@ -10,17 +10,17 @@ from typing import cast
 import aiohttp
 import pytest
 
-from src.loadgen.connection import Answer
+from src.loadgen.callbacks.ledger import Accepted
+from src.loadgen.callbacks.receiver import Receivers
+from src.loadgen.callbacks.signatures import SignatureCheck
 from src.loadgen.errors import CannotRun
-from src.loadgen.faults import Fault
-from src.loadgen.http_client import HttpClient
-from src.loadgen.ledger import Accepted
-from src.loadgen.options import parse_options
-from src.loadgen.receiver import Receivers
-from src.loadgen.sides import AsyncSide, SyncSide, check_first
-from src.loadgen.signatures import SignatureCheck
-from src.loadgen.target import Target
-from src.services.webhook_signing import Signer, new_secret
+from src.loadgen.http.client import HttpClient
+from src.loadgen.http.connection import Answer
+from src.loadgen.load.modes import AsyncSide, SyncSide, check_first
+from src.loadgen.options.faults import Fault
+from src.loadgen.options.options import parse_options
+from src.loadgen.options.target import Target
+from src.services.delivery.signing import Signer, new_secret
 from tests.support.waiting import eventually
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.loadgen.ledger import Accepted, Arrival, Ledger
-from src.loadgen.states import State
-from src.loadgen.summary import account
+from src.loadgen.callbacks.ledger import Accepted, Arrival, Ledger
+from src.loadgen.callbacks.states import State
+from src.loadgen.figures.summary import account
 
 ORIGINS = ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:2"]
 REQUESTS = 12

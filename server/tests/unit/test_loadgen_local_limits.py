@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from src.loadgen.local_limits import lack_behind
-from src.loadgen.meter import GeneratorMeter
+from src.loadgen.load.meter import GeneratorMeter
+from src.loadgen.options.local_limits import lack_behind
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from src.loadgen.connection import Answer
-from src.loadgen.faults import Fault
-from src.loadgen.ledger import Accepted, Arrival, Ledger
-from src.loadgen.meter import GeneratorMeter
-from src.loadgen.options import parse_options
-from src.loadgen.progress import bar_line
-from src.loadgen.receiver import Receiver, Receivers
-from src.loadgen.recorder import Recorder
-from src.loadgen.report import html_report
-from src.loadgen.sides import problem_of
-from src.loadgen.states import State
-from src.loadgen.summary import async_side, sync_side, whole_summary
-from src.loadgen.table import table
-from src.loadgen.thresholds import judge
+from src.loadgen.callbacks.ledger import Accepted, Arrival, Ledger
+from src.loadgen.callbacks.receiver import Receiver, Receivers
+from src.loadgen.callbacks.states import State
+from src.loadgen.figures.recorder import Recorder
+from src.loadgen.figures.summary import async_side, sync_side, whole_summary
+from src.loadgen.http.connection import Answer
+from src.loadgen.load.meter import GeneratorMeter
+from src.loadgen.load.modes import problem_of
+from src.loadgen.options.faults import Fault
+from src.loadgen.options.options import parse_options
+from src.loadgen.options.thresholds import judge
+from src.loadgen.show.progress import bar_line
+from src.loadgen.show.report import html_report
+from src.loadgen.show.table import table
 
 KINDS = ["timeout", "connection", "bad_answer", "interrupted", "status_429", "status_503", "status_500", "timeout"]
 HOSTILE = "<script>alert('x')</script>\"&\x1b[2J"

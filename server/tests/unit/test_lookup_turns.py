@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from src.services.lookup_turns import (
+from src.services.outbound.lookup_turns import (
     LOOKUPS_MAX,
     LOOKUPS_PER_ZONE_MAX,
     LOOKUPS_UNPROVEN_MAX,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.routes.preconditions import Validators, Verdict, _date, conditional_headers, judge
+from src.routes.http.preconditions import Validators, Verdict, _date, conditional_headers, judge
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CHANGED = datetime(2026, 1, 31, 9, 30, 5, tzinfo=UTC)

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from src.services.private_folders import make_data_folder
-from src.services.report_storage import ReportStorage
+from src.services.report_files.private_folders import make_data_folder
+from src.services.report_files.storage import ReportStorage
 
 #: As root PostgreSQL's user may have to pass through.
 PASSAGE = stat.S_IXOTH if os.geteuid() == 0 else 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.routes.ranges import Part, Unsatisfiable, part_asked_for
+from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
 
 SIZE = 1_000
 

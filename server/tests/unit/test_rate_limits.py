@@ -12,8 +12,8 @@ from starlette.types import Scope
 
 from src.app import create_app
 from src.config import Settings
-from src.routes.callers import caller_of
-from src.routes.rate_limits import CALLERS_MAX, BoundedMemoryStorage, RateLimits
+from src.routes.http.callers import caller_of
+from src.routes.middleware.rate_limits import CALLERS_MAX, BoundedMemoryStorage, RateLimits
 
 WINDOW_S = 60
 

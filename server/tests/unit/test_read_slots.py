@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.errors import Unavailable
-from src.services.read_slots import READS_MAX, READS_OF_ONE_CALLER_MAX, ReadSlots, reading_caller
+from src.services.requests.read_slots import READS_MAX, READS_OF_ONE_CALLER_MAX, ReadSlots, reading_caller
 
 
 @pytest.fixture(autouse=True)

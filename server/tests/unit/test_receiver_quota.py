@@ -8,8 +8,8 @@ from collections.abc import Collection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services import receiver_quota
-from src.services.receiver_quota import LOOKED_UP_AT_LIMIT_EVERY_S, LOOKED_UP_EVERY_S, ReceiverQuota
+from src.services.requests import receiver_quota
+from src.services.requests.receiver_quota import LOOKED_UP_AT_LIMIT_EVERY_S, LOOKED_UP_EVERY_S, ReceiverQuota
 
 MOST = 5
 CALLERS = ["a", "b", "c"]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services.currencies import CURRENCIES
-from src.services.report_catalogue import CATALOGUE, Category, csv_cell
-from src.services.report_rows import line_table
+from src.services.reports.catalogue import CATALOGUE, Category, csv_cell
+from src.services.reports.currencies import CURRENCIES
+from src.services.reports.rows import line_table
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 RISKY = st.text(st.sampled_from([*FORMULA_STARTS, " ", '"', ",", "'", "a", "é"]), max_size=12)

@@ -20,8 +20,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from src.services.currencies import CURRENCIES, decimal_string
-from src.services.report_catalogue import CATALOGUE, Line, lines
 from src.services.report_generator import (
     CHUNK_ROWS,
     PERIOD_DAYS_MAX,
@@ -33,7 +31,9 @@ from src.services.report_generator import (
     default_seed,
     generate,
 )
-from src.services.report_rows import date_table, line_table
+from src.services.reports.catalogue import CATALOGUE, Line, lines
+from src.services.reports.currencies import CURRENCIES, decimal_string
+from src.services.reports.rows import date_table, line_table
 
 HEADER = "Transaction ID,Date,Type,Category,Description,Amount,Currency"
 JANUARY = ReportParameters(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.services.callback_client import Failure, Reply
-from src.services.callback_guard import ErrorCode
-from src.services.retry_schedule import JITTER_SHARE, RETRY_AFTER_MAX_S, longest_wait_s, next_wait_s, succeeded
+from src.services.delivery.schedule import JITTER_SHARE, RETRY_AFTER_MAX_S, longest_wait_s, next_wait_s, succeeded
+from src.services.outbound.client import Failure, Reply
+from src.services.outbound.guard import ErrorCode
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 DELAYS_S = (2.0, 4.0, 8.0)

@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from src.app import create_app
 from src.config import SERVER_FOLDER, Settings
-from src.routes.same_origin import HOSTS_REMEMBERED_MAX, HostNames
+from src.routes.middleware.same_origin import HOSTS_REMEMBERED_MAX, HostNames
 
 PUBLIC = "https://reports.example"
 FRIEND = "https://app.example"

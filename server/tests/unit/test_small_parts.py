@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 
 from src.errors import NotStarted
-from src.services.clock import SteadyClock
-from src.services.demo_receiver import RECEIVED_MAX, DemoReceiver, Simulation
-from src.services.report_production import SimulatedWork
-from src.services.report_storage import PROBE_BYTES, ReportStorage, StoredFile
-from src.services.signing_secrets import FILE_NAME, kept_secret
-from src.services.webhook_signing import Signer, new_secret
+from src.services.delivery.signing import Signer, new_secret
+from src.services.delivery.signing_secrets import FILE_NAME, kept_secret
+from src.services.demo.receiver import RECEIVED_MAX, DemoReceiver, Simulation
+from src.services.kit.clock import SteadyClock
+from src.services.report_files.production import SimulatedWork
+from src.services.report_files.storage import PROBE_BYTES, ReportStorage, StoredFile
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from src.errors import DatabaseAway
-from src.services.supervision import Supervisor, TaskState, Work
+from src.services.kit.supervision import Supervisor, TaskState, Work
 from tests.support.waiting import eventually
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

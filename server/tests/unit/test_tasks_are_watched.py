@@ -11,13 +11,13 @@ SOURCE = SERVER_FOLDER / "src"
 CREATING = {"create_task", "ensure_future", "run_coroutine_threadsafe"}
 #: Tasks that outlive the function which creates them, and how their failures are seen all the same.
 WATCHED = {
-    "services/supervision.py": "it is the supervisor",
-    "services/group_commit.py": "the writer hands every failure to those who wait for it",
-    "services/benchmark_runner.py": "the run ends with a record of how it ended, whatever happens",
-    "services/attempt_records.py:write": "a lane awaits its record before its next one; one that fails is trouble",
-    "services/delivery_lane.py:_go": "a lane catches everything, names it in health, and begins again",
-    "services/open_lanes.py:_drop": "it only closes; a stop awaits it, and the loop logs how it failed",
-    "routes/file_response.py:_send_bytes": "it ends with the download that it watches",
+    "services/kit/supervision.py": "it is the supervisor",
+    "services/kit/group_commit.py": "the writer hands every failure to those who wait for it",
+    "services/benchmarks/runner.py": "the run ends with a record of how it ended, whatever happens",
+    "services/delivery/attempt_records.py:write": "a lane awaits it before its next one; a failure is trouble",
+    "services/delivery/lane.py:_go": "a lane catches everything, names it in health, and begins again",
+    "services/delivery/open_lanes.py:_drop": "it only closes; a stop awaits it, and the loop logs how it failed",
+    "routes/http/file_response.py:_send_bytes": "it ends with the download that it watches",
 }
 
 
@@ -77,7 +77,7 @@ def test_every_task_is_awaited_where_it_is_created_or_looked_after_by_the_superv
 
     assert {one for one in found if not {one, one.partition(":")[0]} & WATCHED.keys()} == set()
     assert {one for one in WATCHED if not any(name.startswith(one) for name in found)} == set()
-    assert "services/group_commit.py:submit" in found
+    assert "services/kit/group_commit.py:submit" in found
 
 
 @pytest.mark.parametrize(

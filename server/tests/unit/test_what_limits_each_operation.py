@@ -10,7 +10,7 @@ from src.app import LIKE_A_SUBMISSION, create_app
 from src.config import Settings
 from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
-from src.routes.rate_limits import RateLimits
+from src.routes.middleware.rate_limits import RateLimits
 
 SYNC, ASYNC = "RATE_LIMIT_SYNC", "RATE_LIMIT_ASYNC"
 #: A delete needs something that was counted when it was made.

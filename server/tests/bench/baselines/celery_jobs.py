@@ -18,9 +18,9 @@ import orjson
 import psycopg
 from celery.signals import worker_process_init
 
+from src.services.delivery.signing import Signer
+from src.services.report_files.storage import ReportStorage, StoredFile
 from src.services.report_generator import ReportParameters, Totals, generate
-from src.services.report_storage import ReportStorage, StoredFile
-from src.services.webhook_signing import Signer
 from tests.bench.baselines.addresses import ForbiddenUrl, check_resolved
 from tests.bench.baselines.celery_app import TASK, app
 from tests.bench.baselines.storing import store

@@ -14,8 +14,8 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from src.services.report_catalogue import lines
 from src.services.report_generator import ReportParameters, Totals
+from src.services.reports.catalogue import lines
 
 HEADER = ("Transaction ID", "Date", "Type", "Category", "Description", "Amount", "Currency")
 CSV_CHUNK_ROWS = 4096

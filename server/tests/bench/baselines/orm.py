@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from src.routes.schemas import AcceptedAnswer, AsyncRequest
+from src.routes.wire.requests import AcceptedAnswer, AsyncRequest
 
 POOL_CONNECTIONS = 16
 

@@ -15,9 +15,9 @@ from fastapi import FastAPI
 
 from src.controllers.submission import fill_in
 from src.models import Mode
-from src.routes.schemas import AcceptedAnswer, AsyncRequest, ReportRequest, ReportResult
-from src.services.report_production import describe, produce
-from src.services.report_storage import ReportStorage
+from src.routes.wire.requests import AcceptedAnswer, AsyncRequest, ReportRequest, ReportResult
+from src.services.report_files.production import describe, produce
+from src.services.report_files.storage import ReportStorage
 
 app = FastAPI()
 positions = itertools.count(1)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
+from src.services.report_files.storage import ReportStorage, StoredFile
 from src.services.report_generator import Totals
-from src.services.report_storage import ReportStorage, StoredFile
 
 
 def store(

@@ -1,0 +1,1 @@
+"""Sending requests at the intended times."""

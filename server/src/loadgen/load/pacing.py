@@ -1,0 +1,57 @@
+"""A thread that wakes the event loop at the moments when requests are to be sent."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+from src.loadgen.options.schedule import Schedule
+
+#: Requests due within this time of each other are sent together: 5,000 wake-ups a second are enough.
+WAKE_GAP_S = 0.0002
+
+
+class Alarm:
+    """Wakes the event loop whenever requests are due.
+
+    A thread of its own, because timers of event loops count whole milliseconds: each request would be late by
+    half of one, and open loop counts that as latency.
+
+    Args:
+        schedule: the moments.
+        started_s: what they count from, by `clock`.
+        wake: called in the event loop with the number of requests that are due by now.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        started_s: float,
+        wake: Callable[[int], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._schedule = schedule
+        self._started_s = started_s
+        self._wake = wake
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._ring, name="pacing", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wake."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wake no more."""
+        self._ended.set()
+        self._thread.join()
+
+    def _ring(self) -> None:
+        due = 0
+        while due < self._schedule.count:
+            wait_s = self._started_s + self._schedule.offset_s(due) - self._clock()
+            if self._ended.wait(max(wait_s, WAKE_GAP_S)):
+                return
+            due = self._schedule.due(self._clock() - self._started_s, due)
+            self._loop.call_soon_threadsafe(self._wake, due)

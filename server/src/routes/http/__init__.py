@@ -1,0 +1,1 @@
+"""Helpers that speak HTTP: strict JSON, ranges, the client's address."""

@@ -1,0 +1,212 @@
+"""Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
+
+import logging
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from asyncpg import DataError
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from src.errors import (
+    CallerQueueFull,
+    Conflict,
+    ForbiddenCallbackUrl,
+    IdempotencyKeyReused,
+    Invalid,
+    NotFound,
+    ServiceError,
+    StillProcessing,
+    TooManyReceivers,
+    Unavailable,
+)
+from src.routes.http.methods import allowed_methods, path_without_slash
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_SCHEMA = "#/components/schemas/Problem"
+#: Only this much of a path is repeated in `instance`.
+INSTANCE_LENGTH_MAX = 200
+
+log = logging.getLogger(__name__)
+
+#: Status and slug of each domain error; the first class that fits counts.
+_KINDS: list[tuple[type[ServiceError], int, str]] = [
+    (ForbiddenCallbackUrl, 422, "callback-url-forbidden"),
+    (IdempotencyKeyReused, 422, "idempotency-key-reused"),
+    (Invalid, 422, "invalid-request"),
+    (NotFound, 404, "not-found"),
+    (StillProcessing, 409, "still-processing"),
+    (Conflict, 409, "conflict"),
+    (CallerQueueFull, 429, "too-many-waiting"),
+    (TooManyReceivers, 429, "too-many-receivers"),
+    (Unavailable, 503, "unavailable"),
+]
+
+#: What pydantic calls a body that is a list, a text, …
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type"})
+_HARMLESS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+
+#: Kinds of problems that share a status with another kind.
+_TITLES = {"too-many-waiting": "Too Many Requests Waiting", "too-many-receivers": "Too Many Receivers"}
+
+_SLUGS = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    412: "precondition-failed",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    416: "range-not-satisfiable",
+    422: "invalid-request",
+    429: "rate-limited",
+    500: "internal-error",
+}
+
+
+def problem(
+    status: int,
+    slug: str,
+    detail: str,
+    instance: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **extensions: Any,
+) -> Response:
+    """Make a problem response.
+
+    Args:
+        status: the HTTP status.
+        slug: names the kind of problem; stable, for programs.
+        detail: one sentence for people.
+        instance: the path that was asked for.
+        headers: more headers, such as `Retry-After`.
+        extensions: further members, such as `errors`.
+    """
+    body = {
+        "type": f"urn:problem:financial-report-generator:{slug}",
+        "title": _TITLES.get(slug, HTTPStatus(status).phrase),
+        "status": status,
+        "detail": detail,
+        "instance": instance[:INSTANCE_LENGTH_MAX],
+        **extensions,
+    }
+    return Response(orjson.dumps(body), status, headers, PROBLEM_JSON)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application end as a problem."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(DataError, _data_error)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems an operation can answer with, for the OpenAPI document."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM_JSON: {"schema": {"$ref": PROBLEM_SCHEMA}}},
+        }
+        for status in statuses
+    }
+
+
+def instance_of(scope: Scope) -> str:
+    """Write the path that was asked for, as it came."""
+    path: str = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
+    return path
+
+
+async def _service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)  # noqa: S101  registered for this class only
+    status, slug = next((status, slug) for kind, status, slug in _KINDS if isinstance(error, kind))
+    headers: dict[str, str] = {}
+    extensions: dict[str, Any] = {}
+    if isinstance(error, Unavailable | StillProcessing):
+        headers["retry-after"] = str(error.retry_after_s)
+    if isinstance(error, Invalid) and error.pointer:
+        extensions["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
+    if isinstance(error, ForbiddenCallbackUrl):
+        extensions["rule"] = error.rule
+    return problem(status, slug, error.detail, instance_of(request.scope), headers=headers, **extensions)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
+    errors = error.errors()
+    # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
+    told = [{"pointer": _pointer(one), "detail": _message(one)} for one in errors]
+    detail = f"{told[0]['pointer'] or 'The body'}: {told[0]['detail']}" if told else "The request is not valid."
+    return problem(422, _SLUGS[422], detail, instance_of(request.scope), errors=told)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """Say what is wrong as somebody would who has never heard of pydantic."""
+    if error["type"] == "extra_forbidden":
+        return "There is no such field here." if _is_shown(error) else "A field here has a name that is not known."
+    if error["type"] == "missing" and tuple(error["loc"]) == ("body",):
+        return "It is empty; send a JSON object."
+    if error["type"] in _NO_OBJECT:
+        return "This must be a JSON object."
+    message: str = error["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def _is_shown(error: Mapping[str, Any]) -> bool:
+    """Whether the name of an unknown field may be repeated: it is the caller's text, and may be hostile."""
+    return bool(_HARMLESS_NAME.fullmatch(str(error["loc"][-1])))
+
+
+def _pointer(error: Mapping[str, Any]) -> str:
+    """Write where an error is: a JSON pointer into the body, or the name of a parameter."""
+    where, *path = error["loc"] or ("body",)
+    if error["type"] == "extra_forbidden" and not _is_shown(error):
+        path = path[:-1]
+    if where != "body":
+        return str(path[0]) if path else str(where)
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')[:64]}" for step in path)
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI and Starlette refuse."""
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+    slug = _SLUGS.get(error.status_code, "error")
+    headers, detail = dict(error.headers or {}), str(error.detail)
+    if error.status_code == 405:  # the framework names only the methods of one route
+        headers["Allow"] = ", ".join(allowed_methods(request.scope))
+        detail = f"This path answers {headers['Allow']}."
+    elif error.status_code == 404 and (path := path_without_slash(request.scope)):
+        detail = f"There is nothing at this path. Without the slash at its end it would be {path}."
+    elif error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
+        detail = "There is nothing at this path; /openapi.json lists what there is."
+    return problem(error.status_code, slug, detail, instance_of(request.scope), headers=headers)
+
+
+async def _data_error(request: Request, error: Exception) -> Response:
+    # A gap in the checks: the value is refused all the same, and the gap is in the log.
+    log.error("PostgreSQL refused a value that should have been checked: %s", type(error).__name__)
+    return problem(422, _SLUGS[422], "A value cannot be stored.", instance_of(request.scope))
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """SQLAlchemy wraps what asyncpg raised."""
+    assert isinstance(error, DBAPIError)  # noqa: S101  registered for this class only
+    cause = error.orig.__cause__ if error.orig else None
+    if isinstance(cause, DataError):
+        return await _data_error(request, cause)
+    raise error
+
+
+async def _unexpected_error(request: Request, _error: Exception) -> Response:
+    # Starlette logs the traceback after this answer.
+    detail = "Something went wrong on our side; the log tells more about this X-Request-ID."
+    return problem(500, _SLUGS[500], detail, instance_of(request.scope))

@@ -1,0 +1,162 @@
+"""Reading JSON strictly: UTF-8, each name once, no NaN, no lone surrogates, bounded depth; else it is a 4xx."""
+
+import json
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Any
+
+import pydantic_core
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
+
+from src.routes.http.broken_bodies import why_not_json
+from src.routes.http.strict_query import PlainRoute, QueryChecks
+
+JSON = b"application/json"
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read by pydantic-core: at most 200 levels deep, numbers of at most 4,300 digits."""
+
+    async def json(self) -> Any:
+        """Parse the body.
+
+        Raises:
+            HTTPException: 400, it is not JSON.
+        """
+        body = await self.body()
+        try:
+            value = pydantic_core.from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise HTTPException(400, why_not_json(body, str(error))) from None
+        if _names_twice(body, value):
+            raise HTTPException(400, "An object of the body has a name twice, so that it has no one meaning.")
+        return value
+
+
+class StrictRoute(PlainRoute):
+    """A route that takes JSON bodies only, and reads them strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def handle_strictly(request: Request) -> Response:
+            _require_json(request.scope)
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+
+class DirectRoute(PlainRoute):
+    """A strict route whose operation takes its body and the request, and makes its response itself.
+
+    FastAPI describes it in the OpenAPI document, but does not run it: looking for dependencies that are not there
+    takes a fifth of an accept. What is read, checked and refused is the same as with `StrictRoute`.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read the body, check it, call the operation."""
+        operation: Callable[[Any, Request], Coroutine[Any, Any, Response]] = self.endpoint
+        assert self.body_field is not None  # noqa: S101  without one the route is declared wrongly
+        model: TypeAdapter[Any] = TypeAdapter(self.body_field.field_info.annotation or Any)
+        queries = QueryChecks(self.dependant)
+
+        async def handle(request: Request) -> Response:
+            if query := request.scope["query_string"]:
+                queries.check(query)
+            _require_json(request.scope)
+            request = StrictRequest(request.scope, request.receive)
+            try:
+                given = await request.body()
+            except ClientDisconnect:  # nobody hears the answer, but the log has nothing to tell of
+                raise HTTPException(400, "The body ended too early.") from None
+            if not given:
+                raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
+            try:
+                body = model.validate_python(await request.json())
+            except ValidationError as error:
+                found = error.errors(include_url=False, include_context=False, include_input=False)
+                raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+            return await operation(body, request)
+
+        return handle
+
+
+def _require_json(scope: Scope) -> None:
+    """Refuse what is no JSON by its headers; the answer's own say what would be (RFC 9110, section 15.5.16).
+
+    Raises:
+        HTTPException: 415.
+    """
+    content_type = coding = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = b"%b, %b" % (content_type, value) if content_type else value
+        elif name == b"content-encoding":
+            coding = b"%b, %b" % (coding, value) if coding else value
+    if coding and coding.strip().lower() != b"identity":
+        detail = "The body is compressed or otherwise encoded (Content-Encoding); send it as it is."
+        raise HTTPException(415, detail, {"Accept-Encoding": "identity"})
+    if content_type != JSON and (problem := _why_not_json_type(content_type.decode("latin-1"))):
+        raise HTTPException(415, problem, {"Accept": "application/json"})
+
+
+def _names_twice(body: bytes, value: Any) -> bool:
+    """Tell whether an object names a member twice (RFC 7493, section 2.3); `value` holds only the last of them.
+
+    Without escapes each string has two quotes, so counting shows what is missing. Measured for 232 bytes: 1.5 us,
+    where reading them again takes 6; an accept takes 250.
+    """
+    if b"\\" not in body:
+        return body.count(b'"') != 2 * _strings(value)
+    try:
+        json.loads(body, object_pairs_hook=_object)
+    except _NameTwiceError:
+        return True
+    return False
+
+
+def _strings(value: Any) -> int:
+    """Count names and texts."""
+    if isinstance(value, str):
+        return 1
+    is_object = isinstance(value, dict)
+    count = len(value) if is_object else 0
+    for inner in value.values() if is_object else value if isinstance(value, list) else ():
+        if isinstance(inner, str):
+            count += 1
+        elif isinstance(inner, (dict, list)):
+            count += _strings(inner)
+    return count
+
+
+class _NameTwiceError(Exception):
+    pass
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(members)
+    if len(read) < len(members):
+        raise _NameTwiceError
+    return read
+
+
+def _why_not_json_type(content_type: str) -> str | None:
+    send = "send the body as JSON, with the header Content-Type: application/json"
+    if not content_type:
+        return f"The request has no Content-Type; {send}."
+    message = Message()
+    message["content-type"] = content_type
+    subtype = message.get_content_subtype()
+    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+        return f"This Content-Type is not taken; {send}."
+    charset = message.get_param("charset", "utf-8")
+    if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8", "us-ascii"}:
+        return "The charset of Content-Type is not taken; JSON is sent in UTF-8 (RFC 8259, section 8.1)."
+    return None

@@ -1,0 +1,91 @@
+"""The OpenAPI document: FastAPI's, with problems as the only errors and the callback as a webhook."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from src import __version__
+from src.config import Settings
+from src.routes.http.problems import responses
+from src.routes.middleware.same_origin import SAFE_METHODS
+from src.routes.wire import callbacks as callback_schemas
+from src.routes.wire.callbacks import report_callback
+from src.routes.wire.requests import Problem
+
+DESCRIPTION = """
+Ask for a financial report (a CSV of N transactions with exact totals), in one of two ways:
+
+* `POST /api/sync` answers when the report exists.
+* `POST /api/async` answers at once and calls you back later: reports are generated in strict first-in-first-out
+  order and delivered to your `callback_url`, signed, with retries, and with a log of every attempt.
+
+Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the id of this one HTTP call:
+yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new one. It is not a report's `request_id`.
+
+`WS /api/ws` tells what happens, as JSON texts `{"type", "seq", "at", "data"}`:
+
+| `type` | `data` |
+| --- | --- |
+| `hello` | the first one: `heartbeat_s`, after which a `ping` comes if nothing else does; `spread_s` |
+| `request.updated` | a request as in a list |
+| `request.deleted` | `ids`; none means all |
+| `callback.attempted` | an attempt as in the callback log, with `request_id` |
+| `queue.changed` | `waiting`, `processing_request_id` |
+{of_benchmarks}| `events` | under load, at most four a second: `events`, a list of `{"type", "data"}`; `spread_s` |
+| `resync` | something was missed: read everything again after a random part of `spread_s` |
+
+`seq` grows by one from frame to frame; where it does not, read again as after `resync`. Within `events` requests come
+together: `requests.updated` has `requests` as in a list, `requests.changed` has `requests` told before with `id` and
+what may have changed (`status`, `callback_status`, `callback_attempts`, `callback_next_attempt_at`, `failure_reason`,
+`started_at`, `completed_at`). In both a member that is left out is null, only the newest state is told, and attempts
+show in `callback_attempts`. When all places are taken, or 50 by one address (3 once 1,000 watch), the answer to the
+handshake is 503 with `Retry-After`.
+"""
+
+#: A row of the table of events, where there are benchmarks.
+OF_BENCHMARKS = "| `benchmark.progress` | figures of a run |\n"
+
+REF_TEMPLATE = "#/components/schemas/{model}"
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Give the application its document, true to its settings."""
+    app.title = "Financial Report Generator"
+    app.version = __version__
+    app.description = DESCRIPTION.replace("{of_benchmarks}", OF_BENCHMARKS if settings.demo_tools else "")
+    rules = callback_schemas.delivery_rules(settings.callback_retry_delays, settings.callback_timeout_seconds)
+    app.webhooks.post(
+        "report-callback",
+        tags=["Callback"],
+        summary="Report callback",
+        description=f"{report_callback.__doc__}\n\n{callback_schemas.HEADERS}\n\n{rules}",
+        response_description="Delivered: any 2xx, whatever its body.",
+    )(report_callback)
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return _finished(generate())
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way to extend it
+
+
+def _finished(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template=REF_TEMPLATE)
+    schemas.update(problem.pop("$defs"), Problem=problem)
+    # FastAPI promises a 422 of its own shape wherever something is validated; ours is a problem.
+    for path in (*document["paths"].values(), *document.get("webhooks", {}).values()):
+        for operation in path.values():
+            answers = operation["responses"]
+            if "HTTPValidationError" in str(answers.get("422")):
+                del answers["422"]
+    # Every operation refuses a query that it does not know and a foreign host; those that change something, a foreign
+    # origin as well.
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            refused = responses(421, 422) if method.upper() in SAFE_METHODS else responses(403, 421, 422)
+            answers = operation["responses"]
+            answers.update({str(status): answer for status, answer in refused.items() if str(status) not in answers})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    return document

@@ -1,0 +1,87 @@
+"""Rows of the database as the wire shows them."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from src.models import CallbackStatus, Mode, Status
+from src.routes.wire.requests import CallbackLog, RequestDetail, RequestItem
+from src.services.delivery.message import message_id
+
+
+def item(row: Row[Any]) -> RequestItem:
+    """Show a request in a list."""
+    return RequestItem(**_common(row))
+
+
+def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> RequestDetail:
+    """Show everything about a request.
+
+    Args:
+        row: the request.
+        place_in_line: how many are ahead of it, while it waits.
+        worker_trouble: what keeps the worker from working on, if anything.
+        pause: why callbacks to its receiver are paused, if they are.
+    """
+    return RequestDetail(
+        **_common(row),
+        input_payload=row.input_payload,
+        result_payload=row.result_payload,
+        idempotency_key=row.idempotency_key,
+        generation_attempts=row.generation_attempts,
+        place_in_line=place_in_line,
+        webhook_id=message_id(row.id) if row.mode == Mode.ASYNC else None,
+        callback_finished_at=row.callback_finished_at,
+        callback_redelivered_at=row.callback_redelivered_at,
+        reason=_reason(row, place_in_line, worker_trouble, pause),
+    )
+
+
+def log(row: Row[Any]) -> CallbackLog:
+    """Show an attempt."""
+    return CallbackLog.model_validate(row)
+
+
+def item_event(row: Row[Any]) -> Any:
+    """Show a request in an event."""
+    return item(row).model_dump(mode="json")
+
+
+def attempt_event(row: Row[Any]) -> Any:
+    """Show an attempt in an event."""
+    return {"request_id": str(row.request_id), **log(row).model_dump(mode="json")}
+
+
+def _common(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "request_id": row.id,
+        "mode": row.mode,
+        "status": row.status,
+        "report_name": row.input_payload["report_name"],
+        "num_transactions": row.input_payload["num_transactions"],
+        "queue_position": row.queue_position,
+        "callback_url": row.callback_url,
+        "callback_status": row.callback_status,
+        "callback_attempts": row.callback_attempts,
+        "callback_next_attempt_at": row.callback_next_attempt_at,
+        "failure_reason": row.failure_reason,
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "completed_at": row.completed_at,
+    }
+
+
+def _reason(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> str | None:
+    """Say in words why something has not ended yet."""
+    if row.status == Status.PENDING:
+        return worker_trouble or f"Waits for its turn; {place_in_line} ahead of it."
+    if row.status == Status.PROCESSING:
+        return worker_trouble or "The report is being generated."
+    if row.callback_status == CallbackStatus.PENDING:
+        if pause:
+            return f"The receiver is paused: {pause} It is probed now and then, and served in order when it is back."
+        if row.callback_attempts > row.callback_series_start:
+            return f"Attempt {row.callback_attempts} failed; the callback is tried again."
+        return "The callback waits for those before it to the same receiver, or is being sent."
+    return None

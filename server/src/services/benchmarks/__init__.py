@@ -1,0 +1,1 @@
+"""Benchmark runs: the load generator as a child process, and its results."""

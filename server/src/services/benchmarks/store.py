@@ -1,0 +1,100 @@
+"""Benchmark runs in the table: begin one at a time, keep what was measured, look, delete."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.dml import UpdateBase
+
+from src.database import database_errors
+from src.errors import Conflict
+from src.models import BenchmarkRunModel, RunStatus
+from src.services.requests.read_slots import ReadSlots
+
+#: A run whose process has not been heard of for so long was left by one that died.
+ABANDONED_AFTER = timedelta(seconds=20)
+#: Older ones go when a new one begins.
+RUNS_KEPT_MAX = 100
+
+Run = BenchmarkRunModel
+#: The columns of a list: everything but what was measured in detail.
+_LISTED = [column for column in Run.__table__.columns if column.name != "summary"]
+_SIDES = [Run.summary["sync"].label("sync"), Run.summary["async"].label("async_")]
+
+
+class BenchmarkStore:
+    """The statements. Every method raises `DatabaseAway` when PostgreSQL does not answer.
+
+    Args:
+        engine: the way to the database.
+        slots: a share of it for each caller who reads.
+    """
+
+    def __init__(self, engine: AsyncEngine, slots: ReadSlots) -> None:
+        self._engine = engine
+        self._slots = slots
+
+    async def begin(self, run_id: UUID, mode: str, config: dict[str, Any], now: datetime) -> None:
+        """Begin a run.
+
+        Raises:
+            Conflict: another one is under way, in whatever process.
+        """
+        await self.fail_abandoned(now)
+        run = {"id": run_id, "mode": mode, "status": RunStatus.RUNNING, "config": config}
+        try:
+            await self._change(insert(Run).values(**run, created_at=now, heartbeat_at=now))
+        except IntegrityError:
+            raise Conflict(
+                "A benchmark is under way; one runs at a time. Wait for it or stop it. "
+                f"(One whose server died frees its place after {ABANDONED_AFTER.seconds} s.)"
+            ) from None
+        await self._delete_oldest()
+
+    async def is_alive(self, run_id: UUID, now: datetime) -> None:
+        """Say that a run is still under way."""
+        await self._change(update(Run).where(Run.id == run_id).values(heartbeat_at=now))
+
+    async def end(
+        self, run_id: UUID, status: RunStatus, summary: dict[str, Any] | None, reason: str | None, now: datetime
+    ) -> None:
+        """Keep how a run ended."""
+        ended = {"status": status, "summary": summary, "failure_reason": reason, "ended_at": now}
+        await self._change(update(Run).where(Run.id == run_id, Run.status == RunStatus.RUNNING).values(**ended))
+
+    async def fail_abandoned(self, now: datetime) -> None:
+        """End the run of a process that died."""
+        abandoned = update(Run).where(Run.status == RunStatus.RUNNING, Run.heartbeat_at < now - ABANDONED_AFTER)
+        reason = "The server stopped before the benchmark was finished."
+        await self._change(abandoned.values(status=RunStatus.FAILED, failure_reason=reason, ended_at=now))
+
+    async def get(self, run_id: UUID) -> Row[Any] | None:
+        """Read a run with everything that was measured."""
+        rows = await self._all(select(*Run.__table__.columns).where(Run.id == run_id))
+        return rows[0] if rows else None
+
+    async def newest(self, limit: int) -> Sequence[Row[Any]]:
+        """Read runs, newest first, with the figures of both sides."""
+        return await self._all(select(*_LISTED, *_SIDES).order_by(Run.created_at.desc()).limit(limit))
+
+    async def delete(self, run_id: UUID) -> bool:
+        """Delete a run that has ended; tells whether it did."""
+        ended = delete(Run).where(Run.id == run_id, Run.status != RunStatus.RUNNING)
+        return await self._change(ended) > 0
+
+    async def _delete_oldest(self) -> None:
+        kept = select(Run.id).order_by(Run.created_at.desc()).limit(RUNS_KEPT_MAX)
+        await self._change(delete(Run).where(Run.id.not_in(kept), Run.status != RunStatus.RUNNING))
+
+    async def _all(self, query: Any) -> Sequence[Row[Any]]:
+        async with self._slots.slot(), database_errors(), self._engine.connect() as connection:
+            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return rows
+
+    async def _change(self, change: UpdateBase) -> int:
+        async with database_errors(), self._engine.connect() as connection:
+            return (await connection.execute(change)).rowcount

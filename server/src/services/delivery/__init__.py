@@ -1,0 +1,1 @@
+"""Callbacks: lanes, attempts, retries, signatures."""

@@ -1,0 +1,101 @@
+"""How a lane stands with its receiver: its probe, its failures in a row, and what follows an attempt."""
+
+import random
+from functools import partial
+
+from src.services.delivery.attempt_records import Persistence
+from src.services.delivery.attempts import Tried
+from src.services.delivery.decision import (
+    Done,
+    Next,
+    PauseLane,
+    PauseReceiver,
+    RetryRules,
+    Standing,
+    decide,
+    nobody_there,
+    somebody_there,
+)
+from src.services.delivery.pauses import NOT_HELD, Held, Pauses, Streaks
+from src.services.requests.records import LaneKey, OwedCallback, Pause
+
+
+class LaneStanding:
+    """One lane's.
+
+    Args:
+        lane: whose callbacks, and to whom.
+        pauses: what is left alone.
+        streaks: what failed how often in a row.
+        retries: when callbacks are tried again.
+        persistence: the lane's.
+    """
+
+    def __init__(
+        self, lane: LaneKey, *, pauses: Pauses, streaks: Streaks, retries: RetryRules, persistence: Persistence
+    ) -> None:
+        self._lane = lane
+        self._everybody = LaneKey("", lane.receiver)
+        self._pauses = pauses
+        self._streaks = streaks
+        self._retries = retries
+        self._persistence = persistence
+        #: What the next attempt is the probe of.
+        self.probing: Held = NOT_HELD
+
+    @property
+    def paused(self) -> bool:
+        """Whether it may not send, not even as a probe."""
+        return not self.probing and bool(self._pauses.of(self._lane))
+
+    def probe(self) -> None:
+        """Let the next attempt decide about what holds the lane."""
+        self.probing = self._pauses.probe(self._lane)
+
+    def let_go(self) -> None:
+        """Let others probe."""
+        self._pauses.release(self.probing)
+        self.probing = NOT_HELD
+
+    async def end_useless_pauses(self) -> None:
+        """A probe found nothing to send: nobody waits for it."""
+        await self._end(self.probing.lane, self.probing.receiver)
+        self.let_go()
+
+    def decide(self, callback: OwedCallback, tried: Tried) -> Next:
+        """Decide what follows an attempt."""
+        held = self._pauses.of(self._lane)  # somebody may have ended it meanwhile
+        standing = Standing(
+            lane=self._lane,
+            attempts_in_series=callback.attempts + 1 - callback.series_start,
+            lane_pause=held.lane if self.probing.lane else None,
+            receiver_pause=held.receiver if self.probing.receiver else None,
+            used_up_in_row=self._streaks[self._lane],
+            unreachable_in_row=self._streaks[self._everybody],
+        )
+        chance = random.random()  # noqa: S311  spreads load; guards nothing
+        return decide(tried.outcome, standing, self._retries, now=tried.ended_at, chance=chance)
+
+    async def follow(self, step: Next, tried: Tried) -> None:
+        """Do what was decided about the lane and its receiver."""
+        held = self._pauses.of(self._lane)
+        if somebody_there(tried.outcome):
+            self._streaks.end(self._everybody)
+            await self._end(held.receiver)
+        match step:
+            case Done(used_up=False):
+                self._streaks.end(self._lane)
+                await self._end(held.lane)
+            case Done():
+                self._streaks.add(self._lane)
+                if nobody_there(tried.outcome):
+                    self._streaks.add(self._everybody)
+            case PauseLane(pause) | PauseReceiver(pause):
+                self._streaks.end(self._lane)
+                self._streaks.end(self._everybody)
+                await self._persistence.make(partial(self._pauses.save, self._pauses.begin(pause)))
+        self.let_go()
+
+    async def _end(self, *pauses: Pause | None) -> None:
+        for pause in filter(None, pauses):
+            await self._persistence.make(partial(self._pauses.end, pause))

@@ -1,0 +1,134 @@
+"""Opening and closing lanes: who may send now, who gets a place, and when the others are looked at."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta
+
+from src.services.delivery.agenda import Agenda
+from src.services.delivery.attempts import Connection
+from src.services.delivery.lane import DeliveryLane, LaneParts
+from src.services.delivery.places import LanePlaces
+from src.services.requests.records import LaneKey
+
+#: A lane that had to leave its place asks for one again after this.
+ASKS_AGAIN_AFTER = timedelta(seconds=5)
+
+
+class OpenLanes:
+    """The lanes in memory, and the times at which others are to be opened. Belongs to one event loop.
+
+    Args:
+        parts: what all lanes share.
+        connect: opens the way to a receiver.
+        places: who may have a lane in memory.
+        on_change: called when a place became free and somebody waits for one, and when a lane is to be opened sooner
+            than any other.
+    """
+
+    def __init__(
+        self,
+        parts: LaneParts,
+        connect: Callable[[str], Connection],
+        places: LanePlaces,
+        *,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._parts = parts
+        self._connect = connect
+        self._places = places
+        self._on_change = on_change
+        self.agenda = Agenda(on_change)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[DeliveryLane]:
+        """Go through the lanes that are open."""
+        return iter(self._places)
+
+    @property
+    def waiting(self) -> int:
+        """How many lanes are known to wait for a place."""
+        return self._places.waiting
+
+    def get(self, key: LaneKey) -> DeliveryLane | None:
+        """Find a lane that is open."""
+        return self._places.get(key)
+
+    def open(self, key: LaneKey, *, expired: bool = False) -> DeliveryLane | None:
+        """Find or open a lane; None when it may not send now or has no place, and then it is looked at later.
+
+        Args:
+            key: which.
+            expired: its first callback is to be given up, and that is done in a lane that is paused, too.
+        """
+        lane = self._places.get(key)
+        if self._stopped or (lane is not None and lane.busy):
+            return lane
+        blocked = self._parts.pauses.blocks(key)
+        if blocked and not expired:
+            self._places.stop_waiting(key)
+            self.agenda.add(key, blocked.until)
+            return None
+        if lane is None:
+            has_room, leaving = self._places.make_room(key)
+            if leaving is not None:
+                self._move_out(leaving)
+            if not has_room:
+                return None
+            lane = DeliveryLane(key, self._parts, self._connect(key.receiver), on_rest=self._on_rest)
+            self._places.take(key, lane)
+        if not blocked and self._parts.pauses.of(key):
+            lane.probe()
+        return lane
+
+    def look_again(self, keys: Collection[LaneKey], *, expired: bool = False) -> None:
+        """Send, or give up, what the table holds for some lanes."""
+        for key in keys:
+            if lane := self.open(key, expired=expired):
+                lane.look_again()
+
+    def waits_for_place(self, key: LaneKey) -> bool:
+        """Tell whether a lane waits for a place."""
+        return self._places.waits(key)
+
+    def fill_places(self) -> None:
+        """Give places that became free to who waits for them, until there is none."""
+        while (key := self._places.next_waiting()) is not None:
+            self.look_again([key])
+            if self._places.waits(key):
+                return
+
+    def forget_idle(self, since: datetime) -> None:
+        """Close what has sent nothing since a moment."""
+        for lane in self._places:
+            if not lane.busy and lane.may_leave and lane.last_used_at < since:
+                self._drop(lane)
+
+    async def aclose(self, deadline_s: float) -> None:
+        """Let attempts under way end, but not longer than the deadline."""
+        self._stopped = True
+        await asyncio.gather(*(lane.close(deadline_s) for lane in self._places), *self._closing)
+
+    def _on_rest(self, lane: DeliveryLane) -> None:
+        """A lane has stopped. One that is paused gives back its place; others keep their connection for a while."""
+        pause = self._parts.pauses.longest(lane.key)
+        if pause and not self._stopped:
+            self.agenda.add(lane.key, pause.next_probe_at)
+            self._drop(lane)
+        if self._places.waiting:
+            self._on_change()
+
+    def _move_out(self, lane: DeliveryLane) -> None:
+        if lane.busy:
+            now = self._parts.now()
+            due_at = (lane.current.next_attempt_at if lane.current else None) or now
+            self.agenda.add(lane.key, max(due_at, now + ASKS_AGAIN_AFTER))
+        lane.leave()
+        self._drop(lane)
+
+    def _drop(self, lane: DeliveryLane) -> None:
+        if self._places.get(lane.key) is lane:
+            self._places.leave(lane.key)
+            closing = asyncio.create_task(lane.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)

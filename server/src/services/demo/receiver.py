@@ -1,0 +1,125 @@
+"""The demo receiver: a receiver of callbacks that can be told to fail. Remembers the last 100 in memory."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from src.services.delivery.signing import SignatureRefused, Signer
+
+RECEIVED_MAX = 100
+HANG_MAX_S = 60.0
+HEADER_LENGTH_MAX = 500
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """How the receiver misbehaves. Checked in this order; while it is not enabled nothing applies.
+
+    Args:
+        enabled: whether any of it applies.
+        hang: do not answer at all, up to 60 s.
+        fail_next: answer so many of the next callbacks with `status_code`; counts down.
+        failure_rate: the share of the others to answer with `status_code`, 0 to 1.
+        status_code: what failing means.
+    """
+
+    enabled: bool = False
+    hang: bool = False
+    fail_next: int = 0
+    failure_rate: float = 0.0
+    status_code: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One callback as the receiver saw it."""
+
+    received_at: datetime
+    webhook_id: str | None
+    signature_valid: bool
+    #: Why the signature was refused; null when it is valid.
+    signature_error: str | None
+    #: What the receiver answered; null while it hangs.
+    answered: int | None
+    #: The three headers of the signature, as they came.
+    headers: dict[str, str]
+    #: The bytes as text, exactly what was signed; empty when the signature is not valid.
+    raw_body: str = field(repr=False)
+    body: Any = field(repr=False)
+
+
+class DemoReceiver:
+    """Verifies, remembers and answers callbacks.
+
+    Args:
+        signer: holds the secrets that callbacks are signed with.
+        now: the time, aware UTC.
+        wall_s: the wall clock in seconds since 1970, which signatures are compared with.
+    """
+
+    def __init__(self, signer: Signer, *, now: Callable[[], datetime], wall_s: Callable[[], float]) -> None:
+        self.simulation = Simulation()
+        self._signer = signer
+        self._now = now
+        self._wall_s = wall_s
+        self._received: deque[Received] = deque(maxlen=RECEIVED_MAX)
+
+    @property
+    def received(self) -> list[Received]:
+        """What came, newest first."""
+        return list(reversed(self._received))
+
+    def forget(self) -> int:
+        """Forget what came; returns how many that were."""
+        count = len(self._received)
+        self._received.clear()
+        return count
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Received:
+        """Take one callback and decide the answer: 401 for a bad signature, else what the simulation says."""
+        error = self._signature_error(headers, body)
+        received = Received(
+            received_at=self._now(),
+            webhook_id=headers.get("webhook-id"),
+            signature_valid=error is None,
+            signature_error=error,
+            answered=401 if error else self._answer(),
+            headers={name: headers[name][:HEADER_LENGTH_MAX] for name in SIGNATURE_HEADERS if name in headers},
+            raw_body=body.decode() if error is None else "",
+            body=_parsed(body) if error is None else None,
+        )
+        self._received.append(received)
+        return received
+
+    def _signature_error(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        try:
+            self._signer.verify(headers, body, self._wall_s())
+        except SignatureRefused as refused:
+            return refused.reason
+        return None
+
+    def _answer(self) -> int | None:
+        simulation = self.simulation
+        if not simulation.enabled:
+            return 200
+        if simulation.hang:
+            return None
+        if simulation.fail_next:
+            self.simulation = replace(simulation, fail_next=simulation.fail_next - 1)
+            return simulation.status_code
+        if random.random() < simulation.failure_rate:  # noqa: S311  a die for a demo, not a secret
+            return simulation.status_code
+        return 200
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None

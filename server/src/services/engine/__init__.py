@@ -1,0 +1,1 @@
+"""Generation in order: the feed of the queue, its consumer, and who leads."""

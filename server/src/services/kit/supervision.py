@@ -1,0 +1,143 @@
+"""Long-lived tasks: begun again whatever they fail with, and seen while they are down."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from src.errors import DatabaseAway, ServiceError
+from src.services.kit.backoff import Backoff
+
+#: Who has run for so long since a failure is up again.
+SETTLED_AFTER_S = 2.0
+
+Work = Callable[[], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """How one task is. `trouble` is null while it runs, and never repeats what an exception of others says."""
+
+    name: str
+    state: Literal["running", "down"]
+    since: datetime
+    restarts: int
+    trouble: str | None
+
+
+@dataclass(slots=True)
+class _Task:
+    """One task, on the loop it was begun on."""
+
+    name: str
+    since: datetime
+    loop: asyncio.AbstractEventLoop
+    restarts: int = 0
+    trouble: str | None = None
+    #: Ends the run under way as if it had failed.
+    failure: "asyncio.Future[None]" = field(init=False)
+
+
+class Supervisor:
+    """Runs tasks, on any event loop; may be looked at from any thread.
+
+    Args:
+        now: the time, aware UTC.
+        sleep: waits for a number of seconds.
+        settled_after_s: who has run for so long since a failure is up again, seconds.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        settled_after_s: float = SETTLED_AFTER_S,
+    ) -> None:
+        self._now = now
+        self._sleep = sleep
+        self._settled_after_s = settled_after_s
+        self._tasks: dict[str, _Task] = {}
+
+    def start(self, name: str, work: Work) -> "asyncio.Task[None]":
+        """Run work that never ends in a task of its own, which only cancelling ends."""
+        return asyncio.create_task(self.keep_running(name, work), name=name)
+
+    async def keep_running(self, name: str, work: Work) -> None:
+        """Run work that never ends, and begin it again whatever it fails with; until cancelled."""
+        task = self._tasks[name] = _Task(name, self._now(), asyncio.get_running_loop())
+        backoff = Backoff(self._sleep)
+        try:
+            while True:
+                started_s = task.loop.time()
+                try:
+                    await self._run(task, work)
+                except Exception as error:  # noqa: BLE001  whatever it is, it is told, and the task goes on
+                    self._fell(task, error)
+                if task.loop.time() - started_s > self._settled_after_s:
+                    backoff.reset()
+                await backoff.wait()
+                task.restarts += 1
+        finally:
+            if self._tasks.get(name) is task:
+                del self._tasks[name]
+
+    def states(self) -> list[TaskState]:
+        """Look at every task."""
+        return [
+            TaskState(task.name, "down" if task.trouble else "running", task.since, task.restarts, task.trouble)
+            for task in list(self._tasks.values())
+        ]
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Let a task fail, for drills: what happens then is what happens when it does so by itself.
+
+        Raises:
+            KeyError: there is none with this name.
+        """
+        task = self._tasks[name]
+        task.loop.call_soon_threadsafe(_fail, task, error)
+
+    async def _run(self, task: _Task, work: Work) -> None:
+        task.failure = task.loop.create_future()
+        running = asyncio.ensure_future(work())
+        settling = task.loop.call_later(self._settled_after_s, self._settled, task)
+        try:
+            await asyncio.wait([running, task.failure], return_when=asyncio.FIRST_COMPLETED)
+            if task.failure.done():
+                await task.failure
+            if running.cancelled():
+                raise ServiceError("Somebody else cancelled it.")
+        finally:
+            settling.cancel()
+            running.cancel()
+            await asyncio.wait([running])
+            task.failure.cancel()
+            running.cancelled() or running.exception()  # looked at: nobody need be told that nobody did
+        await running
+
+    def _fell(self, task: _Task, error: Exception) -> None:
+        """Tell of the first failure of an outage; those that follow say nothing new."""
+        is_news = task.trouble is None
+        task.trouble = error.detail if isinstance(error, ServiceError) else f"It failed ({type(error).__name__})."
+        if not is_news:
+            log.debug("The %s failed again: %s", task.name, task.trouble)
+            return
+        task.since = self._now()
+        if isinstance(error, DatabaseAway):
+            log.warning("The %s waits for the database: %s", task.name, task.trouble)
+        else:
+            log.error("The %s failed; it begins again.", task.name, exc_info=error)
+
+    def _settled(self, task: _Task) -> None:
+        if task.trouble is not None:
+            task.trouble, task.since = None, self._now()
+            log.info("The %s runs again.", task.name)
+
+
+def _fail(task: _Task, error: Exception) -> None:
+    if not task.failure.done():
+        task.failure.set_exception(error)

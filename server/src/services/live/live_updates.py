@@ -1,0 +1,250 @@
+"""From news of commits to frames: reads what changed, once for all who watch, and hands it out.
+
+At ordinary rates each event is a frame of its own, at once. What so many events cost grows with those who watch, so
+there is a budget; beyond it what happens is gathered into a few frames a second, the newest state of each request wins,
+and a request that was told whole before comes with what may have changed alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from src.errors import DatabaseAway
+from src.services.live.event_bus import Event, EventBus
+from src.services.requests.changes import Changes
+from src.services.requests.reader import RequestReader
+
+HEARTBEAT_EVERY_S = 15.0
+#: More changes than this at once are not told: reading everything again is cheaper.
+CHANGES_TOLD_MAX = 1_000
+QUEUE_TOLD_EVERY_S = 0.25
+#: At the shortest.
+GATHERED_EVERY_S = 0.25
+#: Events that are told one by one, a second: each is read, shown and written.
+SINGLE_EVENTS_PER_S = 200
+#: Frames that are sent, a second, to all who watch together; one takes some 40 us.
+SENT_PER_S_MAX = 2_000
+#: The next gathered frame waits so many times what the last one took: on a busy loop the work of others comes first.
+TIMES_HANDING_OUT = 2
+BUSY_WAIT_MAX_S = 3.0
+#: Requests known to have been told whole.
+TOLD_WHOLE_MAX = 20_000
+#: What may change in a request as a list shows it.
+CHANGING = (
+    "id",
+    "status",
+    "callback_status",
+    "callback_attempts",
+    "callback_next_attempt_at",
+    "failure_reason",
+    "started_at",
+    "completed_at",
+)
+PING = Event("ping", {})
+
+Show = Callable[[Row[Any]], Any]
+
+
+class Pace:
+    """A budget of time for events that are told one by one; what is not used is kept for one interval.
+
+    Args:
+        clock: the time, seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._kept_s = GATHERED_EVERY_S
+        self._filled_s = clock()
+
+    def affords(self, events: int, watchers: int) -> bool:
+        """Whether so many events may go to so many watchers one by one; if so, they are paid for."""
+        now_s = self._clock()
+        self._kept_s = min(self._kept_s + now_s - self._filled_s, GATHERED_EVERY_S)
+        self._filled_s = now_s
+        costs_s = events * max(1 / SINGLE_EVENTS_PER_S, watchers / SENT_PER_S_MAX)
+        if costs_s > self._kept_s:
+            return False
+        self._kept_s -= costs_s
+        return True
+
+
+class LiveUpdates:
+    """Publishes what changed. Belongs to the server's loop; reads and writes nothing while nobody watches.
+
+    Args:
+        reader: reads what changed.
+        bus: where frames go.
+        busy_with: the request that is being processed in this process, if any.
+        show_request: a row of requests, as the wire shows it.
+        show_attempt: a row of the callback log, as the wire shows it.
+        clock: the time, seconds.
+        pause: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        reader: RequestReader,
+        bus: EventBus,
+        *,
+        busy_with: Callable[[], UUID | None],
+        show_request: Show,
+        show_attempt: Show,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._reader = reader
+        self._bus = bus
+        self._busy_with = busy_with
+        self._show_request = show_request
+        self._show_attempt = show_attempt
+        self._clock = clock
+        self._pause = pause
+        self._pace = Pace(clock)
+        self._changes = Changes()
+        self._missed_something = False
+        self._told_whole: dict[UUID, None] = {}
+        self._took_s = 0.0
+        self._queue_changed = asyncio.Event()
+        self._gathered_s = self._sent_s = clock() - GATHERED_EVERY_S
+
+    def tell(self, changes: Changes) -> None:
+        """Say what changed; it is read and published a moment later."""
+        if not self._bus.watched:
+            return
+        self._queue_changed.set()
+        self._changes.add(changes)
+        if len(self._changes) > CHANGES_TOLD_MAX:
+            self._changes = Changes()
+            self._missed_something = True
+        self._bus.news.set()
+
+    def tell_of_a_gap(self) -> None:
+        """Say that something may have been missed."""
+        if self._bus.watched:
+            self._missed_something = True
+            self._bus.news.set()
+
+    async def run(self) -> None:
+        """Publish what comes; when nothing does, that we are there.
+
+        Raises:
+            DatabaseAway: what changed could not be read; call again.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_EVERY_S):
+                    await self._bus.news.wait()
+            except TimeoutError:
+                await self._hand_out([PING])
+                continue
+            await self._publish()
+
+    async def _publish(self) -> None:
+        self._bus.news.clear()
+        single = self._pace.affords(len(self._changes) + self._bus.published, self._bus.watchers)
+        if not single:
+            await self._pause(max(0.0, self._gathered_s + self._gathered_every_s() - self._clock()))
+            self._gathered_s = self._clock()
+        if not self._bus.watched:
+            self._forget()
+            return
+        try:
+            events = await self._changed(whole=single)
+        except DatabaseAway:
+            self._bus.news.set()
+            if self._clock() - self._sent_s > HEARTBEAT_EVERY_S:
+                await self._hand_out([PING])
+            raise
+        events += self._bus.take_published()
+        await self._hand_out(events if single else gathered(events, self._bus.spread_s))
+
+    def _gathered_every_s(self) -> float:
+        busy_s = min(TIMES_HANDING_OUT * self._took_s, BUSY_WAIT_MAX_S)
+        return max(GATHERED_EVERY_S, self._bus.watchers / SENT_PER_S_MAX, busy_s)
+
+    async def _hand_out(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._sent_s = self._clock()
+            await self._bus.hand_out(event)
+            self._took_s = self._clock() - self._sent_s
+
+    def _forget(self) -> None:
+        self._changes = Changes()
+        self._told_whole.clear()
+        self._missed_something = False
+        self._bus.take_published()
+
+    async def _changed(self, *, whole: bool) -> list[Event]:
+        """Read what changed. What cannot be read now is read the next time."""
+        changes, self._changes = self._changes, Changes()
+        if self._missed_something:
+            self._missed_something = False
+            return [self._bus.resync()]
+        try:
+            events = await self._one_by_one(changes) if whole else await self._together(changes)
+        except DatabaseAway:
+            changes.add(self._changes)
+            self._changes = changes
+            raise
+        deleted = [str(request_id) for request_id in changes.deleted]
+        return [Event("request.deleted", {"ids": deleted}), *events] if deleted else events
+
+    async def _one_by_one(self, changes: Changes) -> list[Event]:
+        attempts = await self._reader.attempts(list(changes.attempts))
+        rows = await self._reader.by_ids(list(changes.updated))
+        self._remember(row.id for row in rows)
+        return [Event("callback.attempted", self._show_attempt(row)) for row in attempts] + [
+            Event("request.updated", self._show_request(row)) for row in rows
+        ]
+
+    async def _together(self, changes: Changes) -> list[Event]:
+        """Read requests alone: that there was an attempt shows in its request."""
+        whole: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        rows = await self._reader.by_ids(list(changes.updated))
+        for row in rows:
+            shown = self._show_request(row)
+            if row.id in self._told_whole:
+                changed.append({name: shown[name] for name in CHANGING if shown[name] is not None})
+            else:
+                whole.append({name: value for name, value in shown.items() if value is not None})
+        self._remember(row.id for row in rows)
+        events = (Event("requests.updated", {"requests": whole}), Event("requests.changed", {"requests": changed}))
+        return [event for event in events if event.data["requests"]]
+
+    def _remember(self, request_ids: Iterable[UUID]) -> None:
+        self._told_whole.update(dict.fromkeys(request_ids))
+        while len(self._told_whole) > TOLD_WHOLE_MAX:
+            del self._told_whole[next(iter(self._told_whole))]
+
+    async def tell_of_the_queue(self) -> None:
+        """Publish how long the queue is, when it changed, but not more often than four times a second."""
+        while True:
+            await self._queue_changed.wait()
+            self._queue_changed.clear()
+            busy_with = self._busy_with()
+            data = {
+                "waiting": await self._reader.count_waiting(),
+                "processing_request_id": None if busy_with is None else str(busy_with),
+            }
+            self._bus.publish(Event("queue.changed", data))
+            await asyncio.sleep(QUEUE_TOLD_EVERY_S)
+
+
+def gathered(events: list[Event], spread_s: float) -> list[Event]:
+    """Make one event of many; of what is told again and again only the newest is kept."""
+    newest = {event.type: event for event in events if event.type in NEWEST_ALONE}
+    kept = [event for event in events if newest.get(event.type, event) is event]
+    if len(kept) == 1 and kept[0].type not in ONLY_GATHERED:
+        return kept
+    told = [{"type": event.type, "data": event.data} for event in kept]
+    return [Event("events", {"spread_s": spread_s, "events": told})] if told else []
+
+
+NEWEST_ALONE = frozenset({"queue.changed", "resync"})
+ONLY_GATHERED = frozenset({"requests.updated", "requests.changed"})

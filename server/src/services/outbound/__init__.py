@@ -1,0 +1,1 @@
+"""The only way out to a receiver: which URLs and addresses, and how they are dialled."""

@@ -1,0 +1,1 @@
+"""Requests in PostgreSQL: every change, every query, and what may wait."""

@@ -1,0 +1,124 @@
+"""Accepting requests: many at once, one transaction, positions in the order of arrival, each key used once."""
+
+from collections.abc import Callable, Container, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from src import failpoints
+from src.errors import CallerQueueFull, DatabaseAway, IdempotencyKeyReused, QueueFull, TooManyReceivers
+from src.models import Mode
+from src.services.kit.group_commit import GroupCommit
+from src.services.requests.backlog import Backlog, Verdict
+from src.services.requests.receiver_quota import ReceiverQuota
+from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, NewRequest
+from src.services.requests.store import RequestStore
+
+ACCEPTS_IN_ONE_TRANSACTION_MAX = 256
+#: A key can change hands while we look (its request is deleted); more often than this it is not chance.
+KEY_LOOKUPS_MAX = 3
+
+
+class AcceptBatcher:
+    """Stores new requests; an answer means that the transaction has been committed.
+
+    Args:
+        store: the statements, on this event loop.
+        pending_max: async requests that may wait before `QueueFull` is raised.
+        pending_per_caller_max: those of one caller that may wait before `CallerQueueFull` is raised.
+        receivers_per_caller_max: receivers one caller may owe something to before `TooManyReceivers` is raised.
+        on_accepted: called after each transaction that made an async request visible.
+        now: the time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        store: RequestStore,
+        *,
+        pending_max: int,
+        pending_per_caller_max: int,
+        receivers_per_caller_max: int,
+        on_accepted: Callable[[], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._backlog = Backlog(
+            store.count_waiting, pending_max=pending_max, pending_per_caller_max=pending_per_caller_max
+        )
+        self._receivers = ReceiverQuota(store.receivers_of, receivers_max=receivers_per_caller_max)
+        self._on_accepted = on_accepted
+        self._now = now
+        self._commits = GroupCommit(self._write, items_max=ACCEPTS_IN_ONE_TRANSACTION_MAX)
+
+    async def accept(self, request: NewRequest) -> Accepted | Duplicate:
+        """Store one request, or find the one that its idempotency key already stands for.
+
+        Raises:
+            IdempotencyKeyReused: the key came with another body before.
+            QueueFull: too many requests wait.
+            CallerQueueFull: too many requests of this caller wait.
+            TooManyReceivers: too many receivers are owed something by this caller.
+            DatabaseAway: whether it was stored is unknown; a key makes trying again safe.
+        """
+        for _ in range(KEY_LOOKUPS_MAX):
+            verdict = await self._admit(request) if request.mode is Mode.ASYNC else Verdict.ADMITTED
+            if verdict is not Verdict.ADMITTED:
+                return await self._find(request.idempotency_key) or self._refuse(verdict)
+            accepted = await self._commits.submit(request)
+            if accepted is not None:
+                return accepted
+            if (duplicate := await self._find(request.idempotency_key)) is not None:
+                return duplicate
+        raise DatabaseAway("The idempotency key is changing hands; try again.")
+
+    async def _admit(self, request: NewRequest) -> Verdict | None:
+        """Make room for a request; None: it would be one receiver too many."""
+        assert request.receiver is not None  # noqa: S101  async requests have one
+        if not await self._receivers.admit(request.caller, request.receiver):
+            return None
+        verdict = Verdict.QUEUE_FULL
+        try:
+            verdict = await self._backlog.admit(request.caller)
+        finally:
+            if verdict is not Verdict.ADMITTED:
+                self._receivers.settle(request.caller, request.receiver)
+        return verdict
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted has its answer."""
+        await self._commits.drain()
+
+    async def _write(self, requests: Sequence[NewRequest]) -> list[Accepted | None]:
+        try:
+            created = await self._store.insert(requests)
+        except BaseException:  # also when it is cut off: whether they are stored is unknown
+            self._settle(requests, {request.id for request in requests})
+            raise
+        self._settle(requests, created)
+        failpoints.reached("after_accept_commit")
+        self._on_accepted()
+        return [created.get(request.id) for request in requests]
+
+    def _settle(self, requests: Sequence[NewRequest], stored: Container[UUID]) -> None:
+        for request in requests:
+            if request.receiver is not None:  # async
+                self._backlog.settle(request.caller, stored=request.id in stored)
+                self._receivers.settle(request.caller, request.receiver)
+
+    async def _find(self, key: IdempotencyKey | None) -> Duplicate | None:
+        found = await self._store.find_by_keys([key], self._now()) if key else {}
+        if not found:
+            return None
+        assert key is not None  # noqa: S101  nothing is found without a key
+        fingerprint, duplicate = found[0]
+        if fingerprint != key.fingerprint:
+            raise IdempotencyKeyReused("This idempotency key was used with another body; take a new key.")
+        return duplicate
+
+    def _refuse(self, verdict: Verdict | None) -> Duplicate:
+        if verdict is None:
+            raise TooManyReceivers(
+                "Too many receivers wait for callbacks of yours; try again when some have got theirs."
+            )
+        if verdict is Verdict.CALLER_FULL:
+            raise CallerQueueFull("Too many of your requests wait already; try again when some have ended.")
+        raise QueueFull("Too many requests wait; try again later.")

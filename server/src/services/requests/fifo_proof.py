@@ -1,0 +1,95 @@
+"""The evidence for first in, first out: three orders side by side, and how often one breaks another."""
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from src.services.requests.records import LaneKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestones:
+    """When one request passed which point; null when it has not."""
+
+    request_id: UUID
+    queue_position: int
+    caller: str
+    receiver: str
+    generated_at: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """The place of one request in each of the three orders, from 1."""
+
+    request_id: UUID
+    queue_position: int
+    receiver: str
+    #: The lane it is delivered in, under a name that does not tell the caller.
+    lane: str
+    accepted_rank: int
+    generated_rank: int | None
+    delivered_rank: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FifoProof:
+    """What was looked at, and the pairs that changed places. Delivery is compared for each lane by itself."""
+
+    checked: int
+    generation_inversions: int
+    delivery_inversions: int
+    entries: Sequence[Ranks]
+
+
+def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str]) -> FifoProof:
+    """Compare the order of acceptance with those of generation and delivery.
+
+    Args:
+        milestones: when requests passed which point; those that were redelivered are left out.
+        name_lane: how a lane is shown.
+    """
+    accepted = sorted(milestones, key=lambda one: one.queue_position)
+    generated = _ranks({one.request_id: one.generated_at for one in accepted})
+    delivered = _ranks({one.request_id: one.delivered_at for one in accepted})
+    lanes: dict[LaneKey, list[datetime]] = defaultdict(list)
+    for one in accepted:
+        if one.delivered_at is not None:
+            lanes[LaneKey(one.caller, one.receiver)].append(one.delivered_at)
+    return FifoProof(
+        checked=len(accepted),
+        generation_inversions=inversions([one.generated_at for one in accepted if one.generated_at]),
+        delivery_inversions=sum(map(inversions, lanes.values())),
+        entries=[
+            Ranks(
+                request_id=one.request_id,
+                queue_position=one.queue_position,
+                receiver=one.receiver,
+                lane=name_lane(LaneKey(one.caller, one.receiver)),
+                accepted_rank=rank,
+                generated_rank=generated.get(one.request_id),
+                delivered_rank=delivered.get(one.request_id),
+            )
+            for rank, one in enumerate(accepted, start=1)
+        ],
+    )
+
+
+def inversions(moments: Sequence[datetime]) -> int:
+    """Count the pairs in which a later one stands before an earlier one."""
+    seen: list[datetime] = []
+    count = 0
+    for moment in moments:
+        count += len(seen) - bisect_right(seen, moment)
+        insort(seen, moment)
+    return count
+
+
+def _ranks(moments: dict[UUID, datetime | None]) -> dict[UUID, int]:
+    passed = sorted((moment, place) for place, moment in enumerate(moments.values()) if moment is not None)
+    ids = list(moments)
+    return {ids[place]: rank for rank, (_, place) in enumerate(passed, start=1)}

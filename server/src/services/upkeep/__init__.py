@@ -1,0 +1,1 @@
+"""What is cleaned up in the background."""
