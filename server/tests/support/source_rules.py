@@ -148,7 +148,7 @@ RULES = {
         "only these modules may connect to anything; callbacks go through the guard",
         _dials,
         (
-            *("services/callback_*.py", "services/benchmarks/process.py", "__main__.py", "loadgen/*.py"),
+            *("services/outbound/*.py", "services/benchmarks/process.py", "__main__.py", "loadgen/*/*.py"),
             *("database_start.py", "http_server/*.py"),
         ),
     ),
