@@ -9,6 +9,7 @@ export const keys = {
   queue: ['queue'] as const,
   /** Not below the queue: reading that again, as often as anything happens, must not read this one too. */
   fifoProof: ['fifo-proof'] as const,
+  health: ['health'] as const,
   received: ['callbacks', 'history'] as const,
   settings: ['settings'] as const,
   benchmarks: ['benchmarks'] as const,

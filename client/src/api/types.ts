@@ -2,6 +2,7 @@ import type { components } from './schema.gen'
 
 type Schemas = components['schemas']
 
+export type Health = Schemas['HealthAnswer']
 export type RequestItem = Schemas['RequestItem']
 export type RequestDetail = Schemas['RequestDetail']
 export type RequestList = Schemas['RequestList']

@@ -1,6 +1,7 @@
 import { PageHeader } from '@/components/PageHeader'
 import { FifoProof } from '@/features/queue/FifoProof'
 import { QueueView } from '@/features/queue/QueueView'
+import { ServiceTrouble } from '@/features/queue/ServiceTrouble'
 
 export default function QueuePage() {
   return (
@@ -10,6 +11,7 @@ export default function QueuePage() {
         lead="What is waiting, what is being generated, and which callbacks are on their way. Live."
       />
       <div className="grid gap-4">
+        <ServiceTrouble />
         <QueueView />
         <FifoProof />
       </div>

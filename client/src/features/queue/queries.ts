@@ -1,6 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
-import { api, unwrap } from '@/api/client'
+import { api, ProblemError, unwrap } from '@/api/client'
 import { keys } from '@/api/keys'
+import type { Health } from '@/api/types'
 
 /** The stream tells what changes; this is for the heartbeat of a worker that has nothing to do. */
 const ASK_AGAIN_MS = 10_000
@@ -13,6 +14,23 @@ export const queueQuery = queryOptions({
   queryFn: ({ signal }) => unwrap(api.GET('/api/queue', { signal })),
   refetchInterval: ASK_AGAIN_MS,
 })
+
+/** Asked for on the queue page alone: each look costs the database a few statements. */
+export const healthQuery = queryOptions({
+  queryKey: keys.health,
+  queryFn: async ({ signal }): Promise<Health> => {
+    const { data, error, response } = await api.GET('/api/health', { signal })
+    // A service that is unhealthy says so with 503, and how.
+    const told: unknown = data ?? error
+    if (isHealth(told)) return told
+    throw new ProblemError(response, told)
+  },
+  refetchInterval: ASK_AGAIN_MS,
+})
+
+function isHealth(told: unknown): told is Health {
+  return typeof told === 'object' && told !== null && 'tasks' in told
+}
 
 /** Proved again only while somebody looks at it. */
 export const fifoProofQuery = (inView: boolean) =>
