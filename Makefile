@@ -79,7 +79,7 @@ chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two serve
 	@$(PYTEST) tests/chaos -m chaos -q $(ARGS)
 
 bench: $(BENCH_STAMP) ## measure beside FastAPI alone, an ORM, Celery, csv and polars (QUICK=1, ONLY="accept start")
-	@cd server && exec $(WITHOUT_SETTINGS) $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only $(ONLY))
+	@cd server && exec $(WITHOUT_SETTINGS) $(PY) -m bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only $(ONLY))
 
 dev: setup $(if $(CLIENT),$(NODE_STAMP)) ## start with reload; the page, when there is one, from Vite
 ifeq ($(CLIENT),)

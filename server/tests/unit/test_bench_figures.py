@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.figures import Goal, Row, at_least, at_most, changes, percentile, spread
-from tests.bench.harness import interleave
-from tests.bench.results import Store, table
+from bench.figures import Goal, Row, at_least, at_most, changes, percentile, spread
+from bench.harness import interleave
+from bench.results import Store, table
 
 
 def row(ours: list[float], baseline: list[float], goal: Goal) -> Row:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from tests.bench.baselines import tables
-from tests.bench.figures import Goal, Row, at_least
-from tests.bench.harness import Bench, interleave
-from tests.bench.jobs import JobLoad, job
-from tests.bench.programs import WebProgram, baseline_app, processor_time, service
-from tests.bench.wrk import Load, post
+from bench.baselines import tables
+from bench.figures import Goal, Row, at_least
+from bench.harness import Bench, interleave
+from bench.jobs import JobLoad, job
+from bench.programs import WebProgram, baseline_app, processor_time, service
+from bench.wrk import Load, post
 from tests.support.databases import run_sql
 
 CONNECTIONS = 64

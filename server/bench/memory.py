@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from uuid import uuid4
 
-from tests.bench.figures import Row, at_most
-from tests.bench.harness import Bench
-from tests.bench.jobs import ROWS, JobLoad
-from tests.bench.programs import service
+from bench.figures import Row, at_most
+from bench.harness import Bench
+from bench.jobs import ROWS, JobLoad
+from bench.programs import service
 
 SMALL_REPORTS = 20
 

@@ -16,9 +16,9 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
+from bench.figures import percentile
+from bench.programs import SIGNING_SECRET
 from src.services.delivery.signing import Signer
-from tests.bench.figures import percentile
-from tests.bench.programs import SIGNING_SECRET
 from tests.support.waiting import eventually
 
 CLIENTS = 16

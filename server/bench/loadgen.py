@@ -1,4 +1,4 @@
-"""The load generator beside wrk, and how much it can drive: `python -m tests.bench.loadgen`.
+"""The load generator beside wrk, and how much it can drive: `python -m bench.loadgen`.
 
 Two endpoints, both `POST /api/sync`: a server in a process of its own that answers after 20 ms, and the real service
 without simulated work. In each round wrk and the load generator run at the same time, with as many callers and the

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from tests.bench.figures import Goal, Row, at_least, at_most
-from tests.bench.harness import Bench, interleave, say
-from tests.bench.jobs import JobLoad, job
-from tests.bench.programs import WebProgram, processor_time, service
-from tests.bench.watching import Watched, watching
-from tests.bench.wrk import Load, post
+from bench.figures import Goal, Row, at_least, at_most
+from bench.harness import Bench, interleave, say
+from bench.jobs import JobLoad, job
+from bench.programs import WebProgram, processor_time, service
+from bench.watching import Watched, watching
+from bench.wrk import Load, post
 
 CONNECTIONS = 64
 FEW, MANY = 100, 1_000

@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+from bench.baselines.generators import WithPolars, with_csv
+from bench.baselines.storing import store
+from bench.figures import Goal, Row, at_least, at_most
+from bench.harness import Bench, interleave
 from src.services.report_files.production import produce
 from src.services.report_files.storage import ReportStorage
 from src.services.report_generator import ReportParameters, generate
-from tests.bench.baselines.generators import WithPolars, with_csv
-from tests.bench.baselines.storing import store
-from tests.bench.figures import Goal, Row, at_least, at_most
-from tests.bench.harness import Bench, interleave
 
 SMALL_ROWS = 50
 #: Of which one figure is the median: one alone takes less than a millisecond.

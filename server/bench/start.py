@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tests.bench.figures import Row, at_most
-from tests.bench.harness import Bench
-from tests.bench.programs import service
+from bench.figures import Row, at_most
+from bench.harness import Bench
+from bench.programs import service
 
 
 def measure(bench: Bench) -> Sequence[Row]:

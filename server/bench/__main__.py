@@ -11,11 +11,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from bench import accept, end_to_end, generation, many_rows, memory, start, sync, under_load, watchers
+from bench.figures import Row
+from bench.harness import FULL, QUICK, Bench, bench, say
+from bench.results import Store, explanations, table
 from src.config import SERVER_FOLDER
-from tests.bench import accept, end_to_end, generation, many_rows, memory, start, sync, under_load, watchers
-from tests.bench.figures import Row
-from tests.bench.harness import FULL, QUICK, Bench, bench, say
-from tests.bench.results import Store, explanations, table
 
 GROUPS: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "accept": accept.measure,
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, smaller tables")
     parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=f"some of: {', '.join(GROUPS)}")
     return parser.parse_args()

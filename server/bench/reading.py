@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.bench.harness import Sizes, interleave
+from bench.harness import Sizes, interleave
 from tests.support.database_state import fetch
 
 PAGE_ROWS = 50

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.bench.celery_stack import celery_stack
-from tests.bench.figures import Goal, Row, at_least, at_most
-from tests.bench.harness import Bench, interleave
-from tests.bench.jobs import Delivered, JobLoad
-from tests.bench.programs import Program, processor_time, service
+from bench.celery_stack import celery_stack
+from bench.figures import Goal, Row, at_least, at_most
+from bench.harness import Bench, interleave
+from bench.jobs import Delivered, JobLoad
+from bench.programs import Program, processor_time, service
 from tests.support.database_state import fetch
 from tests.support.waiting import eventually
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from tests.bench.baselines import tables
-from tests.bench.harness import Bench
-from tests.bench.programs import SIGNING_SECRET, Program, baseline_app
+from bench.baselines import tables
+from bench.harness import Bench
+from bench.programs import SIGNING_SECRET, Program, baseline_app
 from tests.support.databases import run_sql
 from tests.support.processes import free_port
 
 #: One worker process, as strict order demands.
-WORKER = ["-A", "tests.bench.baselines.celery_jobs", "worker", "-c", "1", "--pool", "prefork", "--loglevel", "WARNING"]
+WORKER = ["-A", "bench.baselines.celery_jobs", "worker", "-c", "1", "--pool", "prefork", "--loglevel", "WARNING"]
 #: What several workers would tell each other.
 ALONE = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 #: Redis keeps nothing on the disk: PostgreSQL has the jobs.

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from tests.bench.end_to_end import our_side, run
-from tests.bench.figures import Row, at_least, at_most
-from tests.bench.filling import fill
-from tests.bench.harness import Bench, interleave, say
-from tests.bench.jobs import JobLoad
-from tests.bench.reading import PAGES, Table, read
+from bench.end_to_end import our_side, run
+from bench.figures import Row, at_least, at_most
+from bench.filling import fill
+from bench.harness import Bench, interleave, say
+from bench.jobs import JobLoad
+from bench.reading import PAGES, Table, read
 
 FEW_ROWS = 1_000
 WARM_UP_JOBS = 50

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.bench.figures import Goal, Row, at_least, at_most
-from tests.bench.harness import Bench, interleave, say
-from tests.bench.jobs import JobLoad, job
-from tests.bench.programs import WebProgram, service
-from tests.bench.wrk import Load, post
+from bench.figures import Goal, Row, at_least, at_most
+from bench.harness import Bench, interleave, say
+from bench.jobs import JobLoad, job
+from bench.programs import WebProgram, service
+from bench.wrk import Load, post
 from tests.support.database_state import fetch
 
 CONNECTIONS = 64

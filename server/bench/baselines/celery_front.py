@@ -16,10 +16,10 @@ import asyncpg
 import orjson
 from fastapi import FastAPI, Header, HTTPException, Request
 
-from tests.bench.baselines.addresses import ForbiddenUrl, check_allowed
-from tests.bench.baselines.bodies import JobAnswer, JobBody
-from tests.bench.baselines.celery_app import TASK
-from tests.bench.baselines.celery_app import app as celery
+from bench.baselines.addresses import ForbiddenUrl, check_allowed
+from bench.baselines.bodies import JobAnswer, JobBody
+from bench.baselines.celery_app import TASK
+from bench.baselines.celery_app import app as celery
 
 POOL_CONNECTIONS = 16
 INSERT = """

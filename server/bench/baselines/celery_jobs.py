@@ -18,12 +18,12 @@ import orjson
 import psycopg
 from celery.signals import worker_process_init
 
+from bench.baselines.addresses import ForbiddenUrl, check_resolved
+from bench.baselines.celery_app import TASK, app
+from bench.baselines.storing import store
 from src.services.delivery.signing import Signer
 from src.services.report_files.storage import ReportStorage, StoredFile
 from src.services.report_generator import ReportParameters, Totals, generate
-from tests.bench.baselines.addresses import ForbiddenUrl, check_resolved
-from tests.bench.baselines.celery_app import TASK, app
-from tests.bench.baselines.storing import store
 
 RETRY_DELAYS_S = (2, 4, 8)
 ATTEMPT_TIMEOUT_S = 10

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from tests.bench.figures import Row, at_least
-from tests.bench.harness import Bench, interleave
-from tests.bench.programs import WebProgram, baseline_app, service
-from tests.bench.wrk import Load, post
+from bench.figures import Row, at_least
+from bench.harness import Bench, interleave
+from bench.programs import WebProgram, baseline_app, service
+from bench.wrk import Load, post
 
 CONNECTIONS = 16
 BODY = {"num_transactions": 50}

@@ -1,4 +1,4 @@
-"""Watchers of the live stream, in a process of their own: `python -m tests.bench.watching PORT WATCHERS`.
+"""Watchers of the live stream, in a process of their own: `python -m bench.watching PORT WATCHERS`.
 
 They read and count, and do no more: no library's client could read for a thousand on half a core. When standard input
 ends, one line of JSON says what they saw, and the process ends.
@@ -136,7 +136,7 @@ class Watched:
 @contextmanager
 def watching(port: int, watchers: int) -> Iterator[Watched]:
     """Let so many watch in the `with` block; what they saw is there afterwards."""
-    command = [sys.executable, "-m", "tests.bench.watching", str(port), str(watchers)]
+    command = [sys.executable, "-m", "bench.watching", str(port), str(watchers)]
     watched = Watched()
     with subprocess.Popen(
         command, cwd=SERVER_FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True

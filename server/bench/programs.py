@@ -166,7 +166,7 @@ def service(folder: Path, **settings: str) -> WebProgram:
 
 def baseline_app(module: str, folder: Path, **settings: str) -> WebProgram:
     """A FastAPI app of the baselines, served as ours is: one process, uvloop, httptools, no access log."""
-    arguments = [sys.executable, "-m", "uvicorn", f"tests.bench.baselines.{module}:app", "--port", "{port}"]
+    arguments = [sys.executable, "-m", "uvicorn", f"bench.baselines.{module}:app", "--port", "{port}"]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     folder.mkdir(exist_ok=True)
     settings = {"BENCH_FOLDER": str(folder), **settings}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench.figures import NOTHING, Row, changes, spread
+from bench.figures import NOTHING, Row, changes, spread
 
 HEADINGS = ("measure", "ours", "baseline", "ratio", "goal", "")
 THOUSAND = 1000
