@@ -232,7 +232,10 @@ class Settings(BaseSettings):
     def _derive_base_url(cls, values: Any) -> Any:
         """`PUBLIC_BASE_URL` follows `PORT` unless it is given."""
         if isinstance(values, dict) and not values.get("public_base_url"):
-            return {**values, "public_base_url": f"http://localhost:{values.get('port') or 8000}"}
+            port = str(values.get("port") or 8000)
+            if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+                port = "8000"  # the port is what is refused, and this would be refused with it
+            return {**values, "public_base_url": f"http://localhost:{port}"}
         return values
 
     @property
