@@ -85,6 +85,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     )
     app = Application(
         lifespan=lifespan,
+        openapi_url=None,  # ours is written once, not for each request
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
