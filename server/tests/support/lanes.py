@@ -14,6 +14,7 @@ from src.services.delivery.concurrency import DeliverySlots, FairSlots
 from src.services.delivery.decision import RetryRules
 from src.services.delivery.lane import DeliveryLane, LaneParts
 from src.services.delivery.pauses import Pauses, Streaks
+from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import Outcome
 from src.services.delivery.signing import Signer
 from src.services.kit.group_commit import GroupCommit
@@ -203,6 +204,7 @@ class World:
             records=AttemptRecords(self.table.record_attempts),
             pauses=self.pauses,
             streaks=Streaks(),
+            proven=ProvenLanes(),
             turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
             still_owed=GroupCommit(self.store.still_owed, items_max=100),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 
 from src.errors import DatabaseAway, LeadershipLost
+from src.services.delivery.concurrency import UNPROVEN_MAX
 from src.services.delivery.lane import DeliveryLane
+from src.services.delivery.proven import PROVEN_MAX, ProvenLanes
 from src.services.requests.records import Attempt, LaneKey
 from tests.support.lanes import FAULT, LANE, NOBODY, OK, RECEIVER, World, owed
 
@@ -323,6 +326,53 @@ async def test_an_answer_of_a_slow_receiver_gets_its_slot_among_the_unproven_nex
         await world.time.pass_by(5)
 
     assert taken == [False, True, False, True]
+
+
+async def test_a_lane_that_was_closed_and_opened_again_is_still_proven_and_waits_for_none_that_hang() -> None:
+    world = World()
+    first = world.lane()
+    world.offer(first, 1)
+    await world.time.pass_by(1)
+    await first.close()
+    world.far.took_s = 8
+    async with AsyncExitStack() as hang:
+        for number in range(UNPROVEN_MAX):
+            name = f"hangs {number}"
+            await hang.enter_async_context(world.slots.slot(name, name, name, proven=False))
+        world.offer(world.lane(LaneKey("198.51.100.7", RECEIVER)), 101)
+        world.offer(world.lane(), 2)
+        await world.time.pass_by(9)
+        sent = list(world.sent)
+    await world.time.pass_by(9)
+
+    assert sent == [1, 2]
+    assert world.sent == [1, 2, 101]
+    world.assert_nothing_is_held()
+
+
+async def test_a_lane_that_did_not_answer_promptly_has_to_prove_itself_after_it_was_closed_too() -> None:
+    world = World()
+    for position, answer in enumerate((OK, NOBODY), start=1):
+        world.far.answer = lambda _number, answer=answer: answer  # type: ignore[misc]
+        lane = world.lane()
+        world.offer(lane, position)
+        await world.time.pass_by(1)
+        await lane.close()
+
+    assert LANE not in world.parts.proven
+
+
+def test_a_bounded_number_of_proven_lanes_is_remembered_those_that_answered_last() -> None:
+    proven = ProvenLanes()
+    proven.judge(LANE, prompt=True)
+    for number in range(PROVEN_MAX - 1):
+        proven.judge(LaneKey(str(number), RECEIVER), prompt=True)
+    proven.judge(LANE, prompt=True)
+    proven.judge(LaneKey("one more", RECEIVER), prompt=True)
+
+    assert LANE in proven
+    assert LaneKey("0", RECEIVER) not in proven
+    assert len(proven._lanes) == PROVEN_MAX
 
 
 async def test_a_lane_that_is_offered_something_while_it_ends_goes_on() -> None:

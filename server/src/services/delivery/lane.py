@@ -21,6 +21,7 @@ from src.services.delivery.lane_queue import LaneQueue
 from src.services.delivery.lane_standing import LaneStanding
 from src.services.delivery.message import message_body
 from src.services.delivery.pauses import Pauses, Streaks
+from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import longest_wait_s
 from src.services.kit.backoff import Backoff
 from src.services.kit.group_commit import GroupCommit
@@ -46,6 +47,7 @@ class LaneParts:
         records: writes what came of them.
         pauses: what is left alone.
         streaks: what failed how often in a row.
+        proven: which lanes answered promptly the last time.
         turns: which lanes may ask the database now.
         still_owed: tells whether a callback is still to be delivered; many lanes ask together.
         retries: when callbacks are tried again.
@@ -60,6 +62,7 @@ class LaneParts:
     records: AttemptRecords
     pauses: Pauses
     streaks: Streaks
+    proven: ProvenLanes
     turns: FairSlots
     still_owed: GroupCommit[UUID, bool]
     retries: RetryRules
@@ -101,8 +104,6 @@ class DeliveryLane:
         self._standing = LaneStanding(
             key, pauses=parts.pauses, streaks=parts.streaks, retries=parts.retries, persistence=self._persistence
         )
-        #: Whether it answered promptly the last time.
-        self._proven = False
         #: Whether it only waits: for a time, the pace or a slot.
         self._only_waits = False
         self._closing = False
@@ -264,9 +265,10 @@ class DeliveryLane:
                 await self._last_record.write(expiry_of(callback, self._parts.now(), hours))
                 return None
             tried = await self._parts.attempts.make(
-                callback, body, self._connection, proven=self._proven, begun=self._begun
+                callback, body, self._connection, proven=self.key in self._parts.proven, begun=self._begun
             )
-            self._proven = isinstance(tried.outcome, Reply) and tried.ended_at - tried.attempted_at < PROMPT_WITHIN
+            prompt = isinstance(tried.outcome, Reply) and tried.ended_at - tried.attempted_at < PROMPT_WITHIN
+            self._parts.proven.judge(self.key, prompt=prompt)
             step = self._standing.decide(callback, tried)
             attempt = record_of(callback, tried, next_attempt_at(step))
             failpoints.reached("after_answer_before_record")

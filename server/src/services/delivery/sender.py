@@ -25,6 +25,7 @@ from src.services.delivery.open_lanes import OpenLanes
 from src.services.delivery.pace import DeliveryPace
 from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.places import LanePlaces
+from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import longest_wait_s
 from src.services.delivery.signing import Signer
 from src.services.kit.group_commit import GroupCommit
@@ -137,6 +138,7 @@ class CallbackSender:
             records=AttemptRecords(store.record_attempts),
             pauses=self._pauses,
             streaks=Streaks(),
+            proven=ProvenLanes(),
             turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
             still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
             retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
