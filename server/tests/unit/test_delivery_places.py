@@ -85,6 +85,36 @@ def test_a_lane_without_work_leaves_first() -> None:
     assert places.ask("a", "2") == "b/1"
 
 
+def test_an_idle_lane_of_a_caller_with_fewer_places_stays_whoever_asks() -> None:
+    places = Places(7)
+    for number in range(6):
+        places.ask(f"attacker {number % 2}", str(number))
+    places.ask("victim", busy=False)
+
+    assert {places.ask(f"attacker {number % 2}", str(number)) for number in range(6, 50)} == {"none"}
+    assert places.places.get(LaneKey("victim", "r")) is not None
+
+
+def test_an_idle_lane_of_the_greediest_leaves_first() -> None:
+    places = Places(5)
+    places.ask("some", "1", busy=False)
+    places.ask("some", "2", busy=False)
+    for number in range(3):
+        places.ask("many", str(number), busy=number != 1)
+
+    assert places.ask("some", "3") == "many/1"
+
+
+def test_where_the_greediest_cannot_leave_the_next_one_makes_room() -> None:
+    places = Places(5)
+    for number in range(3):
+        places.ask("sends", str(number), may_leave=False)
+    places.ask("waits", "1")
+    places.ask("waits", "2")
+
+    assert places.ask("newcomer") == "waits/1"
+
+
 def test_who_waits_is_named_in_turns_the_caller_with_fewest_places_first() -> None:
     places = Places(2)
     places.ask("a", "1", may_leave=False)

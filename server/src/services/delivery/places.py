@@ -19,8 +19,9 @@ WAITING_MAX = 10_000
 class LanePlaces:
     """The lanes in memory. Belongs to the worker's event loop.
 
-    Whoever has fewer places than another gets one of his; those who have as many take turns. Only a lane that has
-    nothing under way is moved out: what it owes stands in the table.
+    Whoever has fewer places than another gets one of his; those who have as many take turns. Nobody gets a place of
+    a caller with fewer, not even an idle one: else the many lanes of one caller close the few of others again and
+    again. Only a lane that has nothing under way is moved out: what it owes stands in the table.
 
     Args:
         now: the time, aware UTC, never going back.
@@ -103,14 +104,15 @@ class LanePlaces:
         searched_until, most_places = self._searched
         if now < searched_until and most_places <= mine + 1:
             return None
-        most = max(self._by_caller.values(), key=len)
-        has_more = len(most) > mine + 1
-        for key, since in most.items():
-            lane = self._lanes[key]
-            # A lane without work is kept for the sake of its connection only.
-            if lane.may_leave and (has_more or not lane.busy or since < now - TURN):
-                return lane
-        if idle := next((lane for lane in self._lanes.values() if not lane.busy and lane.may_leave), None):
-            return idle
-        self._searched = (now + SEARCHED_AGAIN_AFTER, len(most))
+        greediest_first = sorted(self._by_caller.values(), key=len, reverse=True)
+        for theirs in greediest_first:
+            if len(theirs) < mine:
+                break
+            has_more = len(theirs) > mine + 1
+            for key, since in theirs.items():
+                lane = self._lanes[key]
+                # A lane without work is kept for the sake of its connection only.
+                if lane.may_leave and (has_more or not lane.busy or since < now - TURN):
+                    return lane
+        self._searched = (now + SEARCHED_AGAIN_AFTER, len(greediest_first[0]))
         return None
