@@ -25,7 +25,9 @@ SLOW_S = 3600.0
 class Deliveries:
     """A sender with few places, a table, and receivers of which some never answer or fail at once."""
 
-    def __init__(self, *, retry_delays_s: tuple[float, ...] = (60,), probe_after_s: float = 300) -> None:
+    def __init__(
+        self, *, retry_delays_s: tuple[float, ...] = (60,), probe_after_s: float = 300, places: int = PLACES
+    ) -> None:
         self.world = World([f"http://127.0.0.1:{port}" for port in range(9_000, 9_200)])
         self.table = self.world.table
         self.failing: set[str] = set()
@@ -47,7 +49,7 @@ class Deliveries:
                 expires_after=timedelta(hours=24),
             ),
             now=now,
-            places=LanePlaces(now, PLACES),
+            places=LanePlaces(now, places),
         )
 
     def owe(self, caller: str, port: int, count: int = 1) -> list[OwedCallback]:
@@ -116,6 +118,25 @@ async def test_receivers_that_fail_and_wait_for_their_retries_stop_nobody() -> N
         deliveries.sender.offer(deliveries.owe("victim", 9_150))
         await eventually(lambda: not deliveries.still_owed("victim"), within_s=1)
 
+    deliveries.assert_nothing_is_held()
+
+
+async def test_more_receivers_that_hang_than_there_are_places_delay_no_healthy_one_of_another_caller() -> None:
+    deliveries = Deliveries(places=100)
+    deliveries.hanging = {f"http://127.0.0.1:{port}" for port in range(9_000, 9_150)}
+    async with deliveries.running():
+        for port in range(9_000, 9_150):
+            deliveries.sender.offer(deliveries.owe(f"attacker {port % 3}", port))
+        await eventually(lambda: deliveries.sender.state().waiting_for_place > 0)
+        for number in range(5):
+            deliveries.sender.offer(deliveries.owe("victim", 9_150))
+            await eventually(lambda: deliveries.still_owed("victim") == 0, within_s=2)
+            for port in range(9_000, 9_150):
+                deliveries.sender.offer(deliveries.owe(f"attacker {(port + number) % 3}", port))
+
+        assert deliveries.called.count("http://127.0.0.1:9150") == 5
+        assert deliveries.sender._lanes.get(LaneKey("victim", "http://127.0.0.1:9150")) is not None
+        assert deliveries.open_connections <= 100
     deliveries.assert_nothing_is_held()
 
 

@@ -85,6 +85,70 @@ async def test_a_caller_whose_receivers_all_answer_leaves_slots_for_others_too()
     await attempts.finish()
 
 
+@pytest.mark.parametrize("proven", [False, True], ids=["never asked", "prompt until now"])
+@pytest.mark.parametrize("callers", [2, 3, 10, 40])
+async def test_however_few_callers_hang_a_caller_who_holds_nothing_finds_a_slot_at_once(
+    callers: int, *, proven: bool
+) -> None:
+    attempts = Attempts()
+    for number in range(callers * 100):
+        attempts.begin(f"address {number}", proven=proven, caller=f"attacker {number % callers}")
+    hanging = await attempts.settle()
+
+    attempts.begin("healthy", proven=False, caller="victim")
+    assert await attempts.settle() == hanging + 1
+    await attempts.finish()
+
+
+async def test_the_more_callers_want_slots_the_more_are_left_for_another() -> None:
+    free: list[int] = []
+    for callers in (1, 2, 3, 5, 11):
+        slots = FairSlots(48, 24)
+        waiting = [asyncio.create_task(slots.acquire(f"caller {number % callers}")) for number in range(callers * 100)]
+        await asyncio.sleep(0)
+        free.append(slots._free)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert free == [24, 16, 12, 8, 4]
+
+
+async def test_who_holds_slots_is_not_given_the_last_one_when_one_becomes_free() -> None:
+    slots = FairSlots(4, 2)
+    waiting = [asyncio.create_task(slots.acquire(caller)) for caller in ("a", "a", "b", "b")]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(slots.acquire("c"), 1)
+    slots.release("c")
+    await asyncio.sleep(0)
+
+    assert slots._free == 1
+    await asyncio.wait_for(slots.acquire("d"), 1)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_where_nothing_is_kept_free_one_caller_gets_every_slot() -> None:
+    slots = FairSlots(2, 2)
+    await slots.acquire("a")
+    await asyncio.wait_for(slots.acquire("a"), 1)
+
+    assert slots._free == 0
+
+
+@pytest.mark.parametrize("attackers", [2, 3])
+async def test_at_one_address_a_few_callers_leave_a_slot_for_another(attackers: int) -> None:
+    attempts = Attempts()
+    for number in range(attackers * 50):
+        attempts.begin("shared", proven=False, caller=f"attacker {number % attackers}")
+    hanging = await attempts.settle()
+
+    attempts.begin("shared", proven=False, caller="victim")
+    assert await attempts.settle() == hanging + 1
+    await attempts.finish()
+
+
 async def test_one_address_gets_a_few_at_a_time_and_keeps_room_for_a_receiver_that_answers() -> None:
     attempts = Attempts()
     for number in range(100):

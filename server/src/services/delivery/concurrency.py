@@ -2,7 +2,9 @@
 
 Receivers that hang hold a slot for the whole of their deadline. So those that did not answer promptly the last
 time, or were never asked, get only a part of the slots: whoever answers always finds one. And no caller gets all,
-and those who wait take turns by caller: whoever has a thousand receivers that hang delays himself.
+and the more callers want slots the fewer each of them gets: some stay free for whoever holds none. So whoever has a
+thousand receivers that hang delays himself, and so do a few such callers together. It takes as many callers as there
+are slots, each with a receiver that hangs, to keep another one waiting.
 """
 
 import asyncio
@@ -28,16 +30,20 @@ UNPROVEN_TO_ONE_ADDRESS_OF_ONE_CALLER_MAX = 6
 class FairSlots:
     """A number of slots, of which one caller gets a part; whoever holds fewest is next. Belongs to one event loop.
 
+    A caller holds slots in proportion to those that are free (dynamic thresholds, Choudhury and Hahne): one alone gets
+    `of_one_max` and leaves the rest, several leave less and less, and the last goes only to a caller who holds none.
+
     Args:
         slots_max: slots in all.
-        of_one_max: slots of one caller.
+        of_one_max: slots of one caller who is alone; with `slots_max` nothing is kept free for others.
     """
 
-    __slots__ = ("_free", "_held", "_of_one_max", "_waiting")
+    __slots__ = ("_free", "_held", "_of_one_max", "_spare", "_waiting")
 
     def __init__(self, slots_max: int, of_one_max: int) -> None:
         self._free = slots_max
         self._of_one_max = of_one_max
+        self._spare = slots_max - of_one_max
         #: Callers who hold or wait, and nobody else.
         self._held: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
@@ -49,7 +55,7 @@ class FairSlots:
 
     async def acquire(self, caller: str) -> None:
         """Wait for a slot; it is to be released."""
-        if self._free and caller not in self._waiting and self._held.get(caller, 0) < self._of_one_max:
+        if caller not in self._waiting and self._may_take(caller):
             self._take(caller)
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -69,7 +75,7 @@ class FairSlots:
         self._held[caller] -= 1
         if not self._held[caller]:
             del self._held[caller]
-        while self._free and (following := self._next()) is not None:
+        while (following := self._next()) is not None:
             mine = self._waiting.pop(following)
             granted = mine.popleft()
             if mine:
@@ -78,15 +84,18 @@ class FairSlots:
                 self._take(following)
                 granted.set_result(None)
 
+    def _may_take(self, caller: str) -> bool:
+        return self._free > 0 and self._held.get(caller, 0) * self._spare <= self._of_one_max * (self._free - 1)
+
     def _take(self, caller: str) -> None:
         self._free -= 1
         self._held[caller] = self._held.get(caller, 0) + 1
 
     def _next(self) -> str | None:
-        """Choose, of the callers who wait and may have one more, the one who holds fewest; who waits longest first."""
+        """Choose, of the callers who wait, the one who holds fewest, who waits longest first; None: nobody may."""
         held = self._held
-        may = [caller for caller in self._waiting if held.get(caller, 0) < self._of_one_max]
-        return min(may, key=lambda caller: held.get(caller, 0), default=None)
+        fewest = min(self._waiting, key=lambda caller: held.get(caller, 0), default=None)
+        return fewest if fewest is not None and self._may_take(fewest) else None
 
     def _leave(self, caller: str, granted: asyncio.Future[None]) -> None:
         waiting = self._waiting.get(caller)
