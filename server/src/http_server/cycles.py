@@ -1,13 +1,53 @@
-"""Uvicorn's cycle of request and answer, where a request asks for more than uvicorn's does."""
+"""Uvicorn's cycle of request and answer, which a stop ends quietly, and which does more where a request asks for it."""
 
-from uvicorn._types import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, Scope
+import asyncio
+
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from src.http_server.refusals import METHODS
+from src.http_server.refusals import METHODS, STOPPING
 from src.logs import new_call_id
 
 
-class ExpectingCycle(RequestResponseCycle):
+class Cycle(RequestResponseCycle):
+    """Of any request. Only a stop cancels the app's work, which is no fault of the app's."""
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Answer 503 where the work is cancelled; close, where its answer has begun."""
+
+        async def ending_quietly(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                await self._stop()
+
+        await super().run_asgi(ending_quietly)
+
+    async def _stop(self) -> None:
+        if self.response_started:
+            self.disconnected = True
+            self.transport.close()
+            return
+        body = STOPPING.problem()
+        fields = [
+            *STOPPING.fields,
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", new_call_id().encode("ascii")),
+            (b"connection", b"close"),
+        ]
+        await self.send({"type": "http.response.start", "status": STOPPING.status, "headers": fields})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+class ExpectingCycle(Cycle):
     """Of a request with `Expect: 100-continue`.
 
     An answer that comes without the 100 may also come without the body, or before it: what follows on the
@@ -28,7 +68,7 @@ class ExpectingCycle(RequestResponseCycle):
         await super().send(message)
 
 
-class OldCycle(RequestResponseCycle):
+class OldCycle(Cycle):
     """Of HTTP/1.0, which knows no chunks: an answer of unknown length ends with the connection (RFC 9112, 6.1)."""
 
     _has_length = False

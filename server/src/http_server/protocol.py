@@ -15,6 +15,7 @@ and each has its deadline, kept by the one timer of `GuardedTransport`:
 | BETWEEN, all is answered | `timeout_keep_alive` from the answer, whatever blank lines come | closed |
 | HEAD | `head_within_s` from its first byte | 408 |
 | BODY | `body_within_s` from the end of the head | 408; closed, if answered |
+| HEAD and BODY when the server stops | `STOPPING_WITHIN_S` | 503; closed, if answered |
 | HEAD and BODY of a request whose turn has not come | none, it is we who do not read; anew when its turn comes | |
 | DEAF, an answer is still owed | none | |
 | DEAF, all is written | `LINGER_WITHIN_S` | closed |
@@ -36,7 +37,7 @@ from websockets.http11 import Request
 
 from src.addresses import Network
 from src.http_server import refusals
-from src.http_server.cycles import ExpectingCycle, OldCycle
+from src.http_server.cycles import Cycle, ExpectingCycle, OldCycle
 from src.http_server.limits import (
     BODY_WITHIN_S,
     CONNECTIONS_OF_ONE_ADDRESS_MAX,
@@ -109,7 +110,7 @@ class LimitedHttpProtocol(ReadingProtocol):
 
     def _begin_answer(self, app: ASGI3Application) -> None:
         old = self.scope["http_version"] == "1.0"  # it has no 100 either: RFC 9110, 10.1.1
-        kind = OldCycle if old else ExpectingCycle if self.expect_100_continue else RequestResponseCycle
+        kind = OldCycle if old else ExpectingCycle if self.expect_100_continue else Cycle
         self._previous = self.cycle
         self.cycle = kind(
             scope=self.scope,
@@ -234,6 +235,8 @@ class LimitedHttpProtocol(ReadingProtocol):
             self.transport.close()
         elif self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
+            if self._phase is BODY:  # it waits for its peer, not for the app
+                self._expect_next()
         elif self._phase is BETWEEN and not self.transport.has_unread():
             self.transport.close_now()
         elif self._phase is not DEAF:

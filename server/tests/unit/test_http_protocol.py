@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from src.http_server.limits import (
     BODY_WITHIN_S,
@@ -25,6 +26,8 @@ from tests.support.http_front import GET, HANDSHAKE, Connection, settle
 
 KEEP_ALIVE_S = uvicorn.Config(lambda: None).timeout_keep_alive
 HALF_BODY = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab"
+EXPECTING = HALF_BODY.replace(b"\r\n\r\nab", b"\r\nexpect: 100-continue\r\n\r\n")
+STOPPED = ["HTTP/1.1", "HTTP/1.0", "half a body", "expecting 100"]
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -150,6 +153,65 @@ async def test_a_server_that_stops_waits_a_moment_for_a_request_that_has_begun()
 
     assert (ends.statuses, ends.wire.ended) == ([200], "closed")
     assert (stays.statuses, stays.wire.ended) == ([503], "closed")
+
+
+async def test_a_server_that_stops_waits_a_moment_for_a_body_that_has_begun() -> None:
+    ends, stays = Connection(), Connection()
+    for connection in (ends, stays):
+        await connection.send(HALF_BODY)
+        connection.protocol.shutdown()
+    await ends.send(b"cde")
+    await stays.loop.pass_by(STOPPING_WITHIN_S + LINGER_WITHIN_S + 0.1)
+
+    assert (ends.statuses, ends.wire.ended) == ([200], "closed")
+    assert (stays.statuses, stays.wire.ended) == ([503], "closed")
+    assert stays.state.tasks == set()
+
+
+async def test_a_server_that_stops_does_not_hurry_the_app() -> None:
+    connection = Connection()
+    connection.app.may_answer.clear()
+    await connection.send(GET)
+    connection.protocol.shutdown()
+    await connection.loop.pass_by(STOPPING_WITHIN_S + LINGER_WITHIN_S + 0.1)
+    connection.app.may_answer.set()
+    await settle()
+
+    assert (connection.statuses, connection.wire.ended) == ([200], "closed")
+
+
+@pytest.mark.parametrize("request_", [GET, GET.replace(b"1.1", b"1.0"), HALF_BODY, EXPECTING], ids=STOPPED)
+async def test_an_answer_that_a_stop_cuts_off_is_a_503_and_no_fault_in_the_log(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = Connection()
+    connection.app.may_answer.clear()
+    await connection.send(request_)
+    for task in list(connection.state.tasks):
+        task.cancel()
+    await settle()
+
+    assert connection.statuses[-1] == 503
+    assert b"retry-after: 5" in connection.wire.sent
+    assert caplog.records == []
+
+
+async def test_an_answer_that_has_begun_is_cut_off_by_a_stop_without_a_fault_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def begin(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await asyncio.Event().wait()
+
+    connection = Connection(begin)
+    await connection.send(GET)
+    for task in list(connection.state.tasks):
+        task.cancel()
+    await settle()
+
+    assert (connection.statuses, connection.wire.ended) == ([200], "closed")
+    assert caplog.records == []
 
 
 async def test_a_peer_that_takes_nothing_is_cut_off_and_one_that_takes_a_byte_now_and_then_is_not() -> None:
