@@ -179,7 +179,10 @@ async def resume_receiver(request: Request, origin: Origin, parts: PartsDependen
 
 
 @router.post(
-    "/receivers/{origin:path}/probe", status_code=202, response_model=ProbingAnswer, responses=responses(404, 422, 503)
+    "/receivers/{origin:path}/probe",
+    status_code=202,
+    response_model=ProbingAnswer,
+    responses=responses(404, 422, 429, 503),
 )
 async def probe_receiver(request: Request, origin: Origin, parts: PartsDependency) -> ProbingAnswer:
     """Try a paused receiver once, now, with your callback that waits longest; where it fails the pause stays."""

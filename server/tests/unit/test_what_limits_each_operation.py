@@ -60,6 +60,13 @@ def test_an_operation_is_counted_by_the_limit_in_the_table(operation: str) -> No
     assert allowance.limit == {SYNC: 30, ASYNC: 60}[LIMITS[operation]]
 
 
+def test_every_operation_that_is_counted_documents_its_429() -> None:
+    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    counted = [name.replace(":path}", "}").split() for name, limit in LIMITS.items() if limit in {SYNC, ASYNC}]
+
+    assert [(method, path) for method, path in counted if "429" not in paths[path][method.lower()]["responses"]] == []
+
+
 @pytest.mark.parametrize("operation", [name for name, limit in LIMITS.items() if limit not in {SYNC, ASYNC}])
 def test_what_has_another_limit_is_not_counted(operation: str) -> None:
     limits = RateLimits({ASYNC_ROUTE: "60/minute"}, dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE))
