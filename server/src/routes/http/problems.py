@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from src.errors import (
@@ -104,6 +105,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(ClientDisconnect, _ended_too_early)
     app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(Exception, _unexpected_error)
@@ -189,6 +191,11 @@ async def http_error(request: Request, error: Exception) -> Response:
     elif error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = "There is nothing at this path; /openapi.json lists what there is."
     return problem(error.status_code, slug, detail, instance_of(request.scope), headers=headers)
+
+
+async def _ended_too_early(request: Request, _error: Exception) -> Response:
+    # Nobody hears the answer, but the log has nothing to tell of.
+    return problem(400, _SLUGS[400], "The body ended too early.", instance_of(request.scope))
 
 
 async def _data_error(request: Request, error: Exception) -> Response:

@@ -9,7 +9,6 @@ import pydantic_core
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from src.routes.http.broken_bodies import why_not_json
@@ -72,10 +71,7 @@ class DirectRoute(PlainRoute):
                 queries.check(query)
             _require_json(request.scope)
             request = StrictRequest(request.scope, request.receive)
-            try:
-                given = await request.body()
-            except ClientDisconnect:  # nobody hears the answer, but the log has nothing to tell of
-                raise HTTPException(400, "The body ended too early.") from None
+            given = await request.body()
             if not given:
                 raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
             try:
