@@ -48,6 +48,7 @@ from src.services.report_files.storage import ReportStorage
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.changes import ChangeListener, ChangeNotifier, Changes, announce
 from src.services.requests.database_condition import DatabaseCondition
+from src.services.requests.in_flight import InFlight
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.reader import RequestReader
 from src.services.requests.records import Job
@@ -64,6 +65,8 @@ CHECKED_URLS_MAX = 4_096
 DATABASE_CHECKED_EVERY_S = 2.0
 LISTENING_WITHIN_S = 5.0
 SYNC_RESULTS_IN_ONE_TRANSACTION_MAX = 128
+#: For sync requests that the stop interrupts, to say in the database that they are over.
+SYNC_ENDS_WITHIN_S = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +173,7 @@ async def running_parts(
 
         await _until_it_listens(listener)
 
-        stopping = asyncio.Event()
+        stopping, in_flight = asyncio.Event(), InFlight()
         batcher = AcceptBatcher(
             store,
             pending_max=settings.max_pending_requests,
@@ -180,6 +183,7 @@ async def running_parts(
             now=now,
         )
         stack.push_async_callback(batcher.drain)
+        stack.push_async_callback(in_flight.drain, SYNC_ENDS_WITHIN_S)
         stack.callback(stopping.set)
         yield Parts(
             tasks=tasks,
@@ -188,6 +192,8 @@ async def running_parts(
             reader=reader,
             batcher=batcher,
             finisher=GroupCommit(store.finish, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
+            failer=GroupCommit(store.fail_sync, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
+            in_flight=in_flight,
             storage=storage,
             worker=worker,
             local_lacks=lacks,

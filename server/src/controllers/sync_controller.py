@@ -1,9 +1,11 @@
 """Use case: generate a report while the caller waits."""
 
 import asyncio
+import logging
+import math
 import time
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -14,9 +16,15 @@ from src.models import Mode, Status
 from src.services.parts import Parts
 from src.services.report_files.production import describe, produce
 from src.services.requests.records import Duplicate, Finished, NewRequest
+from src.services.requests.store import SYNC_ABANDONED_AFTER
 
 SYNC_ROUTE = "/api/sync"
 RETRY_AFTER_S = 1
+#: For the note that a request has failed, while its caller waits.
+FAILS_WITHIN_S = 2.0
+STOPPED = "The server stopped before the report was finished."
+
+log = logging.getLogger(__name__)
 
 
 def check_size(parts: Parts, num_transactions: int) -> None:
@@ -50,24 +58,48 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
         idempotency_key=submission.idempotency_key,
         benchmark_run_id=submission.benchmark_run_id,
     )
-    accepted = await parts.batcher.accept(request)
-    if isinstance(accepted, Duplicate):
-        return _ended(accepted)
-    failpoints.reached("after_sync_accept")
+    with parts.in_flight.includes(request.id):
+        try:
+            accepted = await parts.batcher.accept(request)
+            if isinstance(accepted, Duplicate):
+                return _ended(parts, accepted)
+            failpoints.reached("after_sync_accept")
+            return await _generate_and_record(parts, request)
+        except asyncio.CancelledError:
+            # Only a stop cancels. It undoes no write that was begun, and one must not come after the row's end.
+            await parts.batcher.drain()
+            await parts.finisher.drain()
+            await _fail(parts, request.id, STOPPED)
+            raise Unavailable("The server is stopping; try again.") from None
+
+
+async def _generate_and_record(parts: Parts, request: NewRequest) -> dict[str, Any]:
+    reason = "The report could not be generated."
     try:
         result = await _generate(parts, request)
-    except asyncio.CancelledError:
-        # The caller gets no report, so its key is to be free again; here and below.
-        await parts.store.fail_sync(request.id, "The server stopped before the report was finished.", parts.now())
-        raise Unavailable("The server is stopping; try again.") from None
+        failpoints.reached("after_sync_file")
+        reason = "The report was generated, but its result could not be recorded."
+        await parts.finisher.submit(
+            Finished(request_id=request.id, completed_at=parts.now(), result=orjson.dumps(result).decode())
+        )
     except Exception:
-        await parts.store.fail_sync(request.id, "The report could not be generated.", parts.now())
+        await _fail(parts, request.id, reason)
         raise
-    failpoints.reached("after_sync_file")
-    await parts.finisher.submit(
-        Finished(request_id=request.id, completed_at=parts.now(), result=orjson.dumps(result).decode())
-    )
     return result
+
+
+async def _fail(parts: Parts, request_id: UUID, reason: str) -> None:
+    """End a request whose caller gets no report, so that its key is free again.
+
+    Where the database cannot take this either, the caller still hears of the first fault, and the janitor ends the
+    row once it counts as abandoned.
+    """
+    failed = Finished(request_id=request_id, completed_at=parts.now(), result=None, failure_reason=reason)
+    try:
+        async with asyncio.timeout(FAILS_WITHIN_S):  # the write goes on without us
+            await parts.failer.submit(failed)
+    except Exception as error:  # noqa: BLE001  it must not hide the fault that led here
+        log.warning("Sync request %s stays unfinished for now: %s", request_id, type(error).__name__)
 
 
 async def _generate(parts: Parts, request: NewRequest) -> dict[str, Any]:
@@ -84,7 +116,16 @@ async def _generate(parts: Parts, request: NewRequest) -> dict[str, Any]:
     return describe(request.id, request.mode, request.parameters, report, started_s)
 
 
-def _ended(duplicate: Duplicate) -> Duplicate:
+def _ended(parts: Parts, duplicate: Duplicate) -> Duplicate:
     if duplicate.status is Status.PROCESSING:
-        raise StillProcessing("The first request with this key is still being processed.", RETRY_AFTER_S)
+        detail = "The first request with this key is still being processed."
+        raise StillProcessing(detail, _worth_asking_after_s(parts, duplicate))
     return duplicate
+
+
+def _worth_asking_after_s(parts: Parts, duplicate: Duplicate) -> int:
+    """Tell when a request may have ended: soon if we work on it; else, if its process died, when it is abandoned."""
+    if duplicate.request_id in parts.in_flight:
+        return RETRY_AFTER_S
+    left = duplicate.created_at + SYNC_ABANDONED_AFTER - parts.now()
+    return min(max(math.ceil(left.total_seconds()), RETRY_AFTER_S), math.ceil(SYNC_ABANDONED_AFTER.total_seconds()))

@@ -20,6 +20,7 @@ from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.database_condition import DatabaseCondition
+from src.services.requests.in_flight import InFlight
 from src.services.requests.reader import RequestReader
 from src.services.requests.records import Finished
 from src.services.requests.store import RequestStore
@@ -37,6 +38,10 @@ class Parts:
     batcher: AcceptBatcher
     #: Records how sync reports ended, many in one transaction.
     finisher: GroupCommit[Finished, None]
+    #: Records that sync requests have no report and will have none, in the same way.
+    failer: GroupCommit[Finished, None]
+    #: The sync requests that this process works on.
+    in_flight: InFlight
     storage: ReportStorage
     worker: BackgroundWorker
     local_lacks: LocalLacks

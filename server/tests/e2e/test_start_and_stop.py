@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -18,6 +20,9 @@ from src.config import SERVER_FOLDER
 from tests.support.processes import free_port
 
 TIMEOUT_S = 30
+#: More than the server has connections to the database.
+INTERRUPTED = 40
+STOPS_WITHIN_S = 15
 
 
 class Terminal:
@@ -173,6 +178,59 @@ def test_a_sync_report_that_the_stop_interrupts_is_answered_as_unavailable(termi
     assert int(answers[0].headers["retry-after"]) > 0
     assert process.returncode == 0
     assert "Traceback" not in said
+
+
+def test_every_sync_report_that_the_stop_interrupts_is_told_so_and_its_key_is_free_after_it(terminal: Terminal) -> None:
+    process = terminal.start(SIMULATED_MAX_SECONDS="60", SIMULATED_MS_PER_TRANSACTION="1000", RATE_LIMIT_SYNC="off")
+    terminal.ready_line(process)
+    base_url = f"http://127.0.0.1:{terminal.port}"
+
+    def ask(number: int) -> httpx.Response:
+        key = {"X-Idempotency-Key": f"key-{number}"}
+        return httpx.post(f"{base_url}/api/sync", json={"num_transactions": 1_000}, headers=key, timeout=TIMEOUT_S)
+
+    with ThreadPoolExecutor(INTERRUPTED) as callers:
+        interrupted = [callers.submit(ask, number) for number in range(INTERRUPTED)]
+        listing = f"{base_url}/api/requests?limit={INTERRUPTED}"
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while len(httpx.get(listing).json()["requests"]) < INTERRUPTED and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        stopping_at_s = time.monotonic()
+        _, said = process.communicate(timeout=TIMEOUT_S)
+        took_s = time.monotonic() - stopping_at_s
+        answers = [each.result() for each in interrupted]
+
+    terminal.ready_line(terminal.start(SIMULATED_MS_PER_TRANSACTION="0", RATE_LIMIT_SYNC="off"))
+    rows = httpx.get(listing).json()["requests"]
+
+    assert {(one.status_code, one.json()["detail"]) for one in answers} == {(503, "The server is stopping; try again.")}
+    assert all(int(one.headers["retry-after"]) > 0 for one in answers)
+    assert (process.returncode, "Traceback" in said, took_s < STOPS_WITHIN_S) == (0, False, True)
+    assert [row["status"] for row in rows] == ["FAILED"] * INTERRUPTED
+    assert {ask(number).status_code for number in range(INTERRUPTED)} == {200}
+
+
+def test_bodies_that_never_end_do_not_hold_up_the_stop_and_are_no_fault_in_the_log(terminal: Terminal) -> None:
+    process = terminal.start()
+    terminal.ready_line(process)
+    heads = [
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        for path in ("/api/sync", "/api/async", "/api/callbacks/receive", "/api/benchmark/sync")
+    ]
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", terminal.port), TIMEOUT_S)) for _ in heads
+        ]
+        for connection, head in zip(connections, heads, strict=True):
+            connection.sendall(head.encode())
+        httpx.get(f"http://127.0.0.1:{terminal.port}/api/health/live")
+        process.send_signal(signal.SIGTERM)
+        answers = [connection.recv(65_536) for connection in connections]
+    _, said = process.communicate(timeout=TIMEOUT_S)
+
+    assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 503 Service Unavailable"] * len(heads)
+    assert (process.returncode, [line for line in said.splitlines() if "ERROR" in line]) == (0, [])
 
 
 def test_an_embedded_database_that_dies_is_started_again(terminal: Terminal) -> None:

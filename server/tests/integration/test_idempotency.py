@@ -89,8 +89,44 @@ async def test_while_the_first_sync_report_is_generated_the_second_is_told_to_co
         second = await service.client.post("/api/sync", json={"num_transactions": 50}, headers=KEY)
 
         assert second.status_code == 409
-        assert int(second.headers["retry-after"]) >= 1
+        assert int(second.headers["retry-after"]) == 1  # it is at work here, and not one that was left behind
         assert (await first).status_code == 200
+
+
+@pytest.mark.parametrize(("age_s", "least_s", "most_s"), [(0, 80, 90), (60, 20, 30), (1_000, 1, 1)])
+async def test_a_key_that_a_dead_process_left_says_when_its_request_counts_as_abandoned(
+    service: Service, age_s: int, least_s: int, most_s: int
+) -> None:
+    first = await service.client.post("/api/sync", json={}, headers=KEY)
+    await run_sql(
+        service.settings.database_url,
+        "UPDATE requests SET status = 'PROCESSING', result_payload = NULL, completed_at = NULL,"
+        f" created_at = now() - interval '{age_s} seconds'",
+    )
+    second = await service.client.post("/api/sync", json={}, headers=KEY)
+
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert least_s <= int(second.headers["retry-after"]) <= most_s
+
+
+@pytest.mark.parametrize("sqlstate", ["XX000", "53100"])
+async def test_a_result_that_cannot_be_recorded_leaves_the_key_free(service: Service, sqlstate: str) -> None:
+    url = service.settings.database_url
+    await run_sql(
+        url,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE 'no' USING ERRCODE = '{sqlstate}'; END $$",
+        "CREATE TRIGGER refusing BEFORE UPDATE ON requests FOR EACH ROW WHEN (NEW.status = 'COMPLETED')"
+        " EXECUTE FUNCTION refuse()",
+    )
+    refused = await service.client.post("/api/sync", json={}, headers=KEY)
+    rows = (await service.client.get("/api/requests")).json()["requests"]
+    await run_sql(url, "DROP TRIGGER refusing ON requests")
+    again = await service.client.post("/api/sync", json={}, headers=KEY)
+
+    assert refused.status_code == (503 if sqlstate == "53100" else 500)
+    assert [row["status"] for row in rows] == ["FAILED"]
+    assert again.status_code == 200
 
 
 async def test_a_key_is_kept_for_24_hours_after_the_end(service: Service) -> None:

@@ -61,6 +61,7 @@ class Duplicate:
     mode: Mode
     status: Status
     queue_position: int | None
+    created_at: datetime
     result: dict[str, Any] | None
 
 

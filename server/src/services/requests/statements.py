@@ -40,7 +40,8 @@ RETURNING id, queue_position
 """
 
 FIND_KEYS = """
-SELECT wanted.n, k.fingerprint, r.id, r.mode, r.status, r.queue_position, r.result_payload, r.completed_at
+SELECT wanted.n, k.fingerprint, r.id, r.mode, r.status, r.queue_position, r.result_payload, r.created_at,
+       r.completed_at
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS wanted (caller, route, key, n)
 JOIN idempotency_keys k USING (caller, route, key) JOIN requests r ON r.id = k.request_id
 """
@@ -104,8 +105,9 @@ RETURNING id
 # The caller never got an answer, so its key is freed: trying again with it does the work.
 FAIL_SYNC = """
 WITH failed AS (
-    UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-    WHERE id = $1 AND mode = 'sync' AND status = 'PROCESSING' RETURNING id
+    UPDATE requests SET status = 'FAILED', failure_reason = f.reason, completed_at = f.completed_at
+    FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS f (id, reason, completed_at)
+    WHERE requests.id = f.id AND mode = 'sync' AND status = 'PROCESSING' RETURNING requests.id
 ), freed AS (
     DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )

@@ -201,9 +201,15 @@ class RequestStore:
         failpoints.reached("mid_recovery")
         await self._change(statements.RECOVER, self._epoch)
 
-    async def fail_sync(self, request_id: UUID, reason: str, now: datetime) -> None:
-        """End a sync request that has no report and will have none."""
-        await self._change(statements.FAIL_SYNC, request_id, reason, now)
+    async def fail_sync(self, failed: Sequence[Finished]) -> list[None]:
+        """End sync requests that have no report and will have none, and free their keys; one entry for each."""
+        await self._change(
+            statements.FAIL_SYNC,
+            [f.request_id for f in failed],
+            [f.failure_reason for f in failed],
+            [f.completed_at for f in failed],
+        )
+        return [None] * len(failed)
 
     async def fail_abandoned_sync(self, now: datetime) -> None:
         """End the sync requests of processes that died."""
@@ -347,6 +353,7 @@ def _duplicate(record: asyncpg.Record) -> Duplicate:
         mode=Mode(record["mode"]),
         status=Status(record["status"]),
         queue_position=record["queue_position"],
+        created_at=record["created_at"],
         result=orjson.loads(result) if result else None,
     )
 
