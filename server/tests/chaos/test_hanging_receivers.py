@@ -90,7 +90,12 @@ async def test_a_thousand_hanging_receivers_leave_a_healthy_one_untouched(
     hanging = Receiver(answer=lambda _number, _callback: None)
     async with serving_on_many_ports(hanging, HANGING) as origins, client_session() as session:
         allowed = ",".join([healthy.origin, *origins])
-        busy = server(CALLBACK_ALLOWED_ORIGINS=allowed, CALLBACK_TIMEOUT_SECONDS="5", CALLBACK_RETRY_DELAYS="1,1,1")
+        busy = server(
+            CALLBACK_ALLOWED_ORIGINS=allowed,
+            CALLBACK_TIMEOUT_SECONDS="5",
+            CALLBACK_RETRY_DELAYS="1,1,1",
+            MAX_RECEIVERS_PER_CALLER=str(2 * HANGING),
+        )
         await busy.start()
         idle = await post_to(session, busy, [healthy.origin] * ACCEPTS)
         await healthy.got(ACCEPTS)
