@@ -26,7 +26,10 @@ const looks: Record<QueueLane['state'], StateLook> = {
 /** One lane for each caller and receiver: a slow or dead one delays nobody but itself. */
 export function Lanes({ queue }: { queue: Queue }) {
   return (
-    <Card title="Lanes" hint="One lane per receiver: callbacks go out one at a time, in order.">
+    <Card
+      title="Lanes"
+      hint="One lane for each caller and receiver: callbacks go out one at a time, in order."
+    >
       {queue.lanes.length === 0 ? (
         <EmptyState icon={Signpost} title="No pending callbacks">
           Every finished report has been called back. A lane opens for each receiver that has callbacks
