@@ -98,7 +98,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 def test_every_promise_of_security_names_tests_that_exist_and_settings_that_do() -> None:
     text = (ROOT / "SECURITY.md").read_text()
     promises = [line for line in text.partition("## What is not")[0].splitlines() if re.search(r"\|.*\.py", line)]
-    tests = set(re.findall(r"`([a-z0-9_]+/test_[a-z_]+\.py)`", text))
+    tests = set(re.findall(r"`([a-z0-9_/]+/test_[a-z0-9_]+\.py)`", text))
     settings = set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", text))
 
     assert len(promises) >= 13
@@ -126,6 +126,14 @@ def test_packages_are_installed_with_their_hashes_and_from_the_lock_only() -> No
     assert len(installs) == 3
     assert all("--require-hashes" in line for line in installs)
     assert all("npm install" not in text for text in files.values())
+
+
+def test_unit_tests_stand_in_the_folder_of_what_they_test() -> None:
+    unit = SERVER_FOLDER / "tests" / "unit"
+    folders = {test.parent.relative_to(unit) for test in unit.rglob("test_*.py")} - {Path("house")}
+
+    assert len(folders) > 10
+    assert [folder for folder in folders if not (SERVER_FOLDER / "src" / folder).is_dir()] == []
 
 
 def test_imports_only_go_down() -> None:
