@@ -1,13 +1,15 @@
 """The application: settings in, ASGI out. `fastapi dev src/app.py` and `python -m src` both serve `app`."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from src.assembly import callback_policy, given_secrets, own_authorities, running_parts
+from src.assembly.live import Views
+from src.assembly.rules import check_rules
+from src.assembly.running import running_parts
 from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
@@ -64,49 +66,18 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
         ValueError: a setting that only its part understands is wrong.
     """
     # Now, in a sentence, rather than when the first callback is due.
-    callback_policy(settings)
-    given_secrets(settings)
-    own_authorities(settings)
+    check_rules(settings)
 
     benchmarks = BenchmarkGate()
-    public_settings = queue_routes.PublicSettings.of(settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        show = {"show_request": views.item_event, "show_attempt": views.attempt_event}
-        async with running_parts(settings, network or Network(), **show, gate=benchmarks) as parts:
-            app.state.parts = parts
-            app.state.public_settings = public_settings
-            yield
-
-    rate_limits = RateLimits(
-        {SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async},
-        dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE),
-    )
     app = Application(
-        lifespan=lifespan,
+        lifespan=_lifespan(settings, network or Network(), benchmarks),
         openapi_url=None,  # ours is written once, not for each request
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
-        middleware=[
-            Middleware(
-                RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
-            ),
-            Middleware(BodyLimitMiddleware),
-            Middleware(HeadMiddleware),
-        ],
+        middleware=_inner_middleware(settings, benchmarks),
     )
-    app.outermost = [
-        Middleware(CallIdMiddleware),
-        Middleware(SecurityHeadersMiddleware),
-        Middleware(
-            SameOriginMiddleware,
-            names=settings.host_names,
-            origins=(settings.public_origin, *settings.cors_allowed_origins),
-        ),
-        *cross_origin(settings.cors_allowed_origins),
-    ]
+    app.outermost = _outer_middleware(settings)
     problems.install(app)
     openapi.install(app, settings)
     routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]
@@ -117,6 +88,49 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     docs_pages.install(app)
     page.install(app, SERVER_FOLDER.parent / "client" / "dist")
     return app
+
+
+def _lifespan(
+    settings: Settings, network: Network, benchmarks: BenchmarkGate
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    public_settings = queue_routes.PublicSettings.of(settings)
+    shown = Views(request=views.item_event, attempt=views.attempt_event)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_parts(settings, network, views=shown, gate=benchmarks) as parts:
+            app.state.parts = parts
+            app.state.public_settings = public_settings
+            yield
+
+    return lifespan
+
+
+def _inner_middleware(settings: Settings, benchmarks: BenchmarkGate) -> list[Middleware]:
+    rate_limits = RateLimits(
+        {SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async},
+        dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE),
+    )
+    return [
+        Middleware(
+            RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
+        ),
+        Middleware(BodyLimitMiddleware),
+        Middleware(HeadMiddleware),
+    ]
+
+
+def _outer_middleware(settings: Settings) -> list[Middleware]:
+    return [
+        Middleware(CallIdMiddleware),
+        Middleware(SecurityHeadersMiddleware),
+        Middleware(
+            SameOriginMiddleware,
+            names=settings.host_names,
+            origins=(settings.public_origin, *settings.cors_allowed_origins),
+        ),
+        *cross_origin(settings.cors_allowed_origins),
+    ]
 
 
 app = create_app(Settings())

@@ -28,7 +28,7 @@ from src.services.requests.store import RequestStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a use case may need; built once, in `app.py`."""
+    """Everything a use case may need; built once, in `assembly/`."""
 
     #: The tasks that never end.
     tasks: Supervisor

@@ -18,6 +18,7 @@ _DIALLING_CALLS = {"open_connection", "open_unix_connection", "create_connection
 _SQL_CALLS = {"copy_from_query", "cursor", "execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "text"}
 _SQL_WORDS = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WHERE ", "ALTER TABLE ", "CREATE ", "DROP ")
 _UNPICKLERS = {"dill", "marshal", "pickle", "shelve"}
+FUNCTION_LINES_MAX = 40
 _CODE_FROM_DATA = {"eval", "exec", "compile", "__import__"}
 
 
@@ -143,6 +144,11 @@ def _is_time_sleep(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "sleep" and getattr(node.value, "id", "") == "time"
 
 
+def _runs_long(tree: ast.Module) -> Iterator[ast.AST]:
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    yield from (node for node in functions if (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_MAX)
+
+
 RULES = {
     "dial": Rule(
         "only these modules may connect to anything; callbacks go through the guard",
@@ -166,4 +172,5 @@ RULES = {
         ("postgres/cluster.py", "services/benchmarks/process.py"),
     ),
     "block": Rule("nothing sleeps on an event loop's thread", _blocks_the_loop),
+    "length": Rule(f"a function has at most {FUNCTION_LINES_MAX} lines", _runs_long),
 }

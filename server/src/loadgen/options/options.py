@@ -1,6 +1,7 @@
 """What a run is to be: the command line and the environment, read and checked."""
 
 import os
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,20 +60,12 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         CannotRun: something is wrong with them.
     """
     given = parser().parse_args(arguments)
-    requests = given.requests
-    if requests is None and given.duration is None:
-        requests = REQUESTS_DEFAULT
-    if given.rate is not None:
-        requests = schedule(given.rate, requests, given.duration).count
     modes = ("sync", "async") if given.mode == "both" else (given.mode,)
     _check_measured([one for several in given.fail_if for one in several], modes)
-    headers = dict(given.header)
-    if token := environment.get("LOADGEN_TOKEN"):
-        headers["X-Benchmark-Token"] = _from_environment("LOADGEN_TOKEN", _token, token)
     return Options(
         target=given.url,
         modes=modes,
-        requests=requests,
+        requests=_requests(given),
         duration_s=given.duration,
         concurrency=given.concurrency,
         rate=given.rate,
@@ -85,7 +78,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         callback_port=given.callback_port,
         faults=given.receiver_faults,
         thresholds=tuple(one for several in given.fail_if for one in several),
-        headers=headers,
+        headers=dict(given.header) | _token_header(environment),
         json_path=given.json,
         html_path=given.html,
         progress=given.progress,
@@ -95,6 +88,19 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         receiver_fd=_descriptor(environment, "LOADGEN_RECEIVER_FD"),
         parent_fd=_descriptor(environment, "LOADGEN_PARENT_FD"),
     )
+
+
+def _requests(given: Namespace) -> int | None:
+    """Tell how many are sent; None: for as long as was said."""
+    requests: int | None = given.requests
+    if requests is None and given.duration is None:
+        requests = REQUESTS_DEFAULT
+    return schedule(given.rate, requests, given.duration).count if given.rate is not None else requests
+
+
+def _token_header(environment: Mapping[str, str]) -> dict[str, str]:
+    token = environment.get("LOADGEN_TOKEN")
+    return {"X-Benchmark-Token": _from_environment("LOADGEN_TOKEN", _token, token)} if token else {}
 
 
 def _check_measured(thresholds: Sequence[Threshold], modes: Sequence[str]) -> None:

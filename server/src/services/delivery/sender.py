@@ -132,21 +132,7 @@ class CallbackSender:
             check_url=check_url, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
         )
         self._pauses = Pauses(store, now)
-        self._parts = LaneParts(
-            store=store,
-            attempts=self._attempts,
-            records=AttemptRecords(store.record_attempts),
-            pauses=self._pauses,
-            streaks=Streaks(),
-            proven=ProvenLanes(),
-            turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
-            still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
-            retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
-            base_url=rules.base_url,
-            expires_after=rules.expires_after,
-            now=now,
-            sleep=sleep,
-        )
+        self._parts = _shared(store, self._attempts, self._pauses, rules, now=now, sleep=sleep)
         self._wake = asyncio.Event()
         self._lanes = OpenLanes(
             self._parts, connect, LanePlaces(now) if places is None else places, on_change=self._wake.set
@@ -281,3 +267,30 @@ class CallbackSender:
             self._lanes.agenda.add(owed.key, due_at)
         elif lane is None or not lane.busy:
             self._lanes.look_again([owed.key], expired=owed.owed_since + self._parts.expires_after <= now)
+
+
+def _shared(
+    store: RequestStore,
+    attempts: CallbackAttempts,
+    pauses: Pauses,
+    rules: DeliveryRules,
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]],
+) -> LaneParts:
+    """Make what all lanes share."""
+    return LaneParts(
+        store=store,
+        attempts=attempts,
+        records=AttemptRecords(store.record_attempts),
+        pauses=pauses,
+        streaks=Streaks(),
+        proven=ProvenLanes(),
+        turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
+        still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
+        retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
+        base_url=rules.base_url,
+        expires_after=rules.expires_after,
+        now=now,
+        sleep=sleep,
+    )

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from src import __version__
 from src.app import create_app
-from src.assembly import callback_policy
+from src.assembly.rules import callback_policy
 from src.config import SERVER_FOLDER, Settings
 from src.errors import ForbiddenCallbackUrl
 

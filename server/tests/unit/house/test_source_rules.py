@@ -41,6 +41,8 @@ BROKEN = [
     ("block", "async def f():\n    time.sleep(1)"),
     ("block", "async def f():\n    for x in y:\n        if x: time.sleep(1)"),
     ("block", "from time import sleep"),
+    ("length", "def f():\n" + "    x = 1\n" * 40),
+    ("length", "class C:\n    async def f(self):\n" + "        x = 1\n" * 40),
 ]
 
 KEPT = [
@@ -53,6 +55,7 @@ KEPT = [
     ("code", "re.compile(x)"),
     ("block", "def f():\n    time.sleep(1)"),
     ("block", "async def f():\n    await asyncio.sleep(1)"),
+    ("length", "def f():\n" + "    x = 1\n" * 39),
     ("block", "async def f():\n    def in_a_thread(): time.sleep(1)"),
 ]
 

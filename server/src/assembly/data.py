@@ -1,0 +1,103 @@
+"""Where everything is kept: the database, the reports, and the statements that change and read them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from src.config import Settings
+from src.database import create_engine, create_pool
+from src.database_start import check_database, prepare_schema
+from src.errors import DatabaseAway
+from src.postgres.embedded import EmbeddedPostgres
+from src.services.report_files.private_folders import make_data_folder
+from src.services.report_files.storage import ReportStorage
+from src.services.requests.changes import ChangeNotifier, announce
+from src.services.requests.database_condition import DatabaseCondition
+from src.services.requests.read_slots import ReadSlots
+from src.services.requests.reader import RequestReader
+from src.services.requests.store import RequestStore
+
+#: Sync reports generated, files hashed or deleted at the same moment.
+BLOCKING_THREADS_MAX = 8
+SERVER_CONNECTIONS_MAX = 6
+DATABASE_CHECKED_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The database and the reports, as the server's loop uses them."""
+
+    url: str
+    #: Ways to the database for queries, and how many of them each caller may have.
+    queries: AsyncEngine
+    slots: ReadSlots
+    database: DatabaseCondition
+    #: Starts the embedded server again when it dies; never ends.
+    heal: Callable[[], Awaitable[None]]
+    reader: RequestReader
+    store: RequestStore
+    changes: ChangeNotifier
+    storage: ReportStorage
+    threads: Executor
+
+
+async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
+    """Open the folders, find or start the database, and bring its schema up to date.
+
+    Raises:
+        DatabaseAway: PostgreSQL cannot be reached or started.
+        NotStarted: something has to be mended first.
+    """
+    make_data_folder(settings.data_dir)
+    storage = ReportStorage(settings.reports_folder)
+    storage.prepare()
+    postgres, url = await _found_database(settings, stack)
+    queries = create_engine(url)
+    stack.push_async_callback(queries.dispose)
+    await prepare_schema(queries, url)
+    pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
+    stack.callback(pool.terminate)
+    threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
+    stack.callback(threads.shutdown)
+
+    slots = ReadSlots()
+    database = DatabaseCondition(queries, slots)
+    changes = ChangeNotifier(partial(announce, pool))
+    return Data(
+        url=url,
+        queries=queries,
+        slots=slots,
+        database=database,
+        heal=partial(_heal, postgres, database),
+        reader=RequestReader(queries, slots),
+        store=RequestStore(pool, changes, on_away=database.note),
+        changes=changes,
+        storage=storage,
+        threads=threads,
+    )
+
+
+async def _found_database(settings: Settings, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, str]:
+    """Find the database that is set, or start the embedded one; returns it, and its URL."""
+    if settings.database_url:
+        await check_database(settings.database_url)
+        return None, settings.database_url
+    postgres = EmbeddedPostgres(settings.data_dir / "postgres")
+    stack.push_async_callback(asyncio.to_thread, postgres.stop)
+    return postgres, await asyncio.to_thread(postgres.start)
+
+
+async def _heal(postgres: EmbeddedPostgres | None, database: DatabaseCondition) -> None:
+    """Start the embedded server again when it dies; one from elsewhere is somebody else's to mend."""
+    while True:
+        await asyncio.sleep(DATABASE_CHECKED_EVERY_S)
+        try:
+            await database.check()
+        except DatabaseAway as away:
+            if postgres is not None and not away.refuses_writes:
+                await asyncio.to_thread(postgres.heal)

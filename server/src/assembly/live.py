@@ -1,0 +1,60 @@
+"""News for whoever watches: what any process on the database changed, as events."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from src.assembly.data import Data
+from src.assembly.engine import Working
+from src.database import connect
+from src.services.live.event_bus import EventBus
+from src.services.live.live_updates import LiveUpdates, Show
+from src.services.requests.changes import ChangeListener, Changes
+
+LISTENING_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """How rows are shown in events."""
+
+    #: A row of requests.
+    request: Show
+    #: A row of the callback log.
+    attempt: Show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The stream of events, and what fills it."""
+
+    events: EventBus
+    updates: LiveUpdates
+    listener: ChangeListener
+
+    async def until_it_listens(self) -> None:
+        """Wait a moment: whoever watches from the first moment is to hear of everything from the first moment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTENING_WITHIN_S):
+                await self.listener.listening.wait()
+
+
+def open_live(data: Data, working: Working, views: Views) -> Live:
+    """Prepare the stream; its tasks are started with the others."""
+    events = EventBus()
+    updates = LiveUpdates(
+        data.reader,
+        events,
+        busy_with=lambda: working.worker.state().busy_with,
+        show_request=views.request,
+        show_attempt=views.attempt,
+    )
+
+    async def on_changes(changes: Changes) -> None:
+        working.feed.wake()  # another process may have accepted something
+        working.worker.receivers_changed(changes.receivers)
+        updates.tell(changes)
+
+    listener = ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=updates.tell_of_a_gap)
+    return Live(events=events, updates=updates, listener=listener)

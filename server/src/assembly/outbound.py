@@ -1,0 +1,89 @@
+"""The way out: which URLs may be called, who signs, and how the part that delivers is made."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from src.assembly.rules import callback_policy, given_secrets, own_authorities
+from src.config import Settings
+from src.services.delivery.pace import DeliveryPace, parse_rate
+from src.services.delivery.sender import CallbackSender, DeliveryRules
+from src.services.delivery.signing import Signer
+from src.services.delivery.signing_secrets import kept_secret
+from src.services.outbound.callback_url import CallbackUrl
+from src.services.outbound.client import LocalLacks, ReceiverClient
+from src.services.outbound.guard import CallbackGuard, ThreadResolver
+from src.services.outbound.tls import tls_context
+from src.services.outbound.transport import Network
+from src.services.requests.store import RequestStore
+
+CHECKED_URLS_MAX = 4_096
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """What goes out, and by which rules."""
+
+    #: The rules for callback URLs, without a lookup; told whether a benchmark asks.
+    check_url: Callable[[str, bool], CallbackUrl]
+    secrets: Sequence[str]
+    signer: Signer
+    lacks: LocalLacks
+    #: Opens the way to a receiver; its lookups and connections belong to the loop it is used on.
+    connect: Callable[[str], ReceiverClient]
+    guard: CallbackGuard
+    rules: DeliveryRules
+    pace: DeliveryPace
+
+    def sender_factory(self, now: Callable[[], datetime]) -> Callable[[RequestStore], CallbackSender]:
+        """Make what makes the sender, in every term, on the worker's loop."""
+        return lambda store: CallbackSender(
+            store=store,
+            connect=self.connect,
+            check_url=self.check_url,
+            locate=self.guard.locate,
+            signer=self.signer,
+            rules=self.rules,
+            now=now,
+            pace=self.pace,  # not begun again with each term
+        )
+
+
+def open_outbound(settings: Settings, network: Network, stack: AsyncExitStack) -> Outbound:
+    """Read the rules, and prepare the way out; nothing is dialled."""
+    resolver = ThreadResolver(network.lookup)
+    stack.callback(resolver.close)
+    guard, lacks = CallbackGuard(resolver), LocalLacks()
+    secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
+    tls = tls_context(own_authorities(settings))  # reads all authorities, some 37 ms; shared by all connections
+    if proxies := _proxies_of_the_environment():
+        log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
+    return Outbound(
+        # Callers name the same few URLs again and again; reading one carefully takes as long as a small report.
+        check_url=lru_cache(CHECKED_URLS_MAX)(callback_policy(settings).check),
+        secrets=secrets,
+        signer=Signer(secrets),
+        lacks=lacks,
+        connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket, lacks=lacks),
+        guard=guard,
+        rules=DeliveryRules(
+            base_url=settings.public_base_url,
+            retry_delays_s=settings.callback_retry_delays,
+            timeout_s=settings.callback_timeout_seconds,
+            probe_after_s=settings.callback_probe_seconds,
+            expires_after=timedelta(hours=settings.callback_expiry_hours),
+        ),
+        pace=DeliveryPace(parse_rate(settings.callback_rate_per_receiver)),
+    )
+
+
+def _proxies_of_the_environment() -> str:
+    """Name the variables that other programs take a proxy from; not their values, which may hold a password."""
+    names = (f"{scheme}_proxy" for scheme in ("http", "https", "all"))
+    return ", ".join(given for name in names for given in (name, name.upper()) if os.environ.get(given))

@@ -1,0 +1,61 @@
+"""What settings say about callbacks, read at the edge: a wrong one is told in a sentence before anything starts."""
+
+import ssl
+
+from src.config import Settings
+from src.services.delivery.signing import Signer
+from src.services.outbound.callback_url import CallbackPolicy, parse_origin
+from src.services.outbound.tls import OwnAuthorities
+
+
+def check_rules(settings: Settings) -> None:
+    """Read everything here, and keep nothing.
+
+    Raises:
+        ValueError: a setting is wrong; the sentence says which and why.
+    """
+    callback_policy(settings)
+    given_secrets(settings)
+    own_authorities(settings)
+
+
+def callback_policy(settings: Settings) -> CallbackPolicy:
+    """Read which URLs may be called.
+
+    Raises:
+        ValueError: a setting is not an origin; the sentence says which part is wrong.
+    """
+    try:
+        origins = frozenset(parse_origin(origin) for origin in settings.callback_allowed_origins)
+    except ValueError as error:
+        raise ValueError(f"CALLBACK_ALLOWED_ORIGINS: {error}.") from None
+    return CallbackPolicy(origins, settings.demo_receiver_url if settings.demo_tools else None)
+
+
+def own_authorities(settings: Settings) -> OwnAuthorities:
+    """Read which authorities are trusted for receivers beside the usual ones.
+
+    Raises:
+        ValueError: a file cannot be read or holds no certificate; the sentence says which.
+    """
+    own = OwnAuthorities(settings.ssl_cert_file, settings.ssl_cert_dir)
+    try:
+        own.add_to(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except ValueError as error:
+        raise ValueError(f"{error}.") from None
+    return own
+
+
+def given_secrets(settings: Settings) -> list[str]:
+    """Read the signing secrets that are set.
+
+    Raises:
+        ValueError: one is malformed; the sentence says which by its place and never shows it.
+    """
+    secrets = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
+    try:
+        if secrets:
+            Signer(secrets)
+    except ValueError as error:
+        raise ValueError(f"WEBHOOK_SIGNING_SECRETS: {error}.") from None
+    return secrets
