@@ -14,8 +14,8 @@ from bench.baselines.generators import WithPolars, with_csv
 from bench.baselines.storing import store
 from bench.figures import Goal, Row, at_least, at_most
 from bench.harness import Bench, interleave
+from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.production import produce
-from src.services.report_files.storage import ReportStorage
 from src.services.report_generator import ReportParameters, generate
 
 SMALL_ROWS = 50
@@ -32,7 +32,7 @@ def measure(bench: Bench) -> Sequence[Row]:
 
 def _large(bench: Bench, folder: Path) -> Sequence[Row]:
     many = bench.sizes.many_rows
-    storage, report = ReportStorage(folder), parameters(many)
+    storage, report = LocalFolder(folder), parameters(many)
     with_polars = WithPolars()
     chunks = [chunk for chunk, _ in generate(report)]
     sides = {
@@ -65,7 +65,7 @@ def _large(bench: Bench, folder: Path) -> Sequence[Row]:
 
 
 def _small(bench: Bench, folder: Path) -> Row:
-    storage, report = ReportStorage(folder), parameters(SMALL_ROWS)
+    storage, report = LocalFolder(folder), parameters(SMALL_ROWS)
     sides = {
         "ours": partial(_median_ms, folder, lambda: produce(uuid4(), report, storage)),
         "csv": partial(_median_ms, folder, lambda: store(with_csv(report), uuid4(), storage)),

@@ -22,7 +22,8 @@ from bench.baselines.addresses import ForbiddenUrl, check_resolved
 from bench.baselines.celery_app import TASK, app
 from bench.baselines.storing import store
 from src.services.delivery.signing import Signer
-from src.services.report_files.storage import ReportStorage, StoredFile
+from src.services.report_files.local_folder import LocalFolder
+from src.services.report_files.storage import StoredFile
 from src.services.report_generator import ReportParameters, Totals, generate
 
 RETRY_DELAYS_S = (2, 4, 8)
@@ -77,7 +78,7 @@ class WorkerProcess:
     def __init__(self) -> None:
         self._database = psycopg.connect(os.environ["BENCH_LIBPQ_URL"], autocommit=True)
         self._http = httpx.Client(timeout=ATTEMPT_TIMEOUT_S, follow_redirects=False, trust_env=False)
-        self._storage = ReportStorage(Path(os.environ["BENCH_FOLDER"]))
+        self._storage = LocalFolder(Path(os.environ["BENCH_FOLDER"]))
         self._signer = Signer([os.environ["BENCH_SIGNING_SECRET"]])
 
     def generate(self, job_id: UUID) -> Owed | None:

@@ -16,12 +16,12 @@ from fastapi import FastAPI
 from src.controllers.submission import fill_in
 from src.models import Mode
 from src.routes.wire.requests import AcceptedAnswer, AsyncRequest, ReportRequest, ReportResult
+from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.production import describe, produce
-from src.services.report_files.storage import ReportStorage
 
 app = FastAPI()
 positions = itertools.count(1)
-storage = ReportStorage(Path(os.environ["BENCH_FOLDER"]))
+storage = LocalFolder(Path(os.environ["BENCH_FOLDER"]))
 
 
 @app.post("/api/async", status_code=202)

@@ -19,4 +19,4 @@ def store(
             totals += of_chunk
             yield chunk
 
-    return storage.write(request_id, chunks()), totals
+    return storage.write(request_id, "", chunks()), totals

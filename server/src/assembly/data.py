@@ -14,6 +14,7 @@ from src.database import create_engine, create_pool
 from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
+from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.changes import ChangeNotifier, announce
@@ -54,7 +55,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         NotStarted: something has to be mended first.
     """
     make_data_folder(settings.data_dir)
-    storage = ReportStorage(settings.reports_folder)
+    storage = LocalFolder(settings.reports_folder)
     storage.prepare()
     postgres, url = await _found_database(settings, stack)
     queries = create_engine(url)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from io import FileIO
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from src.models import CallbackStatus, Mode, Status
 from src.models.request_model import ENDED
 from src.services.parts import Parts
 from src.services.report_files.production import produce
-from src.services.report_files.storage import ReportStorage, StoredFile
+from src.services.report_files.storage import OpenReport, ReportStorage, StoredFile
 from src.services.report_generator import ReportParameters
 from src.services.requests.reader import Filters, Page
 from src.services.requests.records import LaneKey
@@ -101,7 +100,7 @@ async def get_report(parts: Parts, request_id: UUID) -> Row[Any]:
     return request
 
 
-async def open_report(parts: Parts, request: Row[Any]) -> FileIO:
+async def open_report(parts: Parts, request: Row[Any]) -> OpenReport:
     """Open the file of a completed request; one that is missing or damaged is made again. The caller closes it.
 
     A request may be deleted at any moment. Whoever has opened its file before reads it to the end.
@@ -119,10 +118,12 @@ async def open_report(parts: Parts, request: Row[Any]) -> FileIO:
             await _delete_unless_wanted(parts, request.id, file)
     except OSError as error:
         raise Unavailable("The report's file cannot be read or written now; GET /api/health says more.") from error
-    return cast("FileIO", file)
+    return cast("OpenReport", file)
 
 
-def _make_again(storage: ReportStorage, request_id: UUID, parameters: ReportParameters, expected: StoredFile) -> FileIO:
+def _make_again(
+    storage: ReportStorage, request_id: UUID, parameters: ReportParameters, expected: StoredFile
+) -> OpenReport:
     """Make the file what it must be. A report is a pure function of its parameters, so its file is a cache."""
     made = produce(request_id, parameters, storage).file
     file = storage.open(request_id, expected) if made == expected else None
@@ -132,7 +133,7 @@ def _make_again(storage: ReportStorage, request_id: UUID, parameters: ReportPara
     return file
 
 
-async def _delete_unless_wanted(parts: Parts, request_id: UUID, file: FileIO) -> None:
+async def _delete_unless_wanted(parts: Parts, request_id: UUID, file: OpenReport) -> None:
     """Look again after a file was made: a delete that came before it found no file to delete."""
     try:
         if await parts.store.known([request_id]):

@@ -2,7 +2,6 @@
 
 from email.utils import formatdate
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -23,7 +22,7 @@ from src.routes.http.dependencies import (
     parts_of,
     request_id_in,
 )
-from src.routes.http.file_response import OpenFileResponse
+from src.routes.http.file_response import ReportResponse
 from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge
 from src.routes.http.problems import instance_of, problem, responses
 from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
@@ -45,13 +44,12 @@ from src.routes.wire.requests import (
     RequestList,
 )
 from src.services.parts import Parts
+from src.services.report_files.storage import CSV, REPORT_SUFFIX, attachment
 from src.services.requests.reader import Filters
 from src.services.requests.records import Duplicate, IdempotencyKey
 
 LIST_LIMIT_MAX = 200
 CURSOR_LENGTH_MAX = 200
-REPORT_SUFFIX = ".csv"
-CSV = "text/csv; charset=utf-8"
 
 submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=DirectRoute)
 managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
@@ -244,13 +242,12 @@ async def download_report(file: str, request: Request, parts: PartsDependency) -
     if part:
         headers["content-range"] = part.content_range(size_bytes)
     opened = await requests_controller.open_report(parts, row)
-    return OpenFileResponse(opened, part or Part(0, size_bytes), 206 if part else 200, headers, CSV)
+    return ReportResponse(opened, part or Part(0, size_bytes), 206 if part else 200, headers, CSV)
 
 
 def _as_attachment(row: Row[Any]) -> dict[str, str]:
-    name = quote(row.result_payload["report_name"] + REPORT_SUFFIX, safe="")
     return {
-        "content-disposition": f"attachment; filename=\"{row.id}.csv\"; filename*=UTF-8''{name}",
+        "content-disposition": attachment(row.id, row.result_payload["report_name"]),
         "x-content-type-options": "nosniff",
     }
 

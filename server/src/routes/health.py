@@ -54,7 +54,8 @@ class StorageHealth(BaseModel):
     """Whether reports can be written."""
 
     writable: bool
-    free_bytes: int
+    #: Null where nobody knows.
+    free_bytes: int | None
 
 
 class TaskHealth(BaseModel):

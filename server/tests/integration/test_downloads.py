@@ -15,8 +15,7 @@ from starlette.types import Message
 
 from src.controllers import requests_controller
 from src.errors import NotFound
-from src.routes.http.file_response import CHUNK_BYTES
-from src.services.report_files.storage import SETTLED_AFTER_S
+from src.services.report_files.local_folder import READ_BYTES, SETTLED_AFTER_S
 from src.services.upkeep.janitor import Janitor
 from tests.support.service import Service
 
@@ -27,7 +26,7 @@ async def made(service: Service, **parameters: Any) -> dict[str, Any]:
 
 
 def path_of(service: Service, result: dict[str, Any]) -> Path:
-    return service.parts.storage.path(UUID(result["request_id"]))
+    return service.settings.reports_folder / f"{result['request_id']}.csv"
 
 
 # --- ranges ----------------------------------------------------------------------------------------------------
@@ -195,7 +194,7 @@ async def test_a_download_that_began_before_the_delete_ends_whole(service: Servi
 
     assert received[0]["status"] == 200
     assert hashlib.sha256(b"".join(bodies)).hexdigest() == result["sha256"]
-    assert max(map(len, bodies)) <= CHUNK_BYTES
+    assert max(map(len, bodies)) <= READ_BYTES
     assert (await service.client.get(result["download_url"])).status_code == 404
 
 

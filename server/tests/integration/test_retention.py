@@ -3,10 +3,10 @@
 import os
 import time
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from src.services.benchmarks.store import ABANDONED_AFTER
-from src.services.report_files.storage import UNFINISHED_ABANDONED_AFTER_S
+from src.services.report_files.local_folder import UNFINISHED_ABANDONED_AFTER_S
 from src.services.upkeep.janitor import Janitor
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
@@ -82,5 +82,5 @@ async def test_what_the_benchmark_of_a_dead_process_left_goes_without_anybody_as
     assert run is not None
     assert run.status == "FAILED"
     assert (await service.client.get(f"/api/requests/{left}")).status_code == 404
-    assert not service.parts.storage.path(UUID(left)).exists()
+    assert not (service.settings.reports_folder / f"{left}.csv").exists()
     assert (await service.client.get(f"/api/requests/{mine}")).status_code == 200

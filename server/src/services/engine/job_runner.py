@@ -179,19 +179,23 @@ class JobRunner:
         backoff = Backoff(self._pause)
         while True:
             try:
-                if job.parameters.num_transactions <= ROWS_ON_LOOP_MAX:
+                if self._storage.is_quick and job.parameters.num_transactions <= ROWS_ON_LOOP_MAX:
                     report = produce(job.request_id, job.parameters, self._storage)
                 else:
                     report = await asyncio.get_running_loop().run_in_executor(
                         self._large_reports, produce, job.request_id, job.parameters, self._storage
                     )
             except OSError as error:
-                self.trouble = f"Reports cannot be stored: {error.strerror}."
-                log.warning("%s Trying again.", self.trouble)
+                self._note(f"Reports cannot be stored: {error.strerror}.")
                 await backoff.wait()
             else:
                 self.trouble = None
                 return report
+
+    def _note(self, trouble: str) -> None:
+        if trouble != self.trouble:  # the log is told once, not at each try
+            log.warning("%s Trying again and again.", trouble)
+        self.trouble = trouble
 
     async def _persistently(self, change: Callable[[], Awaitable[T]]) -> T:
         """Make a change that is safe to repeat, as often as it takes until the database answers."""

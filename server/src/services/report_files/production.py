@@ -33,7 +33,7 @@ class SimulatedWork:
 
 @dataclass(frozen=True, slots=True)
 class ProducedReport:
-    """A report on disk, and the exact totals of its rows."""
+    """A stored report, and the exact totals of its rows."""
 
     file: StoredFile
     totals: Totals
@@ -43,7 +43,7 @@ def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStora
     """Generate a report and store it. Blocks; keeps one chunk in memory.
 
     Raises:
-        OSError: the disk refused.
+        OSError: the store refused.
     """
     totals = Totals()
 
@@ -54,7 +54,7 @@ def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStora
             yield chunk
             failpoints.reached("mid_generate")
 
-    file = storage.write(request_id, rows())
+    file = storage.write(request_id, parameters.report_name, rows())
     return ProducedReport(file, totals)
 
 

@@ -1,39 +1,25 @@
-"""Report files: written whole or not at all, named by the request id alone."""
+"""Where reports are kept: what every store does, whatever it is made of. A report is known by its request's id alone.
 
-import errno
-import hashlib
-import os
-import re
-import shutil
-import stat
-import time
+A stored report is a cache of what can be generated again, so a store need not be durable; but a reader sees all of a
+report or nothing, and is given only bytes that have been checked.
+"""
+
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from io import FileIO
-from pathlib import Path
-from uuid import UUID, uuid4
+from typing import Protocol
+from urllib.parse import quote
+from uuid import UUID
 
-from src.services.report_files.private_folders import make_private
-
-#: An unfinished file that is older was left by a process that died; no report takes so long to write.
-UNFINISHED_ABANDONED_AFTER_S = 3600
-#: A report that is younger is not looked at when orphans are searched for: whoever wrote it may still be about to
-#: look whether it is wanted.
-SETTLED_AFTER_S = 60
-#: A look at whether there is room writes so much, and not more often than this.
-PROBE_BYTES = 8_192
-PROBED_EVERY_S = 1.0
-#: How many files are remembered as checked, so that a download need not hash what has not changed.
-CHECKED_FILES_MAX = 10_000
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CSV = "text/csv; charset=utf-8"
+REPORT_SUFFIX = ".csv"
+#: How many reports are remembered as checked, so that a download need not hash what has not changed.
+CHECKED_REPORTS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What a file must be: its size in bytes and its SHA-256 in hex."""
+    """What a report's file must be: its size in bytes and its SHA-256 in hex."""
 
     size_bytes: int
     sha256: str
@@ -41,181 +27,84 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StorageState:
-    """Whether reports can be written now, and how many bytes are free."""
+    """Whether reports can be written now, and how many bytes are free (None where nobody knows)."""
 
     writable: bool
-    free_bytes: int
+    free_bytes: int | None
 
 
-class ReportStorage:
-    """A folder of reports. Files are a cache of what can be generated again, so nothing here calls fsync.
+class OpenReport(Protocol):
+    """A report that was checked and is open for reading. It stays whole, whatever becomes of its name."""
 
-    (A new 4 kB file costs about 66 µs, with fsync about 461 µs.) Every method blocks for as long as the disk
-    takes and may be called from any thread. All raise OSError when the disk refuses.
+    def chunks(self, first: int, length: int) -> Iterator[bytes]:
+        """Read `length` bytes from the byte `first` on, piece by piece. Each step blocks.
+
+        Raises:
+            OSError: it cannot be read, or has been cut off from outside.
+        """
+
+    def close(self) -> None:
+        """Let go of it; must be called, and once is enough."""
+
+
+class ReportStorage(Protocol):
+    """A store of reports. Every method blocks for as long as the store takes, and may be called from any thread.
+
+    All raise OSError when the store refuses or is away; its `strerror` says in words why.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._state: StorageState | None = None
-        self._looked_at_s = 0.0
-        self._checked: OrderedDict[UUID, tuple[int, int, str]] = OrderedDict()
+    #: Whether a short report is written within a millisecond, so that an event loop may wait for it.
+    is_quick: bool
 
     def prepare(self) -> None:
-        """Create the folder, for this user alone, and clear away unfinished files of processes that died."""
-        make_private(self._folder)
-        self.clear_unfinished()
+        """Make the store usable, and see that it is."""
 
-    def clear_unfinished(self) -> None:
-        """Delete unfinished files of processes that died."""
-        abandoned_before = time.time() - UNFINISHED_ABANDONED_AFTER_S
-        for part in self._folder.glob("*.part"):
-            with suppress(FileNotFoundError):  # finished meanwhile
-                if part.stat().st_mtime < abandoned_before:
-                    part.unlink()
+    def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:
+        """Write a report, keeping little of it in memory. A reader sees all of it or what was there before."""
 
-    def path(self, request_id: UUID) -> Path:
-        """Where the report of a request is, or would be."""
-        return self._folder / file_name(request_id)
-
-    def write(self, request_id: UUID, chunks: Iterable[bytes]) -> StoredFile:
-        """Write a report. A reader sees all of it or what was there before."""
-        unfinished = self._folder / f"{request_id}.{uuid4().hex}.part"
-        digest = hashlib.sha256()
-        size_bytes = 0
-        try:
-            with FileIO(unfinished, "xb", opener=_open_new) as file:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    size_bytes += _write_all(file.fileno(), chunk)
-            unfinished.replace(self.path(request_id))
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-        return StoredFile(size_bytes, digest.hexdigest())
-
-    def open(self, request_id: UUID, expected: StoredFile) -> FileIO | None:
-        """Open a report, if it is there and is what was stored; hashes it if it changed since the last look.
-
-        The caller closes it. What is open stays whole: another write replaces the name, and so does a delete.
-        """
-        file = _open_regular(self.path(request_id))
-        if file is None:
-            return None
-        try:
-            is_intact = self._is_intact(file, request_id, expected)
-        except BaseException:
-            file.close()
-            raise
-        if is_intact:
-            return file
-        file.close()
-        return None
-
-    def _is_intact(self, file: FileIO, request_id: UUID, expected: StoredFile) -> bool:
-        found = os.fstat(file.fileno())
-        state = (found.st_ino, found.st_mtime_ns, expected.sha256)
-        if found.st_size != expected.size_bytes:
-            return False
-        if self._checked.get(request_id) == state:
-            return True
-        if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
-            return False
-        self._remember(request_id, state)
-        return True
+    def open(self, request_id: UUID, expected: StoredFile) -> OpenReport | None:
+        """Open a report, if it is there and is what was stored; hashes it if it changed since the last look."""
 
     def delete(self, request_ids: Iterable[UUID]) -> None:
-        """Delete reports; those that are not there are none the worse for it."""
-        for request_id in request_ids:
-            self._checked.pop(request_id, None)
-            self.path(request_id).unlink(missing_ok=True)
+        """Delete reports; missing ones are ignored."""
 
     def stored_ids(self, together: int) -> Iterator[list[UUID]]:
-        """Name the requests whose reports are here and not from a moment ago, `together` at a time."""
-        settled_before = time.time() - SETTLED_AFTER_S
-        found: list[UUID] = []
-        with os.scandir(self._folder) as entries:
-            for entry in entries:
-                if (request_id := _request_of(entry.name)) and _changed_before(entry, settled_before):
-                    found.append(request_id)
-                if len(found) == together:
-                    yield found
-                    found = []
-        yield found
+        """Name the requests whose reports are here and not from a moment ago, up to `together` at a time."""
+
+    def clear_unfinished(self) -> None:
+        """Delete what processes that died have left of reports they did not finish."""
 
     def state(self) -> StorageState:
-        """Write a small file and delete it: permissions and free bytes do not tell whether a report would find room."""
-        now_s = time.monotonic()
-        if self._state is None or now_s - self._looked_at_s > PROBED_EVERY_S:
-            self._state, self._looked_at_s = StorageState(self._takes_a_file(), self._free_bytes()), now_s
-        return self._state
+        """Try whether a report could be written now; a look within the same second may be the last one's."""
 
-    def _takes_a_file(self) -> bool:
-        probe = self._folder / f"probe.{uuid4().hex}.part"
-        try:
-            with probe.open("xb", buffering=0) as file:
-                _write_all(file.fileno(), bytes(PROBE_BYTES))
-        except OSError:
-            return False
-        finally:
-            with suppress(OSError):
-                probe.unlink(missing_ok=True)
-        return True
 
-    def _free_bytes(self) -> int:
-        try:
-            return shutil.disk_usage(self._folder).free
-        except OSError:
-            return 0
+class CheckedReports:
+    """Which versions of reports have been hashed and found right: the last `CHECKED_REPORTS_MAX` of them."""
 
-    def _remember(self, request_id: UUID, state: tuple[int, int, str]) -> None:
-        self._checked[request_id] = state
-        while len(self._checked) > CHECKED_FILES_MAX:
-            self._checked.popitem(last=False)
+    def __init__(self) -> None:
+        self._versions: OrderedDict[UUID, tuple[object, ...]] = OrderedDict()
+
+    def has(self, request_id: UUID, version: tuple[object, ...]) -> bool:
+        """Whether this version of a report was found right before."""
+        return self._versions.get(request_id) == version
+
+    def add(self, request_id: UUID, version: tuple[object, ...]) -> None:
+        """Remember a version that was found right."""
+        self._versions[request_id] = version
+        while len(self._versions) > CHECKED_REPORTS_MAX:
+            self._versions.popitem(last=False)
+
+    def forget(self, request_id: UUID) -> None:
+        """Forget a report that is deleted."""
+        self._versions.pop(request_id, None)
 
 
 def file_name(request_id: UUID) -> str:
     """Name the report of a request. Nothing a caller wrote ever becomes part of a path."""
-    return f"{request_id}.csv"
+    return f"{request_id}{REPORT_SUFFIX}"
 
 
-def _request_of(name: str) -> UUID | None:
-    """Read whose report a file is; None when it is none of ours."""
-    stem = name.removesuffix(".csv")
-    return UUID(stem) if stem != name and _UUID.fullmatch(stem) else None
-
-
-def _changed_before(entry: os.DirEntry[str], moment_s: float) -> bool:
-    try:
-        return entry.stat(follow_symlinks=False).st_mtime < moment_s
-    except FileNotFoundError:  # deleted meanwhile
-        return False
-
-
-def _open_new(path: str, _flags: int) -> int:
-    """Create a file that only this user may read, whatever the umask is."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _open_regular(path: Path) -> FileIO | None:
-    """Open a file for reading; None for what is not there or is no plain file, such as a link to elsewhere."""
-    try:
-        # O_NONBLOCK: nobody may ever write to a pipe that lies in a report's place.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO}:
-            return None
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return None
-    return FileIO(descriptor, "rb")
-
-
-def _write_all(descriptor: int, data: bytes) -> int:
-    written = 0
-    view = memoryview(data)
-    while written < len(data):
-        written += os.write(descriptor, view[written:])
-    return written
+def attachment(request_id: UUID, report_name: str) -> str:
+    """Write the `Content-Disposition` of a report: saved under the name that its caller gave it (RFC 6266)."""
+    encoded = quote(report_name + REPORT_SUFFIX, safe="")
+    return f"attachment; filename=\"{file_name(request_id)}\"; filename*=UTF-8''{encoded}"

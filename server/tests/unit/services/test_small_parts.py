@@ -1,11 +1,7 @@
-"""The clock, the storage, the demo receiver and the kept secret."""
+"""The clock, the demo receiver and the kept secret."""
 
-import resource
-import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -15,7 +11,6 @@ from src.services.delivery.signing_secrets import FILE_NAME, kept_secret
 from src.services.demo.receiver import RECEIVED_MAX, DemoReceiver, Simulation
 from src.services.kit.clock import SteadyClock
 from src.services.report_files.production import SimulatedWork
-from src.services.report_files.storage import PROBE_BYTES, ReportStorage, StoredFile
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -34,42 +29,6 @@ def test_simulated_work_has_a_limit() -> None:
     assert work.seconds(50) == 0.5
     assert work.seconds(1_000_000) == 10
     assert SimulatedWork(0, 10).seconds(1_000_000) == 0
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> ReportStorage:
-    storage = ReportStorage(tmp_path / "reports")
-    storage.prepare()
-    return storage
-
-
-def test_a_report_that_could_not_be_written_whole_leaves_nothing(storage: ReportStorage, tmp_path: Path) -> None:
-    def breaking() -> Iterator[bytes]:
-        yield b"half"
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        storage.write(uuid4(), breaking())
-
-    assert list((tmp_path / "reports").iterdir()) == []
-
-
-def test_a_file_is_intact_only_while_it_is_what_was_stored(storage: ReportStorage) -> None:
-    request_id = uuid4()
-    stored = storage.write(request_id, [b"a,b\r\n", b"1,2\r\n"])
-
-    file = storage.open(request_id, stored)
-
-    assert stored.size_bytes == 10
-    assert file is not None
-    file.close()
-    assert storage.open(request_id, StoredFile(10, "0" * 64)) is None
-    assert storage.open(uuid4(), stored) is None
-
-
-def test_the_storage_says_when_it_cannot_be_written(tmp_path: Path) -> None:
-    assert not ReportStorage(tmp_path / "missing").state().writable
-    assert ReportStorage(tmp_path).state().free_bytes > 0
 
 
 @pytest.fixture
@@ -129,32 +88,3 @@ def test_a_secret_file_without_a_secret_is_told_and_left_as_it_is(tmp_path: Path
 
     assert str(tmp_path / FILE_NAME) in refused.value.detail
     assert (tmp_path / FILE_NAME).read_bytes() == content
-
-
-def test_the_state_of_the_storage_is_found_out_by_writing(tmp_path: Path) -> None:
-    storage = ReportStorage(tmp_path / "reports")
-    missing = storage.state()
-    storage = ReportStorage(tmp_path / "reports")
-    storage.prepare()
-    there = storage.state()
-
-    assert (missing.writable, missing.free_bytes) == (False, 0)
-    assert there.writable
-    assert there.free_bytes > 0
-    assert list((tmp_path / "reports").iterdir()) == []
-
-
-def test_a_disk_without_room_is_not_writable_whatever_the_permissions_say(tmp_path: Path) -> None:
-    storage = ReportStorage(tmp_path / "reports")
-    storage.prepare()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (PROBE_BYTES // 2, limits[1]))
-        state = storage.state()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
-
-    assert not state.writable
-    assert list((tmp_path / "reports").iterdir()) == []

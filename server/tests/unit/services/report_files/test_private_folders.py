@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.private_folders import make_data_folder
-from src.services.report_files.storage import ReportStorage
 
 #: As root PostgreSQL's user may have to pass through.
 PASSAGE = stat.S_IXOTH if os.geteuid() == 0 else 0
@@ -30,13 +30,13 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_folders_and_reports_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     make_data_folder(data)
-    storage = ReportStorage(data / "reports")
+    storage = LocalFolder(data / "reports")
     storage.prepare()
     request_id = uuid4()
-    storage.write(request_id, [b"a\r\n"])
+    storage.write(request_id, "Annual", [b"a\r\n"])
 
     assert mode(data) == mode(data / "reports") == 0o700
-    assert mode(storage.path(request_id)) == 0o600
+    assert mode(data / "reports" / f"{request_id}.csv") == 0o600
 
 
 def test_folders_that_were_open_are_closed(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_folders_that_were_open_are_closed(tmp_path: Path) -> None:
     reports.mkdir(mode=0o755)
     tmp_path.chmod(0o755)
     make_data_folder(tmp_path)
-    ReportStorage(reports).prepare()
+    LocalFolder(reports).prepare()
 
     assert mode(tmp_path) == 0o700 | PASSAGE
     assert mode(reports) == 0o700
