@@ -1916,7 +1916,7 @@ export interface components {
      */
     StorageHealth: {
       /** Free Bytes */
-      free_bytes: number
+      free_bytes: number | null
       /** Writable */
       writable: boolean
     }
