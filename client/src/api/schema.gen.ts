@@ -497,7 +497,7 @@ export interface paths {
     }
     /**
      * Get Callback Logs
-     * @description Read every attempt to deliver a request's callback.
+     * @description Read every attempt to deliver a request's callback: what was sent, what was answered, what followed.
      */
     get: operations['get_callback_logs_api_requests__request_id__callback_logs_get']
     put?: never
@@ -810,6 +810,41 @@ export interface components {
       waiting: components['schemas']['Spread']
     }
     /**
+     * AttemptRequest
+     * @description What an attempt sent, or was about to send. Without the headers that only frame it, such as `Content-Length`.
+     */
+    AttemptRequest: {
+      /**
+       * Body
+       * @description Exactly what was signed. It is made again from the request and compared with the SHA-256 of what was sent; null where they differ, as after a change of `PUBLIC_BASE_URL`.
+       */
+      body: string | null
+      /** Headers */
+      headers: {
+        [key: string]: string
+      }
+      /** Url */
+      url: string
+    }
+    /**
+     * AttemptResponse
+     * @description What an attempt was answered.
+     */
+    AttemptResponse: {
+      /**
+       * Excerpt
+       * @description The first KiB of the body, as text.
+       */
+      excerpt: string | null
+      /**
+       * Headers
+       * @description Names in lower case, values of one name joined by a comma; the first 2 KiB, without cookies.
+       */
+      headers: {
+        [key: string]: string
+      }
+    }
+    /**
      * BenchmarkAnswer
      * @description What was measured; a mode that was not asked for is null.
      */
@@ -1031,7 +1066,7 @@ export interface components {
     }
     /**
      * CallbackLog
-     * @description One attempt to deliver a callback.
+     * @description One attempt to deliver a callback, with what was sent and what was answered.
      */
     CallbackLog: {
       /** Attempt Number */
@@ -1047,6 +1082,10 @@ export interface components {
       error_message: string | null
       /** Next Attempt At */
       next_attempt_at: string | null
+      /** @description Null when nothing was to be sent (`expired`), or when it was logged by an earlier version. */
+      request: components['schemas']['AttemptRequest'] | null
+      /** @description Null when no answer came. */
+      response: components['schemas']['AttemptResponse'] | null
       /** Response Excerpt */
       response_excerpt: string | null
       /** Response Time Ms */
@@ -1059,6 +1098,41 @@ export interface components {
     /**
      * CallbackLogs
      * @description Every attempt to deliver a request's callback, first one first.
+     * @example {
+     *       "logs": [
+     *         {
+     *           "attempt_number": 1,
+     *           "attempted_at": "2026-01-31T09:30:00.123456Z",
+     *           "error_code": "bad_status",
+     *           "error_message": "The receiver answered 503.",
+     *           "next_attempt_at": "2026-01-31T09:30:01.135456Z",
+     *           "request": {
+     *             "body": "{\"type\":\"report.completed\",\"timestamp\":\"2026-01-31T09:30:00.120000Z\"}",
+     *             "headers": {
+     *               "content-type": "application/json",
+     *               "user-agent": "financial-report-generator",
+     *               "webhook-id": "msg_0197c1e26d1f7c7e9d533f0a4a1b2c3d",
+     *               "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+     *               "webhook-timestamp": "1769851800"
+     *             },
+     *             "url": "https://receiver.example.com/webhook"
+     *           },
+     *           "response": {
+     *             "excerpt": "busy",
+     *             "headers": {
+     *               "content-type": "text/plain",
+     *               "retry-after": "1"
+     *             }
+     *           },
+     *           "response_excerpt": "busy",
+     *           "response_time_ms": 12,
+     *           "status_code": 503,
+     *           "success": false
+     *         }
+     *       ],
+     *       "request_id": "0197c1e2-6d1f-7c7e-9d53-3f0a4a1b2c3d",
+     *       "total_attempts": 1
+     *     }
      */
     CallbackLogs: {
       /** Logs */

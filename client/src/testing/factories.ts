@@ -63,6 +63,8 @@ export function attempt(number: number, changes: Partial<CallbackLog> = {}): Cal
     error_code: null,
     error_message: null,
     response_excerpt: null,
+    request: null,
+    response: null,
     response_time_ms: 5,
     attempted_at: at(0),
     next_attempt_at: null,

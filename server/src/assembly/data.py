@@ -14,6 +14,7 @@ from src.database import create_engine, create_pool
 from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
+from src.services.delivery.lane_ids import LaneIds
 from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
@@ -41,6 +42,8 @@ class Data:
     #: Starts the embedded server again when it dies; never ends.
     heal: Callable[[], Awaitable[None]]
     reader: RequestReader
+    #: How lanes are shown.
+    lane_ids: LaneIds
     store: RequestStore
     changes: ChangeNotifier
     storage: ReportStorage
@@ -67,6 +70,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
     stack.callback(threads.shutdown)
 
     slots = ReadSlots()
+    reader = RequestReader(queries, slots)
     database = DatabaseCondition(queries, slots)
     changes = ChangeNotifier(partial(announce, pool))
     return Data(
@@ -75,7 +79,8 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         slots=slots,
         database=database,
         heal=partial(_heal, postgres, database),
-        reader=RequestReader(queries, slots),
+        reader=reader,
+        lane_ids=LaneIds(await reader.lane_secret()),
         store=RequestStore(pool, changes, on_away=database.note),
         changes=changes,
         storage=storage,

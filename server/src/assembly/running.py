@@ -14,7 +14,6 @@ from src.assembly.upkeep import Upkeep, open_upkeep
 from src.config import Settings
 from src.logs import log_loop_errors
 from src.services.benchmarks.gate import BenchmarkGate
-from src.services.delivery.lane_ids import LaneIds
 from src.services.demo.receiver import DemoReceiver
 from src.services.kit.clock import SteadyClock
 from src.services.kit.supervision import Supervisor
@@ -50,10 +49,7 @@ async def running_parts(
         _start_tasks(data, working, live, upkeep, tasks, stack)
         await live.until_it_listens()
         accepting = open_accepting(settings, data, stack, on_accepted=working.feed.wake, now=now)
-        lane_ids = LaneIds(await data.reader.lane_secret())
-        yield _parts(
-            settings, data, outbound, working, live, upkeep, accepting, lane_ids=lane_ids, now=now, tasks=tasks
-        )
+        yield _parts(settings, data, outbound, working, live, upkeep, accepting, now=now, tasks=tasks)
 
 
 def _parts(
@@ -65,7 +61,6 @@ def _parts(
     upkeep: Upkeep,
     accepting: Accepting,
     *,
-    lane_ids: LaneIds,
     now: SteadyClock,
     tasks: Supervisor,
 ) -> Parts:
@@ -82,13 +77,14 @@ def _parts(
         worker=working.worker,
         local_lacks=outbound.lacks,
         events=live.events,
+        base_url=settings.public_base_url,
         signing_secret=outbound.secrets[0],
         demo_receiver=DemoReceiver(outbound.signer, now=now, wall_s=time.time),
         benchmarks=upkeep.benchmarks,
         benchmark_store=upkeep.benchmark_store,
         threads=data.threads,
         check_callback_url=outbound.check_url,
-        lane_ids=lane_ids,
+        lane_ids=data.lane_ids,
         simulated_work=working.simulated_work,
         sync_max_transactions=settings.sync_max_transactions,
         async_max_transactions=settings.async_max_transactions,

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from src.errors import Conflict, NotFound, Unavailable
 from src.models import CallbackStatus, Mode, Status
 from src.models.request_model import ENDED
+from src.services.delivery.sent_requests import SentRequest, SentRequests
 from src.services.parts import Parts
 from src.services.report_files.production import produce
 from src.services.report_files.storage import OpenReport, ReportStorage, StoredFile
@@ -43,14 +44,14 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
     return request, None, None
 
 
-async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[Row[Any]]:
-    """Read the attempts to deliver a callback.
+async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[tuple[Row[Any], SentRequest | None]]:
+    """Read the attempts to deliver a callback, and what each sent.
 
     Raises:
         NotFound: there is no such request.
     """
-    await _existing(parts, request_id)
-    return await parts.reader.logs(request_id)
+    sent = SentRequests(await _existing(parts, request_id), parts.base_url)
+    return [(log, sent.of(log)) for log in await parts.reader.logs(request_id)]
 
 
 async def redeliver(parts: Parts, request_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """The `callback_logs` table: one row for every attempt to deliver a callback."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
@@ -29,6 +30,12 @@ class CallbackLogModel(Base):
     attempted_at: Mapped[datetime]
     #: When the attempt after this one is due; null when this one was the last.
     next_attempt_at: Mapped[datetime | None]
+    #: The headers that were this attempt's alone; the others are the same at every attempt.
+    request_headers: Mapped[dict[str, Any] | None]
+    #: Of the body, which is made from the request.
+    request_body_sha256: Mapped[bytes | None]
+    #: The first 2 KiB of the answer's headers, as text.
+    response_headers: Mapped[dict[str, Any] | None]
 
     __table_args__ = (
         CheckConstraint("attempt_number >= 1", name="attempt_number"),

@@ -29,11 +29,11 @@ from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
 from src.routes.http.strict_json import DirectRoute
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire import views
+from src.routes.wire.callback_logs import CallbackLogs
 from src.routes.wire.requests import (
     AcceptedAnswer,
     AllDeletedAnswer,
     AsyncRequest,
-    CallbackLogs,
     DeletedAnswer,
     DuplicateAnswer,
     PlainText,
@@ -166,9 +166,10 @@ async def get_request(request_id: RequestIdDependency, parts: PartsDependency) -
 
 @managing.get("/requests/{request_id}/callback-logs", response_model=CallbackLogs, responses=responses(404, 503))
 async def get_callback_logs(request_id: RequestIdDependency, parts: PartsDependency) -> CallbackLogs:
-    """Read every attempt to deliver a request's callback."""
-    rows = await requests_controller.get_callback_logs(parts, request_id)
-    return CallbackLogs(request_id=request_id, total_attempts=len(rows), logs=[views.log(row) for row in rows])
+    """Read every attempt to deliver a request's callback: what was sent, what was answered, what followed."""
+    attempts = await requests_controller.get_callback_logs(parts, request_id)
+    logs = [views.log(*attempt) for attempt in attempts]
+    return CallbackLogs(request_id=request_id, total_attempts=len(logs), logs=logs)
 
 
 @managing.post(

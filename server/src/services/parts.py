@@ -49,6 +49,8 @@ class Parts:
     demo_receiver: DemoReceiver
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
+    #: What links in callbacks start with.
+    base_url: str
     #: The secret that signs, for the demo's signature check.
     signing_secret: str
     #: Threads for what blocks: generating sync reports, hashing and deleting files.

@@ -33,6 +33,7 @@ def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
 
 
 BACK_TO_0003 = """
+ALTER TABLE callback_logs DROP COLUMN request_headers, DROP COLUMN request_body_sha256, DROP COLUMN response_headers;
 DROP TABLE lane_secret, benchmark_runs;
 DROP INDEX ix_requests_waiting_receivers, ix_requests_callbacks_owed;
 CREATE INDEX ix_requests_callbacks_owed ON requests (receiver, queue_position);

@@ -214,30 +214,6 @@ class RequestList(BaseModel):
     next_cursor: str | None
 
 
-class CallbackLog(BaseModel):
-    """One attempt to deliver a callback."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    attempt_number: int
-    status_code: int | None
-    success: bool
-    error_code: str | None
-    error_message: str | None
-    response_excerpt: str | None
-    response_time_ms: int
-    attempted_at: datetime
-    next_attempt_at: datetime | None
-
-
-class CallbackLogs(BaseModel):
-    """Every attempt to deliver a request's callback, first one first."""
-
-    request_id: UUID
-    total_attempts: int
-    logs: list[CallbackLog]
-
-
 class RedeliverAnswer(BaseModel):
     """The callback will be sent again."""
 

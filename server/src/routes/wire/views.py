@@ -5,8 +5,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from src.models import CallbackStatus, Mode, Status
-from src.routes.wire.requests import CallbackLog, RequestDetail, RequestItem
+from src.routes.wire.callback_logs import AttemptedCallback, AttemptRequest, AttemptResponse, CallbackLog
+from src.routes.wire.requests import RequestDetail, RequestItem
 from src.services.delivery.message import message_id
+from src.services.delivery.sent_requests import SentRequest
 
 
 def item(row: Row[Any]) -> RequestItem:
@@ -37,9 +39,15 @@ def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None,
     )
 
 
-def log(row: Row[Any]) -> CallbackLog:
-    """Show an attempt."""
-    return CallbackLog.model_validate(row)
+def log(row: Row[Any], sent: SentRequest | None) -> CallbackLog:
+    """Show an attempt in its request's log."""
+    return CallbackLog(
+        **AttemptedCallback.model_validate(row).model_dump(),
+        request=None if sent is None else AttemptRequest.model_validate(sent),
+        response=None
+        if row.response_headers is None
+        else AttemptResponse(headers=row.response_headers, excerpt=row.response_excerpt),
+    )
 
 
 def item_event(row: Row[Any]) -> Any:
@@ -49,7 +57,7 @@ def item_event(row: Row[Any]) -> Any:
 
 def attempt_event(row: Row[Any]) -> Any:
     """Show an attempt in an event."""
-    return {"request_id": str(row.request_id), **log(row).model_dump(mode="json")}
+    return {"request_id": str(row.request_id), **AttemptedCallback.model_validate(row).model_dump(mode="json")}
 
 
 def _common(row: Row[Any]) -> dict[str, Any]:

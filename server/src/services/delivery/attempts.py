@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,12 +12,11 @@ from src.errors import ForbiddenCallbackUrl
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.message import message_id
 from src.services.delivery.schedule import Outcome, succeeded
+from src.services.delivery.sent_requests import digest, fixed_headers
 from src.services.delivery.signing import Signer
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.client import Failure, Reply
 from src.services.requests.records import Attempt, OwedCallback
-
-USER_AGENT = "financial-report-generator"
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,9 @@ class Tried:
     outcome: Outcome
     attempted_at: datetime
     ended_at: datetime
+    #: The headers that were this attempt's alone, and what tells its body.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body_sha256: bytes = b""
 
 
 class CallbackAttempts:
@@ -98,8 +100,11 @@ class CallbackAttempts:
             try:
                 attempted_at = self._now()
                 failpoints.reached("mid_attempt")
-                outcome = await self._post(connection, callback, body)
-                return Tried(outcome, attempted_at, self._now())
+                # The signature's time is the wall clock's: the receiver compares it with its own.
+                own_headers = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
+                del own_headers["webhook-id"]  # the same at every attempt
+                outcome = await self._post(connection, callback, own_headers, body)
+                return Tried(outcome, attempted_at, self._now(), own_headers, digest(body))
             finally:
                 self.in_flight -= 1
 
@@ -109,10 +114,10 @@ class CallbackAttempts:
         except ForbiddenCallbackUrl:
             return callback.receiver  # nothing will be dialled
 
-    async def _post(self, connection: Connection, callback: OwedCallback, body: bytes) -> Outcome:
-        # The signature's time is the wall clock's: the receiver compares it with its own.
-        signature = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
-        headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signature}
+    async def _post(
+        self, connection: Connection, callback: OwedCallback, own_headers: Mapping[str, str], body: bytes
+    ) -> Outcome:
+        headers = {**fixed_headers(callback.request_id), **own_headers}
         try:
             url = self._check_url(callback.callback_url, callback.benchmark)
             return await connection.post(url, headers, body, deadline_s=self._timeout_s)
@@ -132,6 +137,8 @@ def record_of(callback: OwedCallback, tried: Tried, next_attempt_at: datetime | 
         ended_at=tried.ended_at,
         success=succeeded(tried.outcome),
         next_attempt_at=next_attempt_at,
+        request_headers=tried.headers,
+        request_body_sha256=tried.body_sha256,
         **_told(tried.outcome),
     )
 
@@ -154,7 +161,11 @@ def _told(outcome: Outcome) -> dict[str, Any]:
     """What an outcome says in the callback log."""
     if isinstance(outcome, Failure):
         return {"status_code": None, "error_code": outcome.error_code, "error_message": outcome.message}
-    told: dict[str, Any] = {"status_code": outcome.status_code, "response_excerpt": _text(outcome.body_excerpt)}
+    told: dict[str, Any] = {
+        "status_code": outcome.status_code,
+        "response_headers": outcome.headers,
+        "response_excerpt": _text(outcome.body_excerpt),
+    }
     if not succeeded(outcome):
         told["error_code"] = "bad_status"
         told["error_message"] = f"The receiver answered {outcome.status_code}."

@@ -8,13 +8,14 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 import httpx
 
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.guard import AttemptFailed, CallbackGuard, ErrorCode
+from src.services.outbound.kept_headers import kept_headers
 from src.services.outbound.transport import GuardedTransport, OpenSocket, open_socket
 
 #: A lack of descriptors passes when others close theirs, one of ports within a minute (TIME_WAIT).
@@ -36,11 +37,13 @@ class Reply:
         status_code: 200 to 599.
         retry_after: the header as it came, at most `RETRY_AFTER_CHARS_MAX` visible ASCII characters.
         body_excerpt: the first bytes of the body, at most `BODY_KEPT_BYTES_MAX`; hostile, not unpacked.
+        headers: what the log keeps of them; nothing is decided by these, so two answers that differ there are equal.
     """
 
     status_code: int
     retry_after: str | None
     body_excerpt: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ class ReceiverClient:
             return Failure("timeout", f"no answer within {deadline_s:g} s")
         except AttemptFailed as error:
             return Failure(error.error_code, str(error))
-        return Reply(response.status_code, _retry_after(response), await _excerpt(response, until))
+        headers = kept_headers(response.extensions["raw_headers"])
+        return Reply(response.status_code, _retry_after(response), await _excerpt(response, until), headers)
 
 
 async def _excerpt(response: httpx.Response, until: float) -> bytes:

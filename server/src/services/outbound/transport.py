@@ -177,7 +177,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise AttemptFailed("bad_http", "the status of the answer is not one of HTTP")
         # Without this header nothing up the stack unpacks the body, whatever it claims to be.
         headers = [(name, value) for name, value in answer.raw_headers if name.lower() != b"content-encoding"]
-        return httpx.Response(answer.status, headers=headers, stream=_Body(answer, self._pin.wire))
+        # All of them as they came, for the callback log.
+        extensions = {"raw_headers": answer.raw_headers}
+        return httpx.Response(
+            answer.status, headers=headers, stream=_Body(answer, self._pin.wire), extensions=extensions
+        )
 
     def _target(self, request: httpx.Request) -> tuple[CallbackUrl, URL]:
         url = request.extensions.get("callback_url")

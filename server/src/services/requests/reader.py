@@ -37,6 +37,9 @@ SEARCHED_MAX = 10_000
 R = RequestModel
 #: The columns of a list: everything but the result.
 _LISTED = [column for column in R.__table__.columns if column.name != "result_payload"]
+#: The columns of an attempt in an event: everything but what only its request's log shows.
+_ONLY_LOGGED = {"request_headers", "request_body_sha256", "response_headers"}
+_EVENT = [column for column in CallbackLogModel.__table__.columns if column.name not in _ONLY_LOGGED]
 _WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
 #: What benchmarks send is worked on like anything else, but it is nobody's history.
 _IN_HISTORY = R.benchmark_run_id.is_(None)
@@ -118,7 +121,7 @@ class RequestReader:
             return []
         log = CallbackLogModel
         wanted = tuple_(log.request_id, log.attempt_number).in_(numbers)
-        found = select(*log.__table__.columns).join(R, R.id == log.request_id).where(wanted, _IN_HISTORY)
+        found = select(*_EVENT).join(R, R.id == log.request_id).where(wanted, _IN_HISTORY)
         return await self._all(found.order_by(log.attempted_at))
 
     async def lane_secret(self) -> UUID:

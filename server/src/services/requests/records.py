@@ -156,6 +156,10 @@ class Attempt:
     error_code: str | None = None
     error_message: str | None = None
     response_excerpt: str | None = None
+    #: What it alone sent, and what it was answered; null where nothing was.
+    request_headers: Mapping[str, str] | None = None
+    request_body_sha256: bytes | None = None
+    response_headers: Mapping[str, str] | None = None
     #: When the attempt after this one is due; null when this one was the last.
     next_attempt_at: datetime | None = None
 

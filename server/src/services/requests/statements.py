@@ -212,9 +212,11 @@ WITH term AS MATERIALIZED (
     SELECT require_epoch($12)
 ), tried AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bool[], $5::text[], $6::text[],
-                         $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+                         $7::text[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+                         $13::text[], $14::bytea[], $15::text[])
     AS tried (request_id, attempt_number, status_code, success, error_code, error_message,
-              response_excerpt, response_time_ms, attempted_at, ended_at, next_attempt_at)
+              response_excerpt, response_time_ms, attempted_at, ended_at, next_attempt_at,
+              request_headers, request_body_sha256, response_headers)
 ), updated AS (
     UPDATE requests SET
         callback_attempts = tried.attempt_number,
@@ -226,9 +228,11 @@ WITH term AS MATERIALIZED (
     RETURNING requests.id
 )
 INSERT INTO callback_logs (id, request_id, attempt_number, status_code, success, error_code, error_message,
-                           response_excerpt, response_time_ms, attempted_at, next_attempt_at)
+                           response_excerpt, response_time_ms, attempted_at, next_attempt_at,
+                           request_headers, request_body_sha256, response_headers)
 SELECT gen_random_uuid(), request_id, attempt_number, status_code, success, error_code, error_message,
-       response_excerpt, response_time_ms, attempted_at, next_attempt_at
+       response_excerpt, response_time_ms, attempted_at, next_attempt_at,
+       request_headers::json, request_body_sha256, response_headers::json
 FROM tried JOIN updated ON updated.id = tried.request_id
 ON CONFLICT (request_id, attempt_number) DO NOTHING
 """

@@ -267,6 +267,9 @@ class RequestStore:
             [a.ended_at for a in attempts],
             [a.next_attempt_at for a in attempts],
             self._epoch,
+            [_json(a.request_headers) for a in attempts],
+            [a.request_body_sha256 for a in attempts],
+            [_json(a.response_headers) for a in attempts],
         )
         self._changes.attempted([(a.request_id, a.attempt_number) for a in attempts])
         return [None] * len(attempts)
@@ -344,6 +347,10 @@ class RequestStore:
         Nobody is told: nobody was shown them.
         """
         return [record["id"] for record in await self._fetch(statements.DELETE_BENCHMARKED, DELETE_BATCH_ROWS)]
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def _duplicate(record: asyncpg.Record) -> Duplicate:

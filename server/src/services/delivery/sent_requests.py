@@ -1,0 +1,82 @@
+"""What an attempt sent: the log keeps what differs from attempt to attempt, the rest is the same for all.
+
+The body is not stored with each attempt, because it is made from the request alone. Its SHA-256 is, so that what is
+shown is what was sent, or nothing: links begin with `PUBLIC_BASE_URL`, and that may have changed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row
+
+from src.models import Mode
+from src.services.delivery.message import message_body, message_id
+from src.services.requests.records import Finished, OwedCallback
+
+USER_AGENT = "financial-report-generator"
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """One attempt as it was sent, without what frames it (`Host`, `Content-Length`, …)."""
+
+    url: str
+    headers: Mapping[str, str]
+    #: None when it cannot be told any more.
+    body: str | None
+
+
+def fixed_headers(request_id: UUID) -> dict[str, str]:
+    """The headers that are the same at every attempt."""
+    return {"content-type": "application/json", "user-agent": USER_AGENT, "webhook-id": message_id(request_id)}
+
+
+def digest(body: bytes) -> bytes:
+    """What the log keeps of a body."""
+    return hashlib.sha256(body).digest()
+
+
+class SentRequests:
+    """Tells what the attempts of one request sent.
+
+    Args:
+        request: the row.
+        base_url: what links in the body start with.
+    """
+
+    def __init__(self, request: Row[Any], base_url: str) -> None:
+        self._request = request
+        has_ended = request.mode == Mode.ASYNC and request.completed_at is not None
+        self._body = message_body(_owed(request), base_url) if has_ended else b""
+        self._digest = digest(self._body)
+
+    def of(self, log: Row[Any]) -> SentRequest | None:
+        """Tell what an attempt sent; None where nothing was, or where it was logged before this was kept."""
+        if log.request_headers is None:
+            return None
+        return SentRequest(
+            url=self._request.callback_url,
+            headers={**fixed_headers(self._request.id), **log.request_headers},
+            body=self._body.decode() if log.request_body_sha256 == self._digest else None,
+        )
+
+
+def _owed(request: Row[Any]) -> OwedCallback:
+    result = request.result_payload
+    return OwedCallback(
+        request_id=request.id,
+        queue_position=request.queue_position,
+        caller=request.caller,
+        callback_url=request.callback_url,
+        receiver=request.receiver,
+        finished=Finished(
+            request_id=request.id,
+            completed_at=request.completed_at,
+            result=None if result is None else orjson.dumps(result).decode(),
+            failure_reason=request.failure_reason,
+        ),
+    )
