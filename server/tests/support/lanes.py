@@ -10,13 +10,14 @@ from uuid import UUID
 
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts
-from src.services.delivery.concurrency import DeliverySlots, FairSlots
+from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import RetryRules
 from src.services.delivery.lane import DeliveryLane, LaneParts
 from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import Outcome
 from src.services.delivery.signing import Signer
+from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Failure, Reply
@@ -205,7 +206,7 @@ class World:
             pauses=self.pauses,
             streaks=Streaks(),
             proven=ProvenLanes(),
-            turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
+            turns=Bulkhead(STATEMENTS_MAX),
             still_owed=GroupCommit(self.store.still_owed, items_max=100),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),
             base_url="http://service.test",
@@ -248,7 +249,7 @@ class World:
     def assert_nothing_is_held(self) -> None:
         """Every counter stands where it began."""
         assert self.attempts.in_flight == self.far.under_way == 0
-        assert self.slots._in_all.all._held == self.slots._in_all.unproven._held == {}
+        assert self.slots._in_all.everybody._held == self.slots._in_all.unproven._held == {}
         assert self.slots.waiting == 0
         assert self.slots._addresses == {}
         assert self.slots.pace.delayed == set()

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from src import failpoints
 from src.errors import DatabaseAway, LeadershipLost
-from src.services.delivery.concurrency import FairSlots
 from src.services.kit.backoff import Backoff
+from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.requests.records import Attempt
 
@@ -69,7 +69,7 @@ class Persistence:
         sleep: waits for a number of seconds.
     """
 
-    def __init__(self, caller: str, turns: FairSlots, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, caller: str, turns: Bulkhead, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._caller = caller
         self._turns = turns
         self._sleep = sleep

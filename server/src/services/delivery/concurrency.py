@@ -7,13 +7,12 @@ thousand receivers that hang delays himself, and so do a few such callers togeth
 are slots, each with a receiver that hangs, to keep another one waiting.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from src.services.delivery.pace import DeliveryPace
+from src.services.kit.bulkhead import Bulkhead, ReservedBulkhead, equal_shares
 
 IN_FLIGHT_MAX = 64
 #: Of them, attempts of one caller.
@@ -27,121 +26,32 @@ UNPROVEN_TO_ONE_ADDRESS_MAX = 8
 UNPROVEN_TO_ONE_ADDRESS_OF_ONE_CALLER_MAX = 6
 
 
-class FairSlots:
-    """A number of slots, of which one caller gets a part; whoever holds fewest is next. Belongs to one event loop.
+class _Slots(ReservedBulkhead):
+    """Slots that are forgotten when nobody holds or waits for one."""
 
-    A caller holds slots in proportion to those that are free (dynamic thresholds, Choudhury and Hahne): one alone gets
-    `of_one_max` and leaves the rest, several leave less and less, and the last goes only to a caller who holds none.
+    __slots__ = ("users",)
 
-    Args:
-        slots_max: slots in all.
-        of_one_max: slots of one caller who is alone; with `slots_max` nothing is kept free for others.
-    """
-
-    __slots__ = ("_free", "_held", "_of_one_max", "_spare", "_waiting")
-
-    def __init__(self, slots_max: int, of_one_max: int) -> None:
-        self._free = slots_max
-        self._of_one_max = of_one_max
-        self._spare = slots_max - of_one_max
-        #: Callers who hold or wait, and nobody else.
-        self._held: dict[str, int] = {}
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-
-    @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return sum(map(len, self._waiting.values()))
-
-    async def acquire(self, caller: str) -> None:
-        """Wait for a slot; it is to be released."""
-        if caller not in self._waiting and self._may_take(caller):
-            self._take(caller)
-            return
-        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(caller, deque()).append(granted)
-        try:
-            await granted
-        except asyncio.CancelledError:
-            if granted.done() and not granted.cancelled():
-                self.release(caller)
-            else:
-                self._leave(caller, granted)
-            raise
-
-    def release(self, caller: str) -> None:
-        """Give a slot back, and on to whoever is next."""
-        self._free += 1
-        self._held[caller] -= 1
-        if not self._held[caller]:
-            del self._held[caller]
-        while (following := self._next()) is not None:
-            mine = self._waiting.pop(following)
-            granted = mine.popleft()
-            if mine:
-                self._waiting[following] = mine  # at the end: those who hold as few come before it
-            if not granted.done():
-                self._take(following)
-                granted.set_result(None)
-
-    def _may_take(self, caller: str) -> bool:
-        return self._free > 0 and self._held.get(caller, 0) * self._spare <= self._of_one_max * (self._free - 1)
-
-    def _take(self, caller: str) -> None:
-        self._free -= 1
-        self._held[caller] = self._held.get(caller, 0) + 1
-
-    def _next(self) -> str | None:
-        """Choose, of the callers who wait, the one who holds fewest, who waits longest first; None: nobody may."""
-        held = self._held
-        fewest = min(self._waiting, key=lambda caller: held.get(caller, 0), default=None)
-        return fewest if fewest is not None and self._may_take(fewest) else None
-
-    def _leave(self, caller: str, granted: asyncio.Future[None]) -> None:
-        waiting = self._waiting.get(caller)
-        if waiting is not None and granted in waiting:
-            waiting.remove(granted)
-            if not waiting:
-                del self._waiting[caller]
-
-
-class _Slots:
-    """A number of slots, and the part of them that is open to everybody."""
-
-    __slots__ = ("all", "unproven", "users")
-
-    def __init__(self, all_slots: FairSlots, unproven: FairSlots) -> None:
-        self.all = all_slots
-        self.unproven = unproven
+    def __init__(self, everybody: Bulkhead, unproven: Bulkhead) -> None:
+        super().__init__(everybody, unproven)
         self.users = 0
 
-    async def acquire(self, caller: str, *, proven: bool) -> None:
-        if not proven:
-            await self.unproven.acquire(caller)
-        try:
-            await self.all.acquire(caller)
-        except asyncio.CancelledError:
-            if not proven:
-                self.unproven.release(caller)
-            raise
 
-    def release(self, caller: str, *, proven: bool) -> None:
-        self.all.release(caller)
-        if not proven:
-            self.unproven.release(caller)
+def fair_slots(slots_max: int, of_one_max: int) -> Bulkhead:
+    """Make slots of which one caller gets a part, and the less the more callers want some."""
+    return Bulkhead(slots_max, equal_shares(slots_max, of_one_max))
 
 
-def _in_all() -> _Slots:
-    return _Slots(
-        FairSlots(IN_FLIGHT_MAX, OF_ONE_CALLER_MAX),
-        FairSlots(UNPROVEN_MAX, UNPROVEN_OF_ONE_CALLER_MAX),
+def _in_all() -> ReservedBulkhead:
+    return ReservedBulkhead(
+        fair_slots(IN_FLIGHT_MAX, OF_ONE_CALLER_MAX),
+        fair_slots(UNPROVEN_MAX, UNPROVEN_OF_ONE_CALLER_MAX),
     )
 
 
 def _to_one_address() -> _Slots:
     return _Slots(
-        FairSlots(TO_ONE_ADDRESS_MAX, TO_ONE_ADDRESS_OF_ONE_CALLER_MAX),
-        FairSlots(UNPROVEN_TO_ONE_ADDRESS_MAX, UNPROVEN_TO_ONE_ADDRESS_OF_ONE_CALLER_MAX),
+        fair_slots(TO_ONE_ADDRESS_MAX, TO_ONE_ADDRESS_OF_ONE_CALLER_MAX),
+        fair_slots(UNPROVEN_TO_ONE_ADDRESS_MAX, UNPROVEN_TO_ONE_ADDRESS_OF_ONE_CALLER_MAX),
     )
 
 
@@ -154,13 +64,13 @@ class DeliverySlots:
     """
 
     pace: DeliveryPace = field(default_factory=lambda: DeliveryPace(None))
-    _in_all: _Slots = field(default_factory=_in_all)
+    _in_all: ReservedBulkhead = field(default_factory=_in_all)
     _addresses: dict[str, _Slots] = field(default_factory=dict)
 
     @property
     def waiting(self) -> int:
         """How many attempts wait for a slot; not those that wait for an address."""
-        return self._in_all.all.waiting + self._in_all.unproven.waiting
+        return self._in_all.waiting
 
     @asynccontextmanager
     async def slot(self, caller: str, receiver: str, address: str, *, proven: bool) -> AsyncIterator[None]:

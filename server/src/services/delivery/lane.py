@@ -15,7 +15,6 @@ from src import failpoints
 from src.errors import DatabaseAway, LeadershipLost
 from src.services.delivery.attempt_records import AttemptRecords, LastRecord, Persistence
 from src.services.delivery.attempts import CallbackAttempts, Connection, expiry_of, record_of
-from src.services.delivery.concurrency import FairSlots
 from src.services.delivery.decision import PauseLane, PauseReceiver, RetryRules, next_attempt_at
 from src.services.delivery.lane_queue import LaneQueue
 from src.services.delivery.lane_standing import LaneStanding
@@ -24,6 +23,7 @@ from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import longest_wait_s
 from src.services.kit.backoff import Backoff
+from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.client import Reply
 from src.services.requests.records import LaneKey, OwedCallback
@@ -63,7 +63,7 @@ class LaneParts:
     pauses: Pauses
     streaks: Streaks
     proven: ProvenLanes
-    turns: FairSlots
+    turns: Bulkhead
     still_owed: GroupCommit[UUID, bool]
     retries: RetryRules
     base_url: str

@@ -6,12 +6,15 @@ By address as well, because any number of names and ports may lead to one machin
 import asyncio
 import math
 import time
-from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
+from src.services.kit.sliding_window import SlidingWindow
+
 RATE_OFF = "off"
 _WINDOWS_S = {"second": 1.0, "minute": 60.0}
+#: More receivers and addresses than attempts can begin at within a minute: none is forgotten that still counts.
+KEYS_MAX = 1_000_000
 #: A shorter sleep than the event loop's clock can tell would be none.
 SLEEP_MIN_S = 0.001
 
@@ -53,8 +56,8 @@ class DeliveryPace:
         self._rate = rate
         self._now_s = now_s
         self._sleep = sleep
-        #: When the last attempts began, by receiver and by address; the one that was quiet longest first.
-        self._begun_s: OrderedDict[str, deque[float]] = OrderedDict()
+        #: When the last attempts began, by receiver and by address.
+        self._begun = SlidingWindow(KEYS_MAX, now_s)
         #: Receivers whose next attempt is being delayed.
         self.delayed: set[str] = set()
 
@@ -77,19 +80,18 @@ class DeliveryPace:
         if self._wait_s(keys) > 0:
             return False
         for key in keys:
-            self._begun_s.setdefault(key, deque(maxlen=self._rate.attempts)).append(self._now_s())
-            self._begun_s.move_to_end(key)
-        self._forget(self._rate.window_s)
+            self._begun.add(key)
+        self._begun.forget(self._rate.window_s)
         return True
 
     def _wait_s(self, keys: Collection[str]) -> float:
         if self._rate is None:
             return 0
-        known = [self._begun_s[key] for key in keys if key in self._begun_s]
-        first_s = [begun_s[0] for begun_s in known if len(begun_s) == self._rate.attempts]
-        return max(first_s, default=-math.inf) + self._rate.window_s - self._now_s()
-
-    def _forget(self, window_s: float) -> None:
-        """Forget receivers and addresses that had no attempt within the window."""
-        while next(iter(self._begun_s.values()))[-1] + window_s < self._now_s():
-            self._begun_s.popitem(last=False)
+        attempts, window_s = self._rate.attempts, self._rate.window_s
+        first_s = -math.inf
+        for key in keys:
+            times_s = self._begun.recent(key, window_s)
+            # At the very end of its window an attempt still counts, but holds nobody up: one more may have begun.
+            if len(times_s) >= attempts:
+                first_s = max(first_s, times_s[-attempts])
+        return first_s + window_s - self._now_s()

@@ -5,12 +5,12 @@ is paused for everybody one lane at a time, whoever's it is.
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from src.services.delivery.decision import PROBE_WAIT_MAX_S
+from src.services.kit.lru import LruDict
 from src.services.requests.records import LaneKey, Pause
 from src.services.requests.store import RequestStore
 
@@ -157,7 +157,7 @@ class Streaks:
     """How often something failed in a row; outlives lanes, and remembers a bounded number of names."""
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[LaneKey, int] = OrderedDict()
+        self._counts: LruDict[LaneKey, int] = LruDict(STREAKS_MAX)
 
     def __getitem__(self, key: LaneKey) -> int:
         """Tell how often it failed in a row."""
@@ -166,9 +166,6 @@ class Streaks:
     def add(self, key: LaneKey) -> None:
         """Count one more."""
         self._counts[key] = self._counts.get(key, 0) + 1
-        self._counts.move_to_end(key)
-        if len(self._counts) > STREAKS_MAX:
-            self._counts.popitem(last=False)
 
     def end(self, key: LaneKey) -> None:
         """Begin to count anew."""

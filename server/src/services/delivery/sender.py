@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from src.errors import DatabaseAway
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts, Connection
-from src.services.delivery.concurrency import DeliverySlots, FairSlots
+from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import PROBE_WAIT_MAX_S, RetryRules
 from src.services.delivery.lane import DeliveryLane, LaneParts
 from src.services.delivery.lane_sweep import LaneSweep
@@ -28,6 +28,7 @@ from src.services.delivery.places import LanePlaces
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import longest_wait_s
 from src.services.delivery.signing import Signer
+from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.requests.records import LaneKey, OwedCallback, OwedLane, Pause
@@ -286,7 +287,7 @@ def _shared(
         pauses=pauses,
         streaks=Streaks(),
         proven=ProvenLanes(),
-        turns=FairSlots(STATEMENTS_MAX, STATEMENTS_MAX),
+        turns=Bulkhead(STATEMENTS_MAX),
         still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
         retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
         base_url=rules.base_url,

@@ -17,12 +17,12 @@ import os
 import queue
 import socket
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, Protocol
 
 import httpx
 
+from src.services.kit.lru import LruDict
 from src.services.outbound.lookup_turns import LookupTurns
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -325,7 +325,7 @@ class CallbackGuard:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._located: OrderedDict[Target, tuple[float, list[Address] | AttemptFailed]] = OrderedDict()
+        self._located: LruDict[Target, tuple[float, list[Address] | AttemptFailed]] = LruDict(LOCATED_MAX)
 
     async def locate(self, url: Target) -> str:
         """Name the address that the next attempt goes to first; the host when that cannot be told now."""
@@ -337,9 +337,6 @@ class CallbackGuard:
         except AttemptFailed as error:
             found = error
         self._located[url] = (asyncio.get_running_loop().time(), found)
-        self._located.move_to_end(url)
-        while len(self._located) > LOCATED_MAX:
-            self._located.popitem(last=False)
         return str(found[0]) if isinstance(found, list) and found else url.host
 
     async def check(self, url: Target) -> tuple[Address, ...]:

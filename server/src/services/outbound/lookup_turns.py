@@ -5,10 +5,11 @@ number of names in its zone. So a zone has few threads, and names that did not a
 never looked up, get only a part of all.
 """
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from weakref import WeakValueDictionary
+
+from src.services.kit.bulkhead import Bulkhead, ReservedBulkhead
+from src.services.kit.lru import Proven
 
 LOOKUPS_MAX = 32  # threads at the same moment, over all receivers
 LOOKUPS_UNPROVEN_MAX = 24  # of them for names that have not proved prompt
@@ -16,45 +17,40 @@ LOOKUPS_PER_ZONE_MAX = 4  # of them for the names of one zone
 PROMPT_NAMES_MAX = 10_000
 #: `co.uk`, `com.au`: what is registered there is one label longer.
 _REGISTRY_CHARS_MAX = 3
+#: Turns are shared by zone, not by caller.
+_ANYBODY = ""
 
 
 class LookupTurns:
     """Hands out turns, first come, first served. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._all = asyncio.Semaphore(LOOKUPS_MAX)
-        self._unproven = asyncio.Semaphore(LOOKUPS_UNPROVEN_MAX)
+        self._threads = ReservedBulkhead(Bulkhead(LOOKUPS_MAX), Bulkhead(LOOKUPS_UNPROVEN_MAX))
         # A zone's entry lives as long as somebody looks one of its names up or waits for that.
-        self._zones: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._prompt: OrderedDict[str, None] = OrderedDict()
+        self._zones: WeakValueDictionary[str, Bulkhead] = WeakValueDictionary()
+        self._prompt: Proven[str] = Proven(PROMPT_NAMES_MAX)
 
     async def begin(self, host: str) -> Callable[[], None]:
         """Wait for a turn; returns what ends it, to be called once."""
-        zone = self._zones.setdefault(zone_of(host), asyncio.Semaphore(LOOKUPS_PER_ZONE_MAX))
+        zone = self._zones.setdefault(zone_of(host), Bulkhead(LOOKUPS_PER_ZONE_MAX))
+        proven = host in self._prompt
         # The zone first: those who wait for it take no thread from others.
-        gates = [zone, self._all] if host in self._prompt else [zone, self._unproven, self._all]
-        passed: list[asyncio.Semaphore] = []
+        await zone.acquire(_ANYBODY)
+        try:
+            await self._threads.acquire(_ANYBODY, proven=proven)
+        except BaseException:
+            zone.release(_ANYBODY)
+            raise
 
         def end() -> None:
-            for gate in passed:
-                gate.release()
+            self._threads.release(_ANYBODY, proven=proven)
+            zone.release(_ANYBODY)
 
-        try:
-            for gate in gates:
-                await gate.acquire()
-                passed.append(gate)
-        except BaseException:
-            end()
-            raise
         return end
 
     def judge(self, host: str, *, prompt: bool) -> None:
         """Remember whether a name answered promptly."""
-        self._prompt.pop(host, None)
-        if prompt:
-            self._prompt[host] = None
-        if len(self._prompt) > PROMPT_NAMES_MAX:
-            self._prompt.popitem(last=False)
+        self._prompt.judge(host, prompt=prompt)
 
 
 def zone_of(host: str) -> str:

@@ -4,12 +4,13 @@ A stored report is a cache of what can be generated again, so a store need not b
 report or nothing, and is given only bytes that have been checked.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 from uuid import UUID
+
+from src.services.kit.lru import LruDict
 
 CSV = "text/csv; charset=utf-8"
 REPORT_SUFFIX = ".csv"
@@ -82,7 +83,7 @@ class CheckedReports:
     """Which versions of reports have been hashed and found right: the last `CHECKED_REPORTS_MAX` of them."""
 
     def __init__(self) -> None:
-        self._versions: OrderedDict[UUID, tuple[object, ...]] = OrderedDict()
+        self._versions: LruDict[UUID, tuple[object, ...]] = LruDict(CHECKED_REPORTS_MAX)
 
     def has(self, request_id: UUID, version: tuple[object, ...]) -> bool:
         """Whether this version of a report was found right before."""
@@ -91,8 +92,6 @@ class CheckedReports:
     def add(self, request_id: UUID, version: tuple[object, ...]) -> None:
         """Remember a version that was found right."""
         self._versions[request_id] = version
-        while len(self._versions) > CHECKED_REPORTS_MAX:
-            self._versions.popitem(last=False)
 
     def forget(self, request_id: UUID) -> None:
         """Forget a report that is deleted."""

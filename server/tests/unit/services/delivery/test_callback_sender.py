@@ -75,7 +75,7 @@ class Deliveries:
     def assert_nothing_is_held(self) -> None:
         slots = self.sender._slots
         assert self.sender.in_flight == self.open_connections == slots.waiting == 0
-        assert (slots._addresses, slots._in_all.all._held, slots._in_all.unproven._held) == ({}, {}, {})
+        assert (slots._addresses, slots._in_all.everybody._held, slots._in_all.unproven._held) == ({}, {}, {})
         assert self.sender._pace.delayed == set()
         assert self.sender._pauses._probed == set()
         assert not [lane for lane in self.sender._lanes if lane.busy]

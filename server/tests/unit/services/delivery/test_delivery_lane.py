@@ -372,7 +372,7 @@ def test_a_bounded_number_of_proven_lanes_is_remembered_those_that_answered_last
 
     assert LANE in proven
     assert LaneKey("0", RECEIVER) not in proven
-    assert len(proven._lanes) == PROVEN_MAX
+    assert len(proven) == PROVEN_MAX
 
 
 async def test_a_lane_that_is_offered_something_while_it_ends_goes_on() -> None:

@@ -128,7 +128,7 @@ async def test_memory_holds_the_last_window_and_nothing_else() -> None:
         lanes.open(f"http://r{number}", [f"address {number}"], [0])
         await lanes.time.pass_by(WINDOW_S / 10)
 
-    assert len(lanes.pace._begun_s) <= 2 * 11
+    assert len(lanes.pace._begun) <= 2 * 11
 
 
 async def test_without_a_rate_nothing_is_delayed_or_remembered() -> None:
@@ -137,7 +137,7 @@ async def test_without_a_rate_nothing_is_delayed_or_remembered() -> None:
         await pace.until_free("http://r", "192.0.2.1")
         assert pace.take("http://r", "192.0.2.1")
 
-    assert len(pace._begun_s) == 0
+    assert len(pace._begun) == 0
 
 
 @pytest.mark.parametrize(("text", "rate"), [("1000/second", Rate(1000, 1)), ("60/minute", Rate(60, 60))])

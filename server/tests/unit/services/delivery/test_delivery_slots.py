@@ -17,7 +17,7 @@ from src.services.delivery.concurrency import (
     UNPROVEN_TO_ONE_ADDRESS_MAX,
     UNPROVEN_TO_ONE_ADDRESS_OF_ONE_CALLER_MAX,
     DeliverySlots,
-    FairSlots,
+    fair_slots,
 )
 
 
@@ -103,7 +103,7 @@ async def test_however_few_callers_hang_a_caller_who_holds_nothing_finds_a_slot_
 async def test_the_more_callers_want_slots_the_more_are_left_for_another() -> None:
     free: list[int] = []
     for callers in (1, 2, 3, 5, 11):
-        slots = FairSlots(48, 24)
+        slots = fair_slots(48, 24)
         waiting = [asyncio.create_task(slots.acquire(f"caller {number % callers}")) for number in range(callers * 100)]
         await asyncio.sleep(0)
         free.append(slots._free)
@@ -115,7 +115,7 @@ async def test_the_more_callers_want_slots_the_more_are_left_for_another() -> No
 
 
 async def test_who_holds_slots_is_not_given_the_last_one_when_one_becomes_free() -> None:
-    slots = FairSlots(4, 2)
+    slots = fair_slots(4, 2)
     waiting = [asyncio.create_task(slots.acquire(caller)) for caller in ("a", "a", "b", "b")]
     await asyncio.sleep(0)
     await asyncio.wait_for(slots.acquire("c"), 1)
@@ -130,7 +130,7 @@ async def test_who_holds_slots_is_not_given_the_last_one_when_one_becomes_free()
 
 
 async def test_where_nothing_is_kept_free_one_caller_gets_every_slot() -> None:
-    slots = FairSlots(2, 2)
+    slots = fair_slots(2, 2)
     await slots.acquire("a")
     await asyncio.wait_for(slots.acquire("a"), 1)
 
@@ -180,7 +180,7 @@ async def test_at_an_address_a_caller_leaves_room_for_another(most: int, *, prov
 
 
 async def test_who_waits_takes_turns_by_caller() -> None:
-    slots, served = FairSlots(1, 1), []
+    slots, served = fair_slots(1, 1), []
     await slots.acquire("first")
 
     async def take(caller: str) -> None:
@@ -223,8 +223,8 @@ def test_after_every_kind_of_end_all_slots_are_free_and_nothing_is_remembered(se
         await asyncio.gather(*tasks, return_exceptions=True)
 
         in_all = slots._in_all
-        assert (in_all.all._free, in_all.unproven._free) == (IN_FLIGHT_MAX, UNPROVEN_MAX)
-        assert (in_all.all._held, in_all.unproven._held) == ({}, {})
+        assert (in_all.everybody._free, in_all.unproven._free) == (IN_FLIGHT_MAX, UNPROVEN_MAX)
+        assert (in_all.everybody._held, in_all.unproven._held) == ({}, {})
         assert slots.waiting == 0
         assert slots._addresses == {}
 

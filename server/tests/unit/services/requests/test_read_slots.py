@@ -54,7 +54,8 @@ async def steps(count: int = 5) -> None:
 
 
 def as_at_first(slots: ReadSlots, slots_max: int = READS_MAX) -> bool:
-    return (slots._free, dict(slots._held), dict(slots._waiting), slots._waiters) == (slots_max, {}, {}, 0)
+    shared = slots._slots
+    return (shared._free, shared._held, shared._waiting, shared.waiting) == (slots_max, {}, {}, 0)
 
 
 async def test_one_caller_holds_a_part_and_others_read_at_once() -> None:
