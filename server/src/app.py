@@ -69,13 +69,14 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     check_rules(settings)
 
     benchmarks = BenchmarkGate()
+    rate_limits = _rate_limits(settings)
     app = Application(
-        lifespan=_lifespan(settings, network or Network(), benchmarks),
+        lifespan=_lifespan(settings, network or Network(), benchmarks, rate_limits),
         openapi_url=None,  # ours is written once, not for each request
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
-        middleware=_inner_middleware(settings, benchmarks),
+        middleware=_inner_middleware(settings, benchmarks, rate_limits),
     )
     app.outermost = _outer_middleware(settings)
     problems.install(app)
@@ -91,7 +92,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
 
 
 def _lifespan(
-    settings: Settings, network: Network, benchmarks: BenchmarkGate
+    settings: Settings, network: Network, benchmarks: BenchmarkGate, rate_limits: RateLimits
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     public_settings = queue_routes.PublicSettings.of(settings)
     shown = Views(request=views.item_event, attempt=views.attempt_event)
@@ -102,15 +103,12 @@ def _lifespan(
             app.state.parts = parts
             app.state.public_settings = public_settings
             yield
+        await rate_limits.close()
 
     return lifespan
 
 
-def _inner_middleware(settings: Settings, benchmarks: BenchmarkGate) -> list[Middleware]:
-    rate_limits = RateLimits(
-        {SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async},
-        dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE),
-    )
+def _inner_middleware(settings: Settings, benchmarks: BenchmarkGate, rate_limits: RateLimits) -> list[Middleware]:
     return [
         Middleware(
             RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
@@ -131,6 +129,18 @@ def _outer_middleware(settings: Settings) -> list[Middleware]:
         ),
         *cross_origin(settings.cors_allowed_origins),
     ]
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    limits = {SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async}
+    alike = dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE)
+    storage_url = settings.rate_limit_storage_url.get_secret_value()
+    if not storage_url:
+        return RateLimits(limits, alike)
+    # A client of Redis takes 60 ms to import, and few need one.
+    from src.routes.middleware.shared_rate_limits import SharedRateLimits  # noqa: PLC0415
+
+    return SharedRateLimits(limits, alike, storage_url=storage_url)
 
 
 app = create_app(Settings())

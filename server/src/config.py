@@ -84,6 +84,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     database_url: str = Field(
@@ -133,6 +134,11 @@ class Settings(BaseSettings):
         default="60/minute",
         pattern=RATE_LIMIT_PATTERN,
         description="requests to /api/async, redeliveries by hand, resumes and probes for each caller, or off",
+    )
+    rate_limit_storage_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="redis://host:6379/0 (rediss:// with TLS), where several servers count rate limits together; while "
+        "it is away, and when empty, each counts for itself",
     )
     max_pending_requests: int = Field(
         default=100_000, ge=1, description="requests that may wait; above it a submission is answered 503"
@@ -220,6 +226,20 @@ class Settings(BaseSettings):
     def _can_be_read(cls, value: str) -> str:
         if value:
             read_database_url(value)
+        return value
+
+    @field_validator("rate_limit_storage_url")
+    @classmethod
+    def _names_redis(cls, value: SecretStr) -> SecretStr:
+        """Refuse what is no URL of Redis without repeating it: a password may stand in it."""
+        url = value.get_secret_value()
+        try:
+            is_one = not url or (urlsplit(url).scheme in {"redis", "rediss"} and bool(urlsplit(url).hostname))
+            is_one = is_one and urlsplit(url).port != 0
+        except ValueError:  # such as a port of 70000
+            is_one = False
+        if not is_one:
+            raise ValueError("write redis://host:port/number, or rediss:// for TLS, with user:password@ when asked for")
         return value
 
     @field_validator("webhook_signing_secrets", mode="before")

@@ -13,16 +13,16 @@ from starlette.types import Scope
 from src.app import create_app
 from src.config import Settings
 from src.routes.http.callers import caller_of
-from src.routes.middleware.rate_limits import CALLERS_MAX, BoundedMemoryStorage, RateLimits
+from src.routes.middleware.rate_limits import RateLimits
+from src.routes.middleware.rate_storage import CALLERS_MAX, BoundedMemoryStorage
 
 WINDOW_S = 60
 
 
 @given(st.lists(st.floats(0, 20), max_size=200), st.integers(1, 5))
 def test_no_window_ever_holds_more_than_the_limit(gaps_s: list[float], limit: int) -> None:
-    storage = BoundedMemoryStorage()
     now_s = 1000.0
-    storage.now_s = lambda: now_s
+    storage = BoundedMemoryStorage(now_s=lambda: now_s)
     passed: list[float] = []
     for gap_s in gaps_s:
         now_s += gap_s
@@ -80,9 +80,8 @@ async def statuses(**chosen: Any) -> list[int]:
 
 
 def test_a_refused_request_does_not_lengthen_the_wait() -> None:
-    storage = BoundedMemoryStorage()
     now_s = 0.0
-    storage.now_s = lambda: now_s
+    storage = BoundedMemoryStorage(now_s=lambda: now_s)
     assert storage.acquire_entry("caller", 1, WINDOW_S)
     now_s = 30
     assert not storage.acquire_entry("caller", 1, WINDOW_S)
@@ -96,8 +95,8 @@ def test_memory_is_bounded_and_the_quietest_caller_is_forgotten_first() -> None:
     for number in range(CALLERS_MAX + 5):
         storage.acquire_entry(str(number), 1, WINDOW_S)
 
-    assert storage.get("0") == 0
-    assert storage.get(str(CALLERS_MAX + 4)) == 1
+    assert storage.get_moving_window("0", 1, WINDOW_S)[1] == 0
+    assert storage.get_moving_window(str(CALLERS_MAX + 4), 1, WINDOW_S)[1] == 1
     assert storage.reset() == CALLERS_MAX
 
 
