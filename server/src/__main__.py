@@ -117,7 +117,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         from src.app import app  # noqa: PLC0415 - takes a second; what is checked above answers at once
     except ValueError as error:
         return _refuse(EXIT_SETTING_WRONG, str(error))
-    protocol = limited_protocol(trusted_proxies=settings.trusted_proxies, upgrades=partial(_has_websocket, app))
+    protocol = limited_protocol(trusted_proxies=settings.trusted_proxies, has_websocket=partial(_has_websocket, app))
     options = {**UVICORN, "http": protocol, "timeout_keep_alive": settings.keep_alive_seconds}
     config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)

@@ -1,1 +1,1 @@
-"""The HTTP front: uvicorn's protocols with the limits they do not have, and RFC 9110 and 9112 where they differ."""
+"""The HTTP front end: uvicorn's protocols plus the limits they lack, and RFC 9110 and 9112 where they deviate."""

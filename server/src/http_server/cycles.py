@@ -1,4 +1,4 @@
-"""Uvicorn's cycle of request and answer, which a stop ends quietly, and which does more where a request asks for it."""
+"""Uvicorn's request-response cycle, with a clean shutdown and the rules of RFC 9110 and 9112 it does not follow."""
 
 import asyncio
 
@@ -17,20 +17,20 @@ from src.logs import new_call_id
 
 
 class Cycle(RequestResponseCycle):
-    """Of any request. Only a stop cancels the app's work, which is no fault of the app's."""
+    """The cycle of an ordinary request. Only a shutdown cancels the app, so a cancellation is not an app error."""
 
     async def run_asgi(self, app: ASGI3Application) -> None:
-        """Answer 503 where the work is cancelled; close, where its answer has begun."""
+        """Run the app; if it is cancelled, respond 503, or close when the response has already started."""
 
-        async def ending_quietly(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def handle_cancellation(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
             try:
                 await app(scope, receive, send)
             except asyncio.CancelledError:
-                await self._stop()
+                await self._respond_stopping()
 
-        await super().run_asgi(ending_quietly)
+        await super().run_asgi(handle_cancellation)
 
-    async def _stop(self) -> None:
+    async def _respond_stopping(self) -> None:
         if self.response_started:
             self.disconnected = True
             self.transport.close()
@@ -47,34 +47,38 @@ class Cycle(RequestResponseCycle):
         await self.send({"type": "http.response.body", "body": body})
 
 
-class ExpectingCycle(Cycle):
-    """Of a request with `Expect: 100-continue`.
+class Expect100Cycle(Cycle):
+    """The cycle of a request with `Expect: 100-continue`.
 
-    An answer that comes without the 100 may also come without the body, or before it: what follows on the
-    connection could be either the body or the next request, so it is closed (RFC 9110, 10.1.1).
+    After a final response that was not preceded by a 100, the client may or may not still send the body. What follows
+    on the connection is then ambiguous, body or next request, so the connection is closed (RFC 9110, 10.1.1).
     """
 
-    _is_asked_for = False
+    _body_requested = False
 
     async def receive(self) -> ASGIReceiveEvent:
-        """Ask for the body."""
-        self._is_asked_for = self._is_asked_for or self.waiting_for_100_continue
+        """Receive an event; the first call sends `100 Continue`."""
+        self._body_requested = self._body_requested or self.waiting_for_100_continue
         return await super().receive()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Answer; and close, where the body was not asked for and is not there."""
-        if message["type"] == "http.response.start" and self.more_body and not self._is_asked_for:
+        """Send an event; disable keep-alive if the body was neither requested nor received."""
+        if message["type"] == "http.response.start" and self.more_body and not self._body_requested:
             self.keep_alive = False
         await super().send(message)
 
 
-class OldCycle(Cycle):
-    """Of HTTP/1.0, which knows no chunks: an answer of unknown length ends with the connection (RFC 9112, 6.1)."""
+class Http10Cycle(Cycle):
+    """The cycle of an HTTP/1.0 request.
+
+    HTTP/1.0 has no chunked coding: a response of unknown length is delimited by the end of the connection
+    (RFC 9112, 6.1).
+    """
 
     _has_length = False
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Answer without chunks."""
+        """Send an event without chunked coding."""
         if message["type"] == "http.response.start":
             self._has_length = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
             self.chunked_encoding = None if self._has_length else False
@@ -83,8 +87,8 @@ class OldCycle(Cycle):
         await super().send(message)
 
 
-async def whole_server(_scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """Answer `OPTIONS *`, which asks about the server and no resource (RFC 9110, 9.3.7)."""
+async def server_options(_scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Respond to `OPTIONS *`, which applies to the server rather than to a resource (RFC 9110, 9.3.7)."""
     fields = [(b"allow", METHODS), (b"x-request-id", new_call_id().encode("ascii"))]
     await send({"type": "http.response.start", "status": 204, "headers": fields})
     await send({"type": "http.response.body", "body": b""})

@@ -1,4 +1,4 @@
-"""What the head of a request has to be, beyond what the parser checks (RFC 9110 and 9112)."""
+"""Validation of a request's head beyond what the parser checks (RFC 9110 and 9112)."""
 
 import binascii
 import re
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-from src.http_server.refusals import NO_PROXY, UNKNOWN_CODING, UNKNOWN_WEBSOCKET, Refused, bad_request
+from src.http_server.refusals import NOT_A_PROXY, UNSUPPORTED_CODING, UNSUPPORTED_WEBSOCKET, Refused, bad_request
 
 HTTP_VERSIONS = frozenset({"1.0", "1.1"})
-#: Fields that say how messages and connections begin and end (RFC 9110, 6.5.1).
+#: Fields that control message framing and connections (RFC 9110, 6.5.1).
 NOT_IN_TRAILERS = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
-#: A name of 255 bytes, a colon and a port.
+#: Bytes: a name of 255, a colon and a port.
 AUTHORITY_BYTES_MAX = 255 + 1 + 5
 AUTHORITIES_REMEMBERED_MAX = 256
 WEBSOCKET_VERSION = b"13"
@@ -20,7 +20,7 @@ WEBSOCKET_KEY_BYTES = 16
 
 Fields = Sequence[tuple[bytes, bytes]]
 
-#: RFC 3986, 3.2.2, without the comma: a list of hosts is no host.
+#: RFC 3986, 3.2.2, without the comma: a list of hosts is not a host.
 _HOST = re.compile(
     rb"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2}){1,255})(?::(?P<port>[0-9]{0,5}))?"
 )
@@ -28,29 +28,29 @@ _ABSOLUTE = re.compile(rb"https?://(?P<authority>[^/?]*)(?P<path>[^?]*)", re.IGN
 _UNKNOWN_METHOD = re.compile(rb"(?:\r?\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [!-~]+ HTTP/1\.[01]\r\n")
 
 
-#: Path, query, and the authority that an absolute target gives and that replaces `Host`.
+#: Path, query, and the authority of an absolute target, which overrides `Host`.
 Target = tuple[bytes, bytes, bytes | None]
 
 
 def check_host(hosts: Sequence[bytes], http_version: str) -> None:
-    """Check that there is one `Host` and that it is one (RFC 9112, 3.2); HTTP/1.0 does without.
+    """Check that there is exactly one valid `Host` (RFC 9112, 3.2). It is optional in HTTP/1.0.
 
     Raises:
         Refused: 400.
     """
     if len(hosts) != 1 and (hosts or http_version != "1.0"):
-        problem = "Host is given more than once." if hosts else "Host is missing."
+        problem = "The Host field occurs more than once." if hosts else "The Host field is missing."
         raise bad_request(problem)
     if hosts and not is_authority(hosts[0]):
-        raise bad_request("Host is not a host.")
+        raise bad_request("The Host field is not a valid host.")
 
 
 def is_authority(text: bytes) -> bool:
-    """Tell whether it is `host` or `host:port`. No user information: RFC 9110, 4.2.4. Not empty: 4.2.1."""
+    """Return whether text is `host` or `host:port`, without user information (RFC 9110, 4.2.4), not empty (4.2.1)."""
     return len(text) <= AUTHORITY_BYTES_MAX and _is_authority(text)
 
 
-@lru_cache(AUTHORITIES_REMEMBERED_MAX)  # a server is called by a few names, with each request
+@lru_cache(AUTHORITIES_REMEMBERED_MAX)  # every request names the server, and a server has few names
 def _is_authority(text: bytes) -> bool:
     found = _HOST.fullmatch(text)
     if found is None or int(found["port"] or 0) > 65_535:
@@ -67,29 +67,30 @@ def _is_ipv6(text: bytes) -> bool:
 
 
 def check_codings(codings: Sequence[bytes], http_version: str) -> None:
-    """Check that the body is chunked at most: other transfer codings are not known here (RFC 9112, 6.1).
+    """Check that `chunked` is the only transfer coding; others are not supported (RFC 9112, 6.1).
 
     Raises:
-        Refused: 501; 400 where it is not said how the body ends (6.3), and in HTTP/1.0, which has none.
+        Refused: 501 for other codings; 400 if the length of the body cannot be determined (6.3), and in HTTP/1.0,
+            which has no transfer codings.
     """
     if http_version == "1.0":
         raise bad_request("HTTP/1.0 has no Transfer-Encoding.")
     if not codings[-1].lower().endswith(b"chunked"):
-        raise bad_request("Where the body ends is not said: the last Transfer-Encoding has to be chunked.")
+        raise bad_request("The length of the body is unknown: the last Transfer-Encoding must be chunked.")
     if len(codings) != 1 or codings[0].lower() != b"chunked":
-        raise Refused(UNKNOWN_CODING)
+        raise Refused(UNSUPPORTED_CODING)
 
 
-def read_target(method: str, target: bytes) -> Target:
-    """Read a request target in one of the forms of RFC 9112, 3.2.
+def parse_target(method: str, target: bytes) -> Target:
+    """Parse a request target in one of the forms of RFC 9112, 3.2.
 
     Raises:
-        Refused: 400; 405 for CONNECT, as this is no proxy.
+        Refused: 400; 405 for CONNECT, as this is not a proxy.
     """
     if method == "CONNECT":
-        raise Refused(NO_PROXY)
+        raise Refused(NOT_A_PROXY)
     if b"#" in target or not target.isascii():
-        raise bad_request("The request target has characters that it may not have.")
+        raise bad_request("The request target contains characters that are not allowed.")
     if target.startswith(b"/"):
         path, _, query = target.partition(b"?")
         return (path, query, None)
@@ -103,31 +104,31 @@ def read_target(method: str, target: bytes) -> Target:
     return (path, query, found["authority"])
 
 
-def is_unknown_method(data: bytes) -> bool:
-    """Tell whether bytes that the parser gave up at are a request with a method it does not know."""
+def has_unknown_method(data: bytes) -> bool:
+    """Return whether data the parser rejected is a well-formed request line with a method unknown to it."""
     return _UNKNOWN_METHOD.match(data) is not None
 
 
-def offers_websocket(fields: Fields) -> bool:
-    """Tell whether a request offers to go on as a WebSocket, and as nothing else, and has no body."""
-    offers = [value.lower() for name, value in fields if name == b"upgrade"]
-    return offers == [b"websocket"] and not any(
+def is_websocket_upgrade(fields: Fields) -> bool:
+    """Return whether a request offers an upgrade to WebSocket alone and has no body."""
+    protocols = [value.lower() for name, value in fields if name == b"upgrade"]
+    return protocols == [b"websocket"] and not any(
         name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")) for name, value in fields
     )
 
 
 def check_handshake(fields: Fields) -> None:
-    """Check the opening handshake of a WebSocket (RFC 6455, 4.2.1 and 4.2.2).
+    """Check a WebSocket's opening handshake (RFC 6455, 4.2.1 and 4.2.2).
 
     Raises:
-        Refused: 426 for another version, 400 for anything else.
+        Refused: 426 for an unsupported version, 400 for anything else.
     """
     versions = [value for name, value in fields if name == b"sec-websocket-version"]
     if versions != [WEBSOCKET_VERSION]:
-        raise Refused(UNKNOWN_WEBSOCKET)
+        raise Refused(UNSUPPORTED_WEBSOCKET)
     keys = [value for name, value in fields if name == b"sec-websocket-key"]
     if len(keys) != 1 or not _is_key(keys[0]):
-        raise bad_request("Sec-WebSocket-Key has to be 16 bytes in Base64, once.")
+        raise bad_request("Sec-WebSocket-Key must be 16 bytes in Base64, given once.")
 
 
 def _is_key(text: bytes) -> bool:

@@ -1,56 +1,58 @@
-"""Everything that a peer may send, and the limit that stops it.
+"""Limits on everything a peer may send.
 
-| bytes | stopped by | with |
+| what the peer sends | limit | when exceeded |
 | --- | --- | --- |
-| none, on a new connection | `HEAD_WITHIN_S` | closed |
-| none, after an answer | `KEEP_ALIVE_SECONDS` | closed |
-| blank lines before a request line | `HEAD_BYTES_MAX`; they are no request, so no deadline begins anew | 431 |
-| request line, header fields | `HEAD_BYTES_MAX`, `HEAD_WITHIN_S` | 431, 408 |
-| body | the app's limit; until it reads, reading pauses at 64 KiB; `BODY_WITHIN_S` | 413, 408 |
-| body after the answer | `DISCARDED_BYTES_MAX`, `BODY_WITHIN_S` | closed |
-| chunk lines, their extensions, ends of chunks | `FRAMING_BYTES_MAX` and `FRAMING_BYTES_A_BODY_BYTE` | 431 |
-| trailer fields (never headers: RFC 9110, 6.5.1) | `HEAD_BYTES_MAX`, each and together, and as chunk lines | 431 |
-| trailer fields that would say how messages end | none may come (`NOT_IN_TRAILERS`) | 400 |
-| further requests before the answer | reading pauses at the first; what was read already waits | their turn |
-| bytes after a refusal or a last answer | `LINGER_BYTES_MAX`, `LINGER_WITHIN_S`, unparsed | closed |
-| bytes between an upgrade and its answer | none may come (RFC 6455, 4.1) | closed |
-| WebSocket messages | `ws_max_size`, 64 KiB with all its fragments, unpacked | close 1009 |
-| fragments of one message, empty ones too | `FRAGMENTS_MAX` | close 1008 |
-| frames: pings, pongs, messages, fragments | `FRAMES_MAX` within `FRAMES_WITHIN_S` | close 1008 |
+| nothing, on a new connection | `HEAD_TIMEOUT_S` | closed |
+| nothing, after a response | `KEEP_ALIVE_SECONDS` | closed |
+| blank lines before a request line | `HEAD_BYTES_MAX`; they start no request, so they restart no deadline | 431 |
+| request line, header fields | `HEAD_BYTES_MAX`, `HEAD_TIMEOUT_S` | 431, 408 |
+| body | the app's limit; reading pauses at 64 KiB until the app reads; `BODY_TIMEOUT_S` | 413, 408 |
+| body after the response | `DISCARDED_BYTES_MAX`, `BODY_TIMEOUT_S` | closed |
+| chunk lines, chunk extensions, chunk ends | `FRAMING_BYTES_MAX` and `FRAMING_BYTES_PER_BODY_BYTE` | 431 |
+| trailer fields (never headers: RFC 9110, 6.5.1) | `HEAD_BYTES_MAX`, each and in total; also as chunk lines | 431 |
+| trailer fields that control message framing | none allowed (`NOT_IN_TRAILERS`) | 400 |
+| pipelined requests | reading pauses at the first; bytes already read are held back | processed in turn |
+| bytes after a refusal or a final response | `LINGER_BYTES_MAX`, `LINGER_TIMEOUT_S`, unparsed | closed |
+| bytes between an upgrade and its response | none allowed (RFC 6455, 4.1) | closed |
+| WebSocket messages | `ws_max_size`, 64 KiB including all fragments, decompressed | close 1009 |
+| fragments of one message, including empty ones | `FRAGMENTS_MAX` | close 1008 |
+| frames: pings, pongs, messages, fragments | `FRAMES_MAX` within `FRAMES_WINDOW_S` | close 1008 |
 | no pong | uvicorn's `ws_ping_interval` and `ws_ping_timeout`, 20 s each | closed |
-| connections | `CONNECTIONS_OF_ONE_ADDRESS_MAX`, WebSockets too; IPv6 by /64 | closed |
+| connections | `CONNECTIONS_PER_ADDRESS_MAX`, including WebSockets; IPv6 counts by /64 | closed |
 
-What a peer does not take is stopped by `PROGRESS_WITHIN_S`, in every state, until the connection is gone.
+A peer that does not read is subject to `WRITE_TIMEOUT_S`, in every state, until the connection is gone.
 """
 
+#: Bytes of a request's head: request line and header fields.
 HEAD_BYTES_MAX = 16 * 1024
-#: From the connection, or the first byte of a further request, to the end of the head.
-HEAD_WITHIN_S = 10.0
-#: From the end of the head to the end of the body.
-BODY_WITHIN_S = 30.0
-#: Without a byte taken by a peer that is owed some.
-PROGRESS_WITHIN_S = 60.0
-#: From the request to the answer of an upgrade.
-UPGRADE_WITHIN_S = 10.0
+#: Seconds from the connection, or from the first byte of a later request, to the end of the head.
+HEAD_TIMEOUT_S = 10.0
+#: Seconds from the end of the head to the end of the body.
+BODY_TIMEOUT_S = 30.0
+#: Seconds without write progress while data for the peer is pending.
+WRITE_TIMEOUT_S = 60.0
+#: Seconds from an upgrade request to its response.
+UPGRADE_TIMEOUT_S = 10.0
 
-#: Of a body that comes after its answer.
+#: Bytes of a body that arrive after its response.
 DISCARDED_BYTES_MAX = 256 * 1024
-#: What a chunked body may have around its bytes: 16 KiB, and for each byte as much as a chunk of its own takes.
+#: Bytes of chunked framing: 16 KiB, plus for each body byte what a chunk of its own would take.
 FRAMING_BYTES_MAX = HEAD_BYTES_MAX
-FRAMING_BYTES_A_BODY_BYTE = 6
+FRAMING_BYTES_PER_BODY_BYTE = 6
 
-#: Before a connection is closed whose peer may still be sending, so that it gets to read the answer (RFC 9112, 9.6).
-LINGER_WITHIN_S = 2.0
+#: Lingering close of a connection whose peer may still be sending, in seconds and bytes, so that the peer gets to read
+#: the response (RFC 9112, 9.6).
+LINGER_TIMEOUT_S = 2.0
 LINGER_BYTES_MAX = 1024 * 1024
-#: For a request that has begun to come when the server is stopped.
-STOPPING_WITHIN_S = 1.0
+#: Seconds for a partially received request to complete during shutdown.
+SHUTDOWN_TIMEOUT_S = 1.0
 
-CONNECTIONS_OF_ONE_ADDRESS_MAX = 256
+CONNECTIONS_PER_ADDRESS_MAX = 256
 
-#: A watcher has nothing to say but pongs.
+#: Frames per window, in seconds. A client of the event stream has nothing to send but pongs.
 FRAMES_MAX = 200
-FRAMES_WITHIN_S = 10.0
+FRAMES_WINDOW_S = 10.0
 FRAGMENTS_MAX = 1_024
 
-#: What the parser is given at once. Limits are looked at in between, so they are exact to this.
-PIECE_BYTES = 4_096
+#: Bytes fed to the parser at once. Limits are checked in between, so they are accurate to this many bytes.
+PARSE_BYTES_MAX = 4_096

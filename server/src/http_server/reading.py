@@ -1,4 +1,4 @@
-"""What is read of one HTTP/1.x connection: phases, sizes, the rules of heads, and offers of other protocols."""
+"""The reading half of one HTTP/1.x connection: phases, size limits, validation of heads, protocol upgrades."""
 
 import urllib.parse
 from enum import Enum, auto
@@ -9,156 +9,158 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from src.http_server import refusals
-from src.http_server.cycles import whole_server
+from src.http_server.cycles import server_options
 from src.http_server.head import (
     HTTP_VERSIONS,
     NOT_IN_TRAILERS,
     check_codings,
     check_handshake,
     check_host,
-    is_unknown_method,
-    offers_websocket,
-    read_target,
+    has_unknown_method,
+    is_websocket_upgrade,
+    parse_target,
 )
 from src.http_server.limits import (
     DISCARDED_BYTES_MAX,
-    FRAMING_BYTES_A_BODY_BYTE,
     FRAMING_BYTES_MAX,
+    FRAMING_BYTES_PER_BODY_BYTE,
     HEAD_BYTES_MAX,
-    PIECE_BYTES,
+    PARSE_BYTES_MAX,
 )
 from src.http_server.refusals import Refusal, Refused
 from src.http_server.transport import GuardedTransport
 
 
 class Phase(Enum):
-    """What is read: see `protocol.py`."""
+    """The phases of a connection: see `protocol.py`."""
 
-    BETWEEN = auto()
+    IDLE = auto()
     HEAD = auto()
     BODY = auto()
-    DEAF = auto()
+    DISCARDING = auto()
 
 
-BETWEEN, HEAD, BODY, DEAF = Phase
+IDLE, HEAD, BODY, DISCARDING = Phase
 
 
 class ReadingProtocol(HttpToolsProtocol):
-    """Reads requests, in pieces, and never more of them than can be answered; what to do with them is said below it."""
+    """Parses requests in pieces, and applies backpressure: never more of them than can be answered.
+
+    Subclasses decide what to do with a request.
+    """
 
     transport: GuardedTransport
-    _phase = BETWEEN
-    #: Requests begun.
-    _begun = 0
-    #: Read, but not yet given to the parser: answers come first.
-    _held = b""
-    _lingers = False
-    _ignored_bytes = 0
-    _is_stopping = False
-    #: Of the request that is read: what came without an end of its head, its fields, its body, and its body's framing.
+    _phase = IDLE
+    _requests_begun = 0
+    #: Received but not yet parsed: responses come first.
+    _unparsed = b""
+    _lingering = False
+    _lingered_bytes = 0
+    _is_shutting_down = False
+    #: Sizes of the current request: bytes that completed no head, its fields, its body, and its body with framing.
     _unfinished_bytes = 0
     _field_bytes = 0
     _body_bytes = 0
     _body_read_bytes = 0
     _trailer_bytes = 0
     _discarded_bytes = 0
-    #: It offers something else than HTTP; it is a WebSocket that we take.
-    _is_offer = False
+    #: Whether the current request offers another protocol, and whether it is a WebSocket handshake we accept.
+    _is_upgrade = False
     _is_websocket = False
 
     @staticmethod
-    def upgrades(path: str) -> bool:
-        """Tell whether there is a WebSocket at a path; where there is none, an offer is ignored."""
+    def has_websocket(path: str) -> bool:
+        """Return whether a path serves a WebSocket; elsewhere, upgrade requests are ignored."""
         return bool(path)
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
-        if self._phase is DEAF:
-            self._ignore(len(data))
+        if self._phase is DISCARDING:
+            self._discard(len(data))
             return
-        if self._held:
-            self._held += data
+        if self._unparsed:
+            self._unparsed += data
             return
-        self._take(data)
+        self._parse(data)
 
-    def _take(self, data: bytes) -> None:
-        phase, begun = self._phase, self._begun
-        if len(data) <= PIECE_BYTES:
+    def _parse(self, data: bytes) -> None:
+        phase, begun = self._phase, self._requests_begun
+        if len(data) <= PARSE_BYTES_MAX:
             self._feed(data)
         else:
             self._feed_pieces(data)
-        if (phase is not self._phase or begun != self._begun) and self._phase is not DEAF:
-            self._expect_next()
+        if (phase is not self._phase or begun != self._requests_begun) and self._phase is not DISCARDING:
+            self._set_phase_deadline()
 
     def _feed_pieces(self, data: bytes) -> None:
-        for at in range(0, len(data), PIECE_BYTES):
-            if self._phase is DEAF:
+        for start in range(0, len(data), PARSE_BYTES_MAX):
+            if self._phase is DISCARDING:
                 if self._is_websocket:
                     self.transport.close()
                 return
             if self.flow.read_paused:
-                self._held = data[at:]
+                self._unparsed = data[start:]
                 return
-            self._feed(data[at : at + PIECE_BYTES])
+            self._feed(data[start : start + PARSE_BYTES_MAX])
 
     def _feed(self, piece: bytes) -> None:
-        phase, begun = self._phase, self._begun
+        phase, begun = self._phase, self._requests_begun
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade as offer:
-            self._after_offer(piece[offer.args[0] :])
+        except httptools.HttpParserUpgrade as upgrade:
+            self._finish_upgrade(piece[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse(self._what_is_wrong(error, piece))
-        if begun == self._begun:
+            self._refuse(self._refusal_for(error, piece))
+        if begun == self._requests_begun:
             if phase is self._phase:
                 self._count_unfinished(len(piece))
-        elif self._phase is HEAD and phase is BETWEEN and self._begun == begun + 1:  # all of it is of this head
+        elif (
+            self._phase is HEAD and phase is IDLE and self._requests_begun == begun + 1
+        ):  # the whole piece belongs to this head
             self._count_unfinished(len(piece))
 
     def _count_unfinished(self, size: int) -> None:
-        """Count bytes that ended nothing."""
+        """Count the bytes of a piece that completed neither a head nor a body."""
         if self._phase is BODY:
             self._body_read_bytes += size
-            if self._body_read_bytes > FRAMING_BYTES_MAX + (1 + FRAMING_BYTES_A_BODY_BYTE) * self._body_bytes:
-                self._refuse(refusals.TRAILERS)
-        elif self._phase is not DEAF:
+            if self._body_read_bytes > FRAMING_BYTES_MAX + (1 + FRAMING_BYTES_PER_BODY_BYTE) * self._body_bytes:
+                self._refuse(refusals.TRAILERS_TOO_LARGE)
+        elif self._phase is not DISCARDING:
             self._unfinished_bytes += size
             if self._unfinished_bytes > HEAD_BYTES_MAX:
-                self._refuse(refusals.TOO_LARGE)
+                self._refuse(refusals.HEAD_TOO_LARGE)
 
-    def _read_on(self) -> None:
-        """Read on, if nothing stands in the way: what is held first, then what comes."""
-        if self.pipeline or self._phase is DEAF:
+    def _resume_reading(self) -> None:
+        """Parse what is held back, then resume reading, unless responses must come first."""
+        if self.pipeline or self._phase is DISCARDING:
             return
         self.flow.read_paused = False
-        if self._held:
-            held, self._held = self._held, b""
-            self._take(held)
+        if self._unparsed:
+            unparsed, self._unparsed = self._unparsed, b""
+            self._parse(unparsed)
         if not self.flow.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
-        """A request begins."""
-        if self.cycle is not None and not self.cycle.keep_alive and not self._is_offer:
-            raise Refused(refusals.NOTHING_AFTER)
+        if self.cycle is not None and not self.cycle.keep_alive and not self._is_upgrade:
+            raise Refused(refusals.AFTER_CLOSE)
         super().on_message_begin()
         self._phase = HEAD
-        self._begun += 1
+        self._requests_begun += 1
         self._hosts: list[bytes] = []
         self._codings: list[bytes] = []
-        self._is_offer = False
+        self._is_upgrade = False
         self._unfinished_bytes = self._field_bytes = self._trailer_bytes = 0
         self._body_bytes = self._body_read_bytes = self._discarded_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field, of the head or of the trailer; those of the trailer are read and dropped."""
+        """Collect a header field, or check and drop a trailer field."""
         if self._phase is not HEAD:
             self._trailer_bytes += len(name) + len(value) + 4
             if self._trailer_bytes > HEAD_BYTES_MAX:
-                raise Refused(refusals.TRAILERS)
-            if name.lower() in NOT_IN_TRAILERS:  # the parser would obey it
+                raise Refused(refusals.TRAILERS_TOO_LARGE)
+            if name.lower() in NOT_IN_TRAILERS:  # the parser would apply it
                 raise Refused(refusals.FRAMING_IN_TRAILER)
             return
         name = name.lower()
@@ -173,18 +175,18 @@ class ReadingProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
+        """Validate the head and start the response."""
         version = self.parser.get_http_version()
         if version not in HTTP_VERSIONS:
-            raise Refused(refusals.UNKNOWN_VERSION)
+            raise Refused(refusals.UNSUPPORTED_VERSION)
         self.scope["http_version"] = version
         self.scope["method"] = method = self.parser.get_method().decode("ascii")
         if len(self.url) + self._field_bytes > HEAD_BYTES_MAX:
-            raise Refused(refusals.TOO_LARGE)
+            raise Refused(refusals.HEAD_TOO_LARGE)
         check_host(self._hosts, version)
         if self._codings:
             check_codings(self._codings, version)
-        raw_path, query, authority = read_target(method, self.url)
+        raw_path, query, authority = parse_target(method, self.url)
         if authority is not None:
             self.headers[:] = [(b"host", authority), *(field for field in self.headers if field[0] != b"host")]
         path = raw_path.decode("ascii")
@@ -193,12 +195,11 @@ class ReadingProtocol(HttpToolsProtocol):
         self.scope["query_string"] = query
         self._phase = BODY
         if self.parser.should_upgrade():
-            self._consider_offer()
+            self._handle_upgrade()
         else:
-            self._begin_answer(whole_server if raw_path == b"*" else self.app)
+            self._start_response(server_options if raw_path == b"*" else self.app)
 
     def on_body(self, body: bytes) -> None:
-        """Some of the body is there."""
         self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
@@ -212,68 +213,67 @@ class ReadingProtocol(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        """The request is there."""
-        self._phase = BETWEEN
+        self._phase = IDLE
         self._unfinished_bytes = 0
-        if not self._is_offer:
+        if not self._is_upgrade:
             self.cycle.more_body = False
             if not self.cycle.response_complete:
                 self.cycle.message_event.set()
 
-    # Offers to speak something else than HTTP.
+    # Protocol upgrades.
 
-    def _consider_offer(self) -> None:
-        """Take a WebSocket's handshake where there is one; any other offer is ignored (RFC 9110, 7.8).
+    def _handle_upgrade(self) -> None:
+        """Accept a WebSocket handshake where one is served; ignore any other upgrade (RFC 9110, 7.8).
 
-        The parser takes an offer for the end of HTTP, and what follows for another protocol. So a request whose offer
-        is ignored is given to a new parser without it, and what follows is its body.
+        After an upgrade request the parser treats everything as another protocol. So a request whose upgrade is
+        ignored is fed to a new parser without the `Upgrade` field, and what follows is parsed as its body.
         """
-        self._is_offer = True
+        self._is_upgrade = True
         self._is_websocket = (
             self.scope["method"] == "GET"
             and self.scope["http_version"] == "1.1"
             and (self.cycle is None or self.cycle.response_complete)
-            and offers_websocket(self.headers)
-            and self.upgrades(self.scope["path"])
+            and is_websocket_upgrade(self.headers)
+            and self.has_websocket(self.scope["path"])
         )
         if self._is_websocket:
             check_handshake(self.headers)
 
-    def _after_offer(self, rest: bytes) -> None:
+    def _finish_upgrade(self, rest: bytes) -> None:
         if not self._is_websocket:
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._feed(self._head_without_offer() + rest)
+            self._feed(self._head_without_upgrade() + rest)
         elif rest:
             self._refuse(refusals.TOO_EARLY)
         else:
             self.handle_websocket_upgrade()
 
-    def _head_without_offer(self) -> bytes:
-        first = f" HTTP/{self.scope['http_version']}\r\n".encode("ascii")
+    def _head_without_upgrade(self) -> bytes:
+        version = f" HTTP/{self.scope['http_version']}\r\n".encode("ascii")
         fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
-        return b"".join([self.scope["method"].encode("ascii"), b" ", self.url, first, *fields, b"\r\n"])
+        return b"".join([self.scope["method"].encode("ascii"), b" ", self.url, version, *fields, b"\r\n"])
 
-    def _what_is_wrong(self, error: httptools.HttpParserError, piece: bytes) -> Refusal:
+    def _refusal_for(self, error: httptools.HttpParserError, piece: bytes) -> Refusal:
         reason = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
         if isinstance(reason, Refused):
             return reason.refusal
         if reason is not None:
-            self.logger.error("Exception while a request was read", exc_info=reason)
-        if isinstance(error, httptools.HttpParserInvalidMethodError) and is_unknown_method(piece):
+            self.logger.error("Exception while reading a request", exc_info=reason)
+        if isinstance(error, httptools.HttpParserInvalidMethodError) and has_unknown_method(piece):
             return refusals.UNKNOWN_METHOD
-        return refusals.NO_HTTP
+        return refusals.NOT_HTTP
 
-    # What a protocol does with it.
+    # Implemented by the protocol.
 
-    def _begin_answer(self, app: ASGI3Application) -> None:
+    def _start_response(self, app: ASGI3Application) -> None:
         raise NotImplementedError
 
     def _refuse(self, refusal: Refusal) -> None:
         raise NotImplementedError
 
-    def _expect_next(self) -> None:
+    def _set_phase_deadline(self) -> None:
         raise NotImplementedError
 
-    def _ignore(self, size: int) -> None:
+    def _discard(self, size: int) -> None:
         raise NotImplementedError

@@ -1,29 +1,29 @@
-"""What a request is refused with before it gets to the app. Each is answered as a problem; then we close."""
+"""Refusals of requests that never reach the app. Each is sent as a problem, and the connection is closed."""
 
 from http import HTTPStatus
 from typing import NamedTuple
 
 import orjson
 
-#: What is told of methods where no route is asked.
+#: The `Allow` field where no route is involved.
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 class Refusal(NamedTuple):
-    """An answer: its status, a sentence, and header fields beside those that every refusal has."""
+    """An error response: its status, its detail, and header fields in addition to those common to every refusal."""
 
     status: HTTPStatus
     detail: str
     fields: tuple[tuple[bytes, bytes], ...] = ()
 
     def problem(self) -> bytes:
-        """Write it as a problem (RFC 9457)."""
+        """Encode the body as a problem (RFC 9457)."""
         title = self.status.phrase
         return orjson.dumps({"type": "about:blank", "title": title, "status": self.status, "detail": self.detail})
 
 
 class Refused(Exception):
-    """Raised within the parser, which stops at it."""
+    """Raised in parser callbacks to stop the parser."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
@@ -31,26 +31,26 @@ class Refused(Exception):
 
 
 def bad_request(detail: str) -> Refused:
-    """Refuse with 400."""
+    """Build a 400."""
     return Refused(Refusal(HTTPStatus.BAD_REQUEST, detail))
 
 
 _FIELDS_TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-TOO_LARGE = Refusal(_FIELDS_TOO_LARGE, "The head of the request is too large.")
-TRAILERS = Refusal(_FIELDS_TOO_LARGE, "The trailer fields or the chunk lines are too large.")
-FRAMING_IN_TRAILER = Refusal(HTTPStatus.BAD_REQUEST, "The trailer has a field that belongs into the head.")
-NO_HTTP = Refusal(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
-UNKNOWN_VERSION = Refusal(HTTPStatus.BAD_REQUEST, "HTTP is spoken here as 1.0 and 1.1.")
-UNKNOWN_METHOD = Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Nothing here knows this method.", ((b"allow", METHODS),))
-NO_PROXY = Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This is no proxy.", ((b"allow", METHODS),))
-UNKNOWN_CODING = Refusal(HTTPStatus.NOT_IMPLEMENTED, "The only Transfer-Encoding known here is chunked.")
-BODY_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body goes on although it was answered.")
-NOTHING_AFTER = Refusal(HTTPStatus.BAD_REQUEST, "Nothing follows a request that ends the connection.")
-TOO_EARLY = Refusal(HTTPStatus.BAD_REQUEST, "A WebSocket's frames come after the answer to its handshake.")
-TOO_LATE = Refusal(HTTPStatus.REQUEST_TIMEOUT, "The request did not end in time.")
+HEAD_TOO_LARGE = Refusal(_FIELDS_TOO_LARGE, "The request line and header fields are too large.")
+TRAILERS_TOO_LARGE = Refusal(_FIELDS_TOO_LARGE, "The trailer fields or the chunk lines are too large.")
+FRAMING_IN_TRAILER = Refusal(HTTPStatus.BAD_REQUEST, "The trailer contains a field that is only allowed in the head.")
+NOT_HTTP = Refusal(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
+UNSUPPORTED_VERSION = Refusal(HTTPStatus.BAD_REQUEST, "The supported HTTP versions are 1.0 and 1.1.")
+UNKNOWN_METHOD = Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This method is not supported.", ((b"allow", METHODS),))
+NOT_A_PROXY = Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "This server is not a proxy.", ((b"allow", METHODS),))
+UNSUPPORTED_CODING = Refusal(HTTPStatus.NOT_IMPLEMENTED, "The only supported Transfer-Encoding is chunked.")
+BODY_TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body continues after its response was sent.")
+AFTER_CLOSE = Refusal(HTTPStatus.BAD_REQUEST, "No request may follow one that closes the connection.")
+TOO_EARLY = Refusal(HTTPStatus.BAD_REQUEST, "WebSocket frames must not precede the response to the handshake.")
+TIMED_OUT = Refusal(HTTPStatus.REQUEST_TIMEOUT, "The request was not completed in time.")
 STOPPING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The server is stopping.", ((b"retry-after", b"5"),))
-UNKNOWN_WEBSOCKET = Refusal(
+UNSUPPORTED_WEBSOCKET = Refusal(
     HTTPStatus.UPGRADE_REQUIRED,
-    "Sec-WebSocket-Version has to be 13, once.",
+    "Sec-WebSocket-Version must be 13, given once.",
     ((b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"connection", b"upgrade")),
 )

@@ -1,4 +1,4 @@
-"""A transport that never waits for ever: one timer, armed from the first moment to the last."""
+"""A transport that never waits forever: one timer, armed for the whole life of the connection."""
 
 import asyncio
 import sys
@@ -8,149 +8,140 @@ from fcntl import ioctl
 from math import inf
 from typing import Any
 
-from src.http_server.places import Place
+from src.http_server.connection_limit import ConnectionSlot
 
-#: How often it is looked whether the peer takes what it is owed, as a part of the time it may go without.
-_LOOKS = 4
+#: How many times write progress is checked within the write timeout.
+_CHECKS_PER_TIMEOUT = 4
 
 
 class GuardedTransport(asyncio.Transport):
-    """The transport of one connection, under a deadline for what the peer sends and one for what it takes.
+    """The transport of one connection, with a read deadline and a write timeout.
 
-    The first is set by the protocol with `expect` and ends in what it says there. The second always runs: a peer
-    that takes no byte for `progress_within_s` (seconds) while some wait for it is cut off, also one that the
-    connection to was closed already. On Linux it counts what the peer's machine acknowledged; elsewhere, what left
-    for the system's buffer.
+    The protocol sets the read deadline, and what happens when it passes, with `set_deadline`. The write timeout is
+    always active: a peer that acknowledges no byte for `write_timeout_s` seconds while data is pending is aborted,
+    even when the connection is already closing. On Linux, progress means bytes acknowledged by the peer's kernel;
+    elsewhere, bytes that left asyncio's buffer for the socket.
 
     Args:
-        transport: what it guards.
-        loop: whose clock counts.
-        place: freed when the connection is gone.
-        progress_within_s: see above.
+        transport: the transport to wrap.
+        loop: the event loop whose clock is used.
+        slot: the connection's slot, released when the connection is gone.
+        write_timeout_s: seconds without write progress before the connection is aborted.
     """
 
     def __init__(
         self,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
-        place: Place,
-        progress_within_s: float,
+        slot: ConnectionSlot,
+        write_timeout_s: float,
     ) -> None:
         super().__init__()
         self._transport = transport
         self._loop = loop
-        self._place = place
-        self._progress_within_s = progress_within_s
-        self._written = 0
-        self._taken = -1
-        self._stands_since: float | None = None
-        self._late: Callable[[], None] = transport.close
+        self._slot = slot
+        self._write_timeout_s = write_timeout_s
+        self._written_bytes = 0
+        self._acknowledged_bytes = -1
+        self._stalled_since: float | None = None
+        self._on_timeout: Callable[[], None] = transport.close
         self._deadline = inf
-        self._armed_at = loop.time() + progress_within_s / _LOOKS
-        self._timer: asyncio.TimerHandle | None = loop.call_later(progress_within_s / _LOOKS, self._look)
-        #: Instead of closing, if the protocol wants to do something first.
+        self._armed_for = loop.time() + write_timeout_s / _CHECKS_PER_TIMEOUT
+        self._timer: asyncio.TimerHandle | None = loop.call_later(write_timeout_s / _CHECKS_PER_TIMEOUT, self._check)
+        #: Called by `close` in place of closing, so that the protocol can linger first.
         self.on_close: Callable[[], None] | None = None
 
-    def expect(self, within_s: float, late: Callable[[], None]) -> None:
-        """Call `late` in so many seconds, unless something else, or nothing, is expected by then."""
-        self._late = late
-        self._deadline = self._loop.time() + within_s
-        if self._deadline < self._armed_at:
+    def set_deadline(self, timeout_s: float, on_timeout: Callable[[], None]) -> None:
+        """Call `on_timeout` after `timeout_s` seconds, unless the deadline is replaced or cleared before."""
+        self._on_timeout = on_timeout
+        self._deadline = self._loop.time() + timeout_s
+        if self._deadline < self._armed_for:
             self._arm()
 
-    def expect_nothing(self) -> None:
-        """Set no deadline for what the peer sends. The timer stays as it is, so that this costs nothing."""
+    def clear_deadline(self) -> None:
+        """Clear the read deadline. The timer stays armed for the write timeout, so this costs nothing."""
         self._deadline = inf
 
-    def end(self) -> None:
-        """Forget the connection, which is gone; as often as one likes."""
-        self._place.free()
+    def detach(self) -> None:
+        """Release the slot and cancel the timer after the connection is lost. Idempotent."""
+        self._slot.release()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def has_unread(self) -> bool:
-        """Tell whether bytes of the peer's have come that the event loop has not yet read."""
-        return self._in_kernel(termios.FIONREAD) > 0
+        """Return whether the kernel holds received bytes that the event loop has not read yet."""
+        return self._kernel_bytes(termios.FIONREAD) > 0
 
     def write(self, data: Any) -> None:
-        """Write, and count."""
-        self._written += len(data)
+        self._written_bytes += len(data)
         self._transport.write(data)
 
     def close(self) -> None:
-        """Close when everything is written; or do first what the protocol wants."""
+        """Close once the write buffer is flushed, or call `on_close` if it is set."""
         if self.on_close is not None:
             self.on_close()
         else:
             self._transport.close()
 
     def close_now(self) -> None:
-        """Close when everything is written."""
+        """Close once the write buffer is flushed, bypassing `on_close`."""
         self._transport.close()
 
     def write_eof(self) -> None:
-        """Say that nothing more will come, once everything is written; reading goes on."""
         self._transport.write_eof()
 
     def abort(self) -> None:
-        """Close without writing the rest."""
         self._transport.abort()
 
     def is_closing(self) -> bool:
-        """Tell whether it is closed or about to be."""
         return self._transport.is_closing()
 
     def pause_reading(self) -> None:
-        """Read no more for now."""
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on."""
         self._transport.resume_reading()
 
     def get_write_buffer_size(self) -> int:
-        """Tell how many bytes wait for the system's buffer."""
         return self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Tell what is known of the socket."""
         return self._transport.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Let another protocol have what is read."""
         self._transport.set_protocol(protocol)
 
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             now = self._loop.time()
-            self._armed_at = min(self._deadline, now + self._progress_within_s / _LOOKS)
-            self._timer = self._loop.call_later(max(self._armed_at - now, 0.001), self._look)
+            self._armed_for = min(self._deadline, now + self._write_timeout_s / _CHECKS_PER_TIMEOUT)
+            self._timer = self._loop.call_later(max(self._armed_for - now, 0.001), self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._loop.time()
-        self._look_whether_it_takes(now)
+        self._check_write_progress(now)
         if now >= self._deadline:
             self._deadline = inf
-            self._late()
+            self._on_timeout()
         self._arm()
 
-    def _look_whether_it_takes(self, now: float) -> None:
-        waits = self._transport.get_write_buffer_size()
+    def _check_write_progress(self, now: float) -> None:
+        pending = self._transport.get_write_buffer_size()
         if sys.platform == "linux":
-            waits += self._in_kernel(termios.TIOCOUTQ)
-        taken = self._written - waits
-        if not waits or taken != self._taken:
-            self._taken, self._stands_since = taken, None
-        elif self._stands_since is None:
-            self._stands_since = now
-        elif now - self._stands_since >= self._progress_within_s:
+            pending += self._kernel_bytes(termios.TIOCOUTQ)
+        acknowledged = self._written_bytes - pending
+        if not pending or acknowledged != self._acknowledged_bytes:
+            self._acknowledged_bytes, self._stalled_since = acknowledged, None
+        elif self._stalled_since is None:
+            self._stalled_since = now
+        elif now - self._stalled_since >= self._write_timeout_s:
             self._transport.abort()
 
-    def _in_kernel(self, what: int) -> int:
+    def _kernel_bytes(self, request: int) -> int:
         socket = self._transport.get_extra_info("socket")
         try:
-            return int.from_bytes(ioctl(socket.fileno(), what, bytes(4)), sys.byteorder)
-        except (AttributeError, OSError, ValueError):  # no socket, or one that is closed
+            return int.from_bytes(ioctl(socket.fileno(), request, bytes(4)), sys.byteorder)
+        except (AttributeError, OSError, ValueError):  # no socket, or a closed one
             return 0

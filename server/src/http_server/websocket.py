@@ -1,4 +1,4 @@
-"""WebSockets: uvicorn's protocol with a place among the connections, and limits on what a watcher says."""
+"""WebSockets: uvicorn's protocol, counted against the connection limit, with limits on incoming frames."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from uvicorn.server import ServerState
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
-from src.http_server.limits import FRAGMENTS_MAX, FRAMES_MAX, FRAMES_WITHIN_S, PIECE_BYTES
+from src.http_server.limits import FRAGMENTS_MAX, FRAMES_MAX, FRAMES_WINDOW_S, PARSE_BYTES_MAX
 from src.http_server.transport import GuardedTransport
 
-#: Read in place of the head, which was read already: what two parsers see could differ.
-_NO_HEAD = b"GET / HTTP/1.1\r\n\r\n"
+#: Fed to the WebSocket parser in place of the real head, which is already parsed: two parsers could disagree on it.
+_PLACEHOLDER_HEAD = b"GET / HTTP/1.1\r\n\r\n"
 
 
 class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """One WebSocket: taken over from HTTP with its transport, whose place it keeps until it is gone."""
+    """One WebSocket. It takes over the HTTP connection's transport, and with it the connection's slot."""
 
     transport: GuardedTransport
 
@@ -31,25 +31,25 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, dict(app_state), loop)
-        self._asked = request
+        self._handshake_request = request
         self._frames = 0
-        self._counts_since_s = self.loop.time()
+        self._window_started_at = self.loop.time()
 
-    def begin(self, transport: GuardedTransport, within_s: float) -> None:
-        """Ask the app, which has to answer within so many seconds."""
+    def begin(self, transport: GuardedTransport, timeout_s: float) -> None:
+        """Take over the transport and run the app, which must accept or reject within `timeout_s` seconds."""
         self.connection_made(transport)
         transport.set_protocol(self)
-        transport.expect(within_s, self._refuse_late)
-        super().data_received(_NO_HEAD)
+        transport.set_deadline(timeout_s, self._on_handshake_timeout)
+        super().data_received(_PLACEHOLDER_HEAD)
 
     def handle_connect(self, _: Request) -> None:
-        """Take the request as HTTP read it."""
-        super().handle_connect(self._asked)
+        """Handle the request as the HTTP parser read it, not the placeholder."""
+        super().handle_connect(self._handshake_request)
 
     async def send(self, message: Any) -> None:
-        """Send; a refusal that is on its way completes the handshake.
+        """Send an event; a rejection in progress completes the handshake.
 
-        uvicorn takes each refusal with an answer of the app's own for an app that failed, and logs an error
+        Uvicorn mistakes every rejection with a custom response for a failed app and logs an error
         (Kludex/uvicorn#3138).
         """
         await super().send(message)
@@ -57,17 +57,17 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True
 
     def start_keepalive(self) -> None:
-        """Begin to ping, which is what guards an open WebSocket."""
+        """Start pinging, which replaces the deadline once the WebSocket is open."""
         super().start_keepalive()
-        self.transport.expect_nothing()
+        self.transport.clear_deadline()
 
     def data_received(self, data: bytes) -> None:
-        """Read frames, so many at a time."""
-        if not self.handshake_complete:  # a client has to wait for the answer (RFC 6455, 4.1)
+        """Parse frames in pieces of `PARSE_BYTES_MAX`, checking the limits after each."""
+        if not self.handshake_complete:  # a client must wait for the response (RFC 6455, 4.1)
             self.transport.close()
             return
-        for at in range(0, len(data), PIECE_BYTES):
-            super().data_received(data[at : at + PIECE_BYTES])
+        for start in range(0, len(data), PARSE_BYTES_MAX):
+            super().data_received(data[start : start + PARSE_BYTES_MAX])
             if self.transport.is_closing():
                 return
             if self._frames > FRAMES_MAX or len(self.frames) > FRAGMENTS_MAX:
@@ -75,24 +75,23 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
                 return
 
     def handle_events(self) -> None:
-        """Count frames."""
-        if self.loop.time() - self._counts_since_s > FRAMES_WITHIN_S:
-            self._frames, self._counts_since_s = 0, self.loop.time()
+        """Count frames in fixed windows before handling them."""
+        if self.loop.time() - self._window_started_at > FRAMES_WINDOW_S:
+            self._frames, self._window_started_at = 0, self.loop.time()
         self._frames += len(self.conn.events)
         super().handle_events()
 
     def keepalive_timeout(self) -> None:
-        """Close; at once, if it does not even take what waits for it."""
+        """Close; abort if the peer does not even read what is pending."""
         super().keepalive_timeout()
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Free the place."""
-        self.transport.end()
+        self.transport.detach()
         super().connection_lost(exc)
 
-    def _refuse_late(self) -> None:
+    def _on_handshake_timeout(self) -> None:
         self.send_500_response()
         self.transport.close()
 

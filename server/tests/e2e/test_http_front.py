@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 
 from src.config import SERVER_FOLDER
-from src.http_server.limits import CONNECTIONS_OF_ONE_ADDRESS_MAX, HEAD_BYTES_MAX
+from src.http_server.limits import CONNECTIONS_PER_ADDRESS_MAX, HEAD_BYTES_MAX
 from src.http_server.protocol import LimitedHttpProtocol, limited_protocol
 from tests.support.over_http import over_http
 from tests.support.processes import free_port
@@ -111,7 +111,7 @@ async def test_a_large_body_right_behind_the_head_is_not_taken_for_a_head() -> N
     ids=["says nothing", "half a head", "half a body"],
 )
 async def test_who_does_not_finish_is_cut_off(beginning: bytes) -> None:
-    async with serving(limited_protocol(head_within_s=0.3, body_within_s=0.3)) as port:
+    async with serving(limited_protocol(head_timeout_s=0.3, body_timeout_s=0.3)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(beginning)
         async with asyncio.timeout(5):
@@ -123,7 +123,7 @@ async def test_who_does_not_finish_is_cut_off(beginning: bytes) -> None:
 
 async def test_one_address_has_a_limited_number_of_connections_and_gets_them_back() -> None:
     async with serving() as port:
-        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS_OF_ONE_ADDRESS_MAX)]
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS_PER_ADDRESS_MAX)]
         refused = await exchange(port, GOOD)
         for _, writer in held:
             writer.close()
@@ -153,7 +153,7 @@ async def connect_with_small_buffer(port: int) -> socket.socket:
 
 async def test_an_answer_nobody_reads_is_cut_off_and_one_that_is_read_slowly_arrives() -> None:
     loop = asyncio.get_running_loop()
-    protocol = limited_protocol(progress_within_s=0.8)
+    protocol = limited_protocol(write_timeout_s=0.8)
     port = free_port()
     async with over_http(send_much, port, protocol):
         stands, moves = await connect_with_small_buffer(port), await connect_with_small_buffer(port)
@@ -164,7 +164,7 @@ async def test_an_answer_nobody_reads_is_cut_off_and_one_that_is_read_slowly_arr
             read += len(piece)
             if loop.time() - began_s < 3:  # several times the limit
                 await asyncio.sleep(0.02)
-        await eventually(lambda: not protocol.places.taken, within_s=5)
+        await eventually(lambda: not protocol.connection_limit.in_use, within_s=5)
         for connection in (stands, moves):
             connection.close()
 
@@ -191,7 +191,7 @@ async def greet(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_closed_websockets_do_not_lock_their_address_out() -> None:
     port = free_port()
     async with over_http(greet, port):
-        for _ in range(CONNECTIONS_OF_ONE_ADDRESS_MAX + 10):
+        for _ in range(CONNECTIONS_PER_ADDRESS_MAX + 10):
             async with connect(f"ws://127.0.0.1:{port}/") as watcher:
                 assert await watcher.recv() == "hello"
         answer = await exchange(port, GOOD)

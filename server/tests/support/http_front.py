@@ -92,7 +92,7 @@ class Wire(asyncio.Transport):
             self.take(len(self.waiting))
 
     def take(self, size: int) -> None:
-        """Take so many of the bytes that wait."""
+        """Read up to `size` of the pending bytes."""
         self.sent += self.waiting[:size]
         del self.waiting[:size]
         if self.ended == "closing" and not self.waiting:
@@ -213,8 +213,8 @@ class Connection:
 
     @property
     def taken(self) -> int:
-        """Places taken at this server."""
-        return self.kind.places.taken.total()
+        """Connection slots in use at this server."""
+        return self.kind.connection_limit.in_use.total()
 
     @property
     def statuses(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""A connection's phases and deadlines, each edge of them, with time moved by hand; and the places it takes."""
+"""A connection's phases and deadlines, tested at each edge with virtual time; and the slots it holds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,18 +8,18 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from src.http_server.limits import (
-    BODY_WITHIN_S,
-    CONNECTIONS_OF_ONE_ADDRESS_MAX,
+    BODY_TIMEOUT_S,
+    CONNECTIONS_PER_ADDRESS_MAX,
     DISCARDED_BYTES_MAX,
     FRAGMENTS_MAX,
     FRAMES_MAX,
     HEAD_BYTES_MAX,
-    HEAD_WITHIN_S,
+    HEAD_TIMEOUT_S,
     LINGER_BYTES_MAX,
-    LINGER_WITHIN_S,
-    PROGRESS_WITHIN_S,
-    STOPPING_WITHIN_S,
-    UPGRADE_WITHIN_S,
+    LINGER_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    UPGRADE_TIMEOUT_S,
+    WRITE_TIMEOUT_S,
 )
 from src.http_server.transport import GuardedTransport
 from tests.support.http_front import GET, HANDSHAKE, Connection, settle
@@ -40,17 +40,17 @@ async def ended() -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("pieces", "within_s", "statuses"),
     [
-        ([], HEAD_WITHIN_S, []),
-        ([b"\r\n"], HEAD_WITHIN_S, []),
-        ([b"GET / HT"], HEAD_WITHIN_S, [408]),
-        ([HALF_BODY], BODY_WITHIN_S, [408]),
-        ([CHUNKED + b"1\r\nx\r\n0\r\n", b"a: b\r\n"], BODY_WITHIN_S, [408]),
+        ([], HEAD_TIMEOUT_S, []),
+        ([b"\r\n"], HEAD_TIMEOUT_S, []),
+        ([b"GET / HT"], HEAD_TIMEOUT_S, [408]),
+        ([HALF_BODY], BODY_TIMEOUT_S, [408]),
+        ([CHUNKED + b"1\r\nx\r\n0\r\n", b"a: b\r\n"], BODY_TIMEOUT_S, [408]),
         ([GET], KEEP_ALIVE_S, [200]),
         ([GET, b"\r\n"], KEEP_ALIVE_S, [200]),
         ([GET, b"\r\n\r\n", b"\r\n"], KEEP_ALIVE_S, [200]),
-        ([GET, b"GET / HT"], HEAD_WITHIN_S, [200, 408]),
-        ([GET, HALF_BODY], BODY_WITHIN_S, [200, 408]),
-        ([GET + b"POST"], HEAD_WITHIN_S, [200, 408]),
+        ([GET, b"GET / HT"], HEAD_TIMEOUT_S, [200, 408]),
+        ([GET, HALF_BODY], BODY_TIMEOUT_S, [200, 408]),
+        ([GET + b"POST"], HEAD_TIMEOUT_S, [200, 408]),
         ([b"garbage\r\n\r\n"], 0, [400]),
     ],
     ids=[
@@ -65,7 +65,7 @@ async def test_whatever_a_peer_begins_and_does_not_end_ends_in_time(
     await connection.send(*pieces)
     await connection.loop.pass_by(within_s - 0.1)
     ended = [connection.wire.ended]
-    await connection.loop.pass_by(0.2 + LINGER_WITHIN_S)
+    await connection.loop.pass_by(0.2 + LINGER_TIMEOUT_S)
     ended.append(connection.wire.ended)
 
     assert ended == [None, "closed"]
@@ -102,11 +102,11 @@ async def test_the_deadline_of_a_request_whose_turn_has_not_come_begins_with_its
     connection = Connection()
     connection.app.may_answer.clear()
     await connection.send(GET + GET + HALF_BODY)
-    await connection.loop.pass_by(10 * BODY_WITHIN_S)
+    await connection.loop.pass_by(10 * BODY_TIMEOUT_S)
     assert connection.wire.ended is None
 
     connection.app.may_answer.set()
-    await connection.loop.pass_by(BODY_WITHIN_S - 1)
+    await connection.loop.pass_by(BODY_TIMEOUT_S - 1)
     await connection.send(b"cde")
     assert connection.statuses == [200, 200, 200]
 
@@ -149,7 +149,7 @@ async def test_a_server_that_stops_waits_a_moment_for_a_request_that_has_begun()
         await connection.send(HALF_BODY[:-20])
         connection.protocol.shutdown()
     await ends.send(HALF_BODY[-20:], b"cde")
-    await stays.loop.pass_by(STOPPING_WITHIN_S + LINGER_WITHIN_S + 0.1)
+    await stays.loop.pass_by(SHUTDOWN_TIMEOUT_S + LINGER_TIMEOUT_S + 0.1)
 
     assert (ends.statuses, ends.wire.ended) == ([200], "closed")
     assert (stays.statuses, stays.wire.ended) == ([503], "closed")
@@ -161,7 +161,7 @@ async def test_a_server_that_stops_waits_a_moment_for_a_body_that_has_begun() ->
         await connection.send(HALF_BODY)
         connection.protocol.shutdown()
     await ends.send(b"cde")
-    await stays.loop.pass_by(STOPPING_WITHIN_S + LINGER_WITHIN_S + 0.1)
+    await stays.loop.pass_by(SHUTDOWN_TIMEOUT_S + LINGER_TIMEOUT_S + 0.1)
 
     assert (ends.statuses, ends.wire.ended) == ([200], "closed")
     assert (stays.statuses, stays.wire.ended) == ([503], "closed")
@@ -173,7 +173,7 @@ async def test_a_server_that_stops_does_not_hurry_the_app() -> None:
     connection.app.may_answer.clear()
     await connection.send(GET)
     connection.protocol.shutdown()
-    await connection.loop.pass_by(STOPPING_WITHIN_S + LINGER_WITHIN_S + 0.1)
+    await connection.loop.pass_by(SHUTDOWN_TIMEOUT_S + LINGER_TIMEOUT_S + 0.1)
     connection.app.may_answer.set()
     await settle()
 
@@ -220,12 +220,12 @@ async def test_a_peer_that_takes_nothing_is_cut_off_and_one_that_takes_a_byte_no
         connection.wire.takes = False
         await connection.send(GET)
     for _ in range(10):
-        await moves.loop.pass_by(PROGRESS_WITHIN_S - 1)
+        await moves.loop.pass_by(WRITE_TIMEOUT_S - 1)
         moves.wire.take(1)
-    await stands.loop.pass_by(PROGRESS_WITHIN_S - 1)
+    await stands.loop.pass_by(WRITE_TIMEOUT_S - 1)
     assert (stands.wire.ended, moves.wire.ended) == ("closing", "closing")
 
-    await stands.loop.pass_by(PROGRESS_WITHIN_S)
+    await stands.loop.pass_by(WRITE_TIMEOUT_S)
     assert (stands.wire.ended, stands.taken) == ("aborted", 0)
 
 
@@ -278,7 +278,7 @@ async def test_everything_around_a_body_has_a_limit(pieces: list[bytes]) -> None
 
     assert connection.statuses[-1] == 431
     assert connection.wire.has_eof
-    assert connection.protocol._held == b""
+    assert connection.protocol._unparsed == b""
 
 
 async def test_trailers_are_no_headers() -> None:
@@ -355,11 +355,11 @@ async def test_nothing_follows_a_request_that_ends_the_connection() -> None:
     await settle()
 
     assert (connection.statuses, len(connection.app.seen)) == ([200], 1)
-    await connection.loop.pass_by(LINGER_WITHIN_S + 0.1)
+    await connection.loop.pass_by(LINGER_TIMEOUT_S + 0.1)
     assert connection.wire.ended == "closed"
 
 
-# Places.
+# Connection slots.
 
 
 async def _close(connection: Connection) -> None:
@@ -397,7 +397,7 @@ async def _stop(connection: Connection) -> None:
 
 
 async def _wait(connection: Connection) -> None:
-    await connection.loop.pass_by(HEAD_WITHIN_S + 1)
+    await connection.loop.pass_by(HEAD_TIMEOUT_S + 1)
 
 
 async def _upgrade(connection: Connection) -> None:
@@ -424,7 +424,7 @@ async def _upgrade_and_stop(connection: Connection) -> None:
 async def _upgrade_refused_by_us(connection: Connection) -> None:
     await connection.send(HANDSHAKE.replace(b"13", b"12"))
     assert connection.statuses == [426]
-    await connection.loop.pass_by(LINGER_WITHIN_S + 0.1)
+    await connection.loop.pass_by(LINGER_TIMEOUT_S + 0.1)
 
 
 async def _upgrade_refused_by_the_app(connection: Connection) -> None:
@@ -448,7 +448,7 @@ async def _upgrade_left(connection: Connection) -> None:
 async def _upgrade_not_answered(connection: Connection) -> None:
     connection.app.may_answer.clear()
     await connection.send(HANDSHAKE)
-    await connection.loop.pass_by(UPGRADE_WITHIN_S + 0.1)
+    await connection.loop.pass_by(UPGRADE_TIMEOUT_S + 0.1)
 
 
 async def _upgrade_and_speak_too_early(connection: Connection) -> None:
@@ -458,7 +458,7 @@ async def _upgrade_and_speak_too_early(connection: Connection) -> None:
 
 async def _upgrade_half_way(connection: Connection) -> None:
     await connection.send(HANDSHAKE[:-2])
-    await connection.loop.pass_by(HEAD_WITHIN_S + LINGER_WITHIN_S + 0.1)
+    await connection.loop.pass_by(HEAD_TIMEOUT_S + LINGER_TIMEOUT_S + 0.1)
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ async def test_a_connection_frees_its_place_however_it_ends(
     await settle()
 
     assert connection.wire.ended in {"closed", "reset"}
-    assert connection.kind.places.taken == {}
+    assert connection.kind.connection_limit.in_use == {}
     assert connection.state.connections == set()
     assert connection.loop.armed == 0
     assert not connection.state.tasks
@@ -493,12 +493,12 @@ async def test_a_connection_frees_its_place_however_it_ends(
 
 async def test_a_closed_websocket_frees_its_place_and_an_open_one_keeps_it() -> None:
     first = Connection()
-    for _ in range(CONNECTIONS_OF_ONE_ADDRESS_MAX + 1):
+    for _ in range(CONNECTIONS_PER_ADDRESS_MAX + 1):
         watcher = Connection(other=first)
         await watcher.send(HANDSHAKE)
         assert watcher.statuses == [101]
         watcher.wire.close()
-    watchers = [Connection(other=first) for _ in range(CONNECTIONS_OF_ONE_ADDRESS_MAX - 1)]
+    watchers = [Connection(other=first) for _ in range(CONNECTIONS_PER_ADDRESS_MAX - 1)]
     for watcher in watchers:
         await watcher.send(HANDSHAKE)
     assert Connection(other=first).wire.ended == "closed"
@@ -517,7 +517,7 @@ async def test_a_closed_websocket_frees_its_place_and_an_open_one_keeps_it() -> 
 )
 async def test_the_addresses_of_a_network_share_their_places(address: str, neighbour: str, stranger: str) -> None:
     first = Connection(address=address.format(1))
-    for number in range(1, CONNECTIONS_OF_ONE_ADDRESS_MAX):
+    for number in range(1, CONNECTIONS_PER_ADDRESS_MAX):
         assert Connection(other=first, address=address.format(f"{number:x}")).wire.ended is None
 
     assert Connection(other=first, address=neighbour).wire.ended == "closed"

@@ -66,7 +66,7 @@ async def test_an_offer_of_another_protocol_is_ignored_and_the_body_is_a_body(
     ids=["with a body", "chunked", "PUT", "HTTP/1.0", "two offers", "no connection option", "no WebSocket there"],
 )
 async def test_what_is_not_the_handshake_of_a_websocket_gets_the_ordinary_answer(request_bytes: bytes) -> None:
-    connection = Connection(upgrades=lambda path: path == "/")
+    connection = Connection(has_websocket=lambda path: path == "/")
     await connection.send(request_bytes)
 
     assert connection.statuses == [200]
