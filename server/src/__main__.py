@@ -121,7 +121,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     options = {**UVICORN, "http": protocol, "timeout_keep_alive": settings.keep_alive_seconds}
     config = uvicorn.Config(_explained(app), interface="asgi3", lifespan="on", log_config=None, **options)
     server = _Server(config)
-    server.before_shutdown = partial(_end_benchmark, app)
+    server.before_shutdown = partial(_before_stop, app)
     server.ready = f"Ready on {settings.public_base_url} (docs: /docs)"
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # a closed terminal stops us too, unless under nohup
         signal.signal(signal.SIGHUP, lambda _, frame: server.handle_exit(signal.SIGTERM, frame))
@@ -179,10 +179,10 @@ def _has_websocket(app: FastAPI, path: str) -> bool:
     return any(isinstance(route, APIWebSocketRoute) and route.path_regex.match(path) for route in app.routes)
 
 
-async def _end_benchmark(app: FastAPI) -> None:
-    """End the benchmark that is under way: it would measure closed doors, and whoever waits for it gets an answer."""
+async def _before_stop(app: FastAPI) -> None:
+    """End what would measure closed doors, and whoever waits for it gets an answer."""
     if parts := getattr(app.state, "parts", None):
-        await parts.benchmarks.aclose()
+        await parts.before_stop()
 
 
 def _collect_what_comes_from_now_on() -> None:

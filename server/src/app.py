@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from src.assembly.live import Views
-from src.assembly.rules import check_rules
+from src.assembly.rules import callback_policy, check_rules
 from src.assembly.running import running_parts
 from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
@@ -26,12 +26,14 @@ from src.routes.http.methods import HeadMiddleware
 from src.routes.middleware.body_limit import BodyLimitMiddleware
 from src.routes.middleware.call_ids import CallIdMiddleware
 from src.routes.middleware.cors import cross_origin
+from src.routes.middleware.identity import IdentityMiddleware
 from src.routes.middleware.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.middleware.same_origin import SameOriginMiddleware
 from src.routes.middleware.security_headers import SecurityHeadersMiddleware
 from src.routes.site import docs_pages, openapi, page
 from src.routes.wire import views
-from src.services.benchmarks.gate import BenchmarkGate
+from src.services.benchmarks.gate import TOKEN_HEADER, BenchmarkGate
+from src.services.identity.callback_policies import CallbackPolicies
 from src.services.outbound.transport import Network
 
 #: What makes the service send something, and so counts like an async submission.
@@ -68,15 +70,16 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     # Now, in a sentence, rather than when the first callback is due.
     check_rules(settings)
 
+    policies = CallbackPolicies(callback_policy(settings))
     benchmarks = BenchmarkGate()
     rate_limits = _rate_limits(settings)
     app = Application(
-        lifespan=_lifespan(settings, network or Network(), benchmarks, rate_limits),
+        lifespan=_lifespan(settings, network or Network(), policies, benchmarks, rate_limits),
         openapi_url=None,  # ours is written once, not for each request
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
-        middleware=_inner_middleware(settings, benchmarks, rate_limits),
+        middleware=_inner_middleware(settings, policies, benchmarks, rate_limits),
     )
     app.outermost = _outer_middleware(settings)
     problems.install(app)
@@ -92,14 +95,18 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
 
 
 def _lifespan(
-    settings: Settings, network: Network, benchmarks: BenchmarkGate, rate_limits: RateLimits
+    settings: Settings,
+    network: Network,
+    policies: CallbackPolicies,
+    benchmarks: BenchmarkGate,
+    rate_limits: RateLimits,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     public_settings = queue_routes.PublicSettings.of(settings)
     shown = Views(request=views.item_event, attempt=views.attempt_event)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_parts(settings, network, views=shown, gate=benchmarks) as parts:
+        async with running_parts(settings, network, views=shown, policies=policies, gate=benchmarks) as parts:
             app.state.parts = parts
             app.state.public_settings = public_settings
             yield
@@ -108,11 +115,17 @@ def _lifespan(
     return lifespan
 
 
-def _inner_middleware(settings: Settings, benchmarks: BenchmarkGate, rate_limits: RateLimits) -> list[Middleware]:
+def _inner_middleware(
+    settings: Settings, policies: CallbackPolicies, benchmarks: BenchmarkGate, rate_limits: RateLimits
+) -> list[Middleware]:
     return [
         Middleware(
-            RateLimitMiddleware, limits=rate_limits, trusted_proxies=settings.trusted_proxies, benchmarks=benchmarks
+            IdentityMiddleware,
+            trusted_proxies=settings.trusted_proxies,
+            callback_policy=policies.of_accounts,
+            bearers={TOKEN_HEADER: benchmarks.check},
         ),
+        Middleware(RateLimitMiddleware, limits=rate_limits),
         Middleware(BodyLimitMiddleware),
         Middleware(HeadMiddleware),
     ]

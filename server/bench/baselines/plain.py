@@ -13,11 +13,11 @@ from uuid import uuid4
 
 from fastapi import FastAPI
 
-from src.controllers.submission import fill_in
 from src.models import Mode
 from src.routes.wire.requests import AcceptedAnswer, AsyncRequest, ReportRequest, ReportResult
 from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.production import describe, produce
+from src.services.report_generator import ReportParameters
 
 app = FastAPI()
 positions = itertools.count(1)
@@ -51,13 +51,6 @@ def generate_in_thread(body: ReportRequest) -> ReportResult:
 
 def _generate(body: ReportRequest) -> ReportResult:
     request_id, started_s = uuid4(), time.perf_counter()
-    parameters = fill_in(
-        num_transactions=body.num_transactions,
-        report_name=body.report_name,
-        seed=body.seed,
-        period=body.period,
-        currency=body.currency,
-        today=datetime.now(UTC).date(),
-    )
+    parameters = ReportParameters.of(body, datetime.now(UTC).date())
     report = produce(request_id, parameters, storage)
     return ReportResult(**describe(request_id, Mode.SYNC, parameters, report, started_s))

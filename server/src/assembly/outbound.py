@@ -6,22 +6,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-from src.assembly.rules import callback_policy, given_secrets, own_authorities
+from src.assembly.rules import given_secrets, own_authorities
 from src.config import Settings
 from src.services.delivery.pace import DeliveryPace, parse_rate
 from src.services.delivery.sender import CallbackSender, DeliveryRules
 from src.services.delivery.signing import Signer
 from src.services.delivery.signing_secrets import kept_secret
-from src.services.outbound.callback_url import CallbackUrl
+from src.services.identity.callback_policies import CallbackPolicies
 from src.services.outbound.client import LocalLacks, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, ThreadResolver
 from src.services.outbound.tls import tls_context
 from src.services.outbound.transport import Network
 from src.services.requests.store import RequestStore
-
-CHECKED_URLS_MAX = 4_096
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +27,7 @@ log = logging.getLogger(__name__)
 class Outbound:
     """What goes out, and by which rules."""
 
-    #: The rules for callback URLs, without a lookup; told whether a benchmark asks.
-    check_url: Callable[[str, bool], CallbackUrl]
+    policies: CallbackPolicies
     secrets: Sequence[str]
     signer: Signer
     lacks: LocalLacks
@@ -46,7 +42,7 @@ class Outbound:
         return lambda store: CallbackSender(
             store=store,
             connect=self.connect,
-            check_url=self.check_url,
+            policy_of=self.policies.of,
             locate=self.guard.locate,
             signer=self.signer,
             rules=self.rules,
@@ -55,7 +51,7 @@ class Outbound:
         )
 
 
-def open_outbound(settings: Settings, network: Network, stack: AsyncExitStack) -> Outbound:
+def open_outbound(settings: Settings, network: Network, policies: CallbackPolicies, stack: AsyncExitStack) -> Outbound:
     """Read the rules, and prepare the way out; nothing is dialled."""
     resolver = ThreadResolver(network.lookup)
     stack.callback(resolver.close)
@@ -65,8 +61,7 @@ def open_outbound(settings: Settings, network: Network, stack: AsyncExitStack) -
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
     return Outbound(
-        # Callers name the same few URLs again and again; reading one carefully takes as long as a small report.
-        check_url=lru_cache(CHECKED_URLS_MAX)(callback_policy(settings).check),
+        policies=policies,
         secrets=secrets,
         signer=Signer(secrets),
         lacks=lacks,

@@ -15,6 +15,7 @@ from src.config import Settings
 from src.logs import log_loop_errors
 from src.services.benchmarks.gate import BenchmarkGate
 from src.services.demo.receiver import DemoReceiver
+from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
 from src.services.kit.supervision import Supervisor
 from src.services.outbound.transport import Network
@@ -23,7 +24,7 @@ from src.services.parts import Parts
 
 @asynccontextmanager
 async def running_parts(
-    settings: Settings, network: Network, *, views: Views, gate: BenchmarkGate
+    settings: Settings, network: Network, *, views: Views, policies: CallbackPolicies, gate: BenchmarkGate
 ) -> AsyncIterator[Parts]:
     """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
 
@@ -31,6 +32,7 @@ async def running_parts(
         settings: how.
         network: the ways to receivers.
         views: how rows are shown in events.
+        policies: where whom may be called back.
         gate: lets benchmarks pass.
 
     Raises:
@@ -42,7 +44,7 @@ async def running_parts(
         now = SteadyClock()
         tasks = Supervisor(now)
         data = await open_data(settings, stack)
-        outbound = open_outbound(settings, network, stack)
+        outbound = open_outbound(settings, network, policies, stack)
         working = open_engine(settings, data, outbound, stack, now=now, tasks=tasks)
         live = open_live(data, working, views)
         upkeep = open_upkeep(settings, data, outbound, stack, events=live.events, gate=gate, now=now, tasks=tasks)
@@ -83,13 +85,13 @@ def _parts(
         benchmarks=upkeep.benchmarks,
         benchmark_store=upkeep.benchmark_store,
         threads=data.threads,
-        check_callback_url=outbound.check_url,
         lane_ids=data.lane_ids,
         simulated_work=working.simulated_work,
         sync_max_transactions=settings.sync_max_transactions,
         async_max_transactions=settings.async_max_transactions,
         now=now,
         started_at=now(),
+        before_stop=upkeep.benchmarks.aclose,
         stopping=accepting.stopping,
     )
 

@@ -9,6 +9,7 @@ from src.assembly.data import Data
 from src.assembly.outbound import Outbound
 from src.config import Settings
 from src.services.benchmarks.gate import BenchmarkGate
+from src.services.benchmarks.leftovers import BenchmarkLeftovers
 from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.kit.supervision import Supervisor
@@ -39,10 +40,11 @@ def open_upkeep(
     """Prepare both; a benchmark that is under way when the service stops is ended."""
     benchmark_store = BenchmarkStore(data.queries, data.slots)
     retention = timedelta(days=settings.retention_days) if settings.retention_days else None
-    janitor = Janitor(data.store, benchmark_store, data.storage, retention=retention, now=now)
+    leftovers = BenchmarkLeftovers(benchmark_store, data.store, data.storage, now)
+    janitor = Janitor(data.store, data.storage, retention=retention, now=now, chores=[leftovers.clean_up])
     benchmarks = BenchmarkRunner(
         store=benchmark_store,
-        clean_up=janitor.clean_up_benchmarks,
+        clean_up=leftovers.clean_up,
         gate=gate,
         bus=events,
         url=settings.own_url,

@@ -2,11 +2,12 @@
 
 from uuid import uuid4
 
-from src.controllers.submission import Submission
-from src.errors import ForbiddenCallbackUrl, Invalid
+from src.errors import Invalid
 from src.models import Mode
+from src.services.identity.caller import Caller
 from src.services.parts import Parts
-from src.services.requests.records import Accepted, Duplicate, NewRequest
+from src.services.report_generator import ReportParameters
+from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, NewRequest
 
 ASYNC_ROUTE = "/api/async"
 
@@ -22,7 +23,9 @@ def check_size(parts: Parts, num_transactions: int) -> None:
         raise Invalid(detail, "/payload/num_transactions")
 
 
-async def accept(parts: Parts, submission: Submission, callback_url: str) -> Accepted | Duplicate:
+async def accept(
+    parts: Parts, caller: Caller, parameters: ReportParameters, callback_url: str, key: IdempotencyKey | None
+) -> Accepted | Duplicate:
     """Check the callback URL and make the request durable; the worker does the rest.
 
     Raises:
@@ -30,20 +33,16 @@ async def accept(parts: Parts, submission: Submission, callback_url: str) -> Acc
         IdempotencyKeyReused: the key came with another body before.
         Unavailable: too much waits, or the database is away.
     """
-    benchmark = submission.benchmark
-    target = parts.check_callback_url(callback_url, benchmark is not None)
-    if benchmark and target.receiver != benchmark.receiver:
-        raise ForbiddenCallbackUrl("A benchmark is called back by its own receiver only.", "benchmark")
+    target = caller.callback_policy.check(callback_url)
     return await parts.batcher.accept(
         NewRequest(
             id=uuid4(),
             mode=Mode.ASYNC,
-            caller=submission.caller,
-            parameters=submission.parameters,
+            caller=caller,
+            parameters=parameters,
             created_at=parts.now(),
             callback_url=target.url,
             receiver=target.receiver,
-            idempotency_key=submission.idempotency_key,
-            benchmark_run_id=submission.benchmark_run_id,
+            idempotency_key=key,
         )
     )

@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 import orjson
 
 from src import failpoints
-from src.controllers.submission import Submission
 from src.errors import Invalid, StillProcessing, Unavailable
 from src.models import Mode, Status
+from src.services.identity.caller import Caller
 from src.services.parts import Parts
 from src.services.report_files.production import describe, produce
-from src.services.requests.records import Duplicate, Finished, NewRequest
+from src.services.report_generator import ReportParameters
+from src.services.requests.records import Duplicate, Finished, IdempotencyKey, NewRequest
 from src.services.requests.store import SYNC_ABANDONED_AFTER
 
 SYNC_ROUTE = "/api/sync"
@@ -41,7 +42,9 @@ def check_size(parts: Parts, num_transactions: int) -> None:
         )
 
 
-async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] | Duplicate:
+async def generate_now(
+    parts: Parts, caller: Caller, parameters: ReportParameters, key: IdempotencyKey | None
+) -> dict[str, Any] | Duplicate:
     """Store the request, generate, store the result, and return it.
 
     Raises:
@@ -52,11 +55,10 @@ async def generate_now(parts: Parts, submission: Submission) -> dict[str, Any] |
     request = NewRequest(
         id=uuid4(),
         mode=Mode.SYNC,
-        caller=submission.caller,
-        parameters=submission.parameters,
+        caller=caller,
+        parameters=parameters,
         created_at=parts.now(),
-        idempotency_key=submission.idempotency_key,
-        benchmark_run_id=submission.benchmark_run_id,
+        idempotency_key=key,
     )
     with parts.in_flight.includes(request.id):
         try:

@@ -47,7 +47,7 @@ class CallbackStatus(StrEnum):
 #: Which way a callback can end is only open once the report has ended.
 ENDED = (Status.COMPLETED, Status.FAILED)
 #: What stands in the history.
-_LISTED = text("benchmark_run_id IS NULL")
+_LISTED = text("run_id IS NULL")
 
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -63,7 +63,9 @@ class RequestModel(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     mode: Mapped[str] = mapped_column(String(5))
     status: Mapped[str] = mapped_column(String(10))
-    #: The caller's identity: its address, or `anonymous`.
+    #: The account that owns it; null: the one without a name.
+    account: Mapped[str | None] = mapped_column(String(100))
+    #: The name that is counted: in the open mode an address.
     caller: Mapped[str] = mapped_column(String(64))
     #: The parameters with every default filled in: the report is a pure function of them.
     input_payload: Mapped[dict[str, Any]]
@@ -94,8 +96,8 @@ class RequestModel(Base):
     completed_at: Mapped[datetime | None]
     callback_finished_at: Mapped[datetime | None]
 
-    #: The benchmark run that it belongs to: it is worked on like any other, but stands in nobody's history.
-    benchmark_run_id: Mapped[UUID | None]
+    #: The measurement that sent it: it is worked on like any other, but stands in nobody's history.
+    run_id: Mapped[UUID | None]
 
     __table_args__ = (
         _one_of("mode", Mode),
@@ -149,8 +151,8 @@ class RequestModel(Base):
             "id",
             postgresql_where=_LISTED,
         ),
-        # What a benchmark leaves behind.
-        Index("ix_requests_benchmark", "benchmark_run_id", postgresql_where=text("benchmark_run_id IS NOT NULL")),
+        # What a run leaves behind.
+        Index("ix_requests_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),
         # Every status change rewrites the row; room in the page keeps the new version near the old.
         {"postgresql_with": {"fillfactor": "80"}},
     )

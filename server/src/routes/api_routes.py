@@ -10,7 +10,6 @@ from sqlalchemy import Row
 
 from src import failpoints
 from src.controllers import async_controller, requests_controller, sync_controller
-from src.controllers.submission import Submission, fill_in, fingerprint
 from src.errors import NotFound
 from src.models import CallbackStatus, Mode, Status
 from src.routes.http.dependencies import (
@@ -43,8 +42,8 @@ from src.routes.wire.requests import (
     RequestDetail,
     RequestList,
 )
-from src.services.parts import Parts
 from src.services.report_files.storage import CSV, REPORT_SUFFIX, attachment
+from src.services.report_generator import ReportParameters
 from src.services.requests.reader import Filters
 from src.services.requests.records import Duplicate, IdempotencyKey
 
@@ -67,26 +66,9 @@ DUPLICATE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _submission(request: Request, parts: Parts, route: str, body: ReportRequest | AsyncRequest) -> Submission:
-    caller, key = caller_of(request), idempotency_key_of(request)
-    report = body.payload if isinstance(body, AsyncRequest) else body
-    parameters = fill_in(
-        num_transactions=report.num_transactions,
-        report_name=report.report_name,
-        seed=report.seed,
-        period=report.period,
-        currency=report.currency,
-        today=parts.now().date(),
-    )
-    idempotency_key = key and IdempotencyKey(
-        caller=caller, route=route, key=key, fingerprint=fingerprint(body.model_dump(mode="json"))
-    )
-    return Submission(
-        caller=caller,
-        parameters=parameters,
-        idempotency_key=idempotency_key or None,
-        benchmark=request.scope["benchmark"],
-    )
+def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> IdempotencyKey | None:
+    key = idempotency_key_of(request)
+    return IdempotencyKey.of(caller_of(request), route, key, body.model_dump(mode="json")) if key else None
 
 
 @submitting.post(
@@ -99,8 +81,9 @@ async def generate_report_synchronously(body: ReportRequest, request: Request) -
     """Generate a report and answer when it exists: the connection is held all the way."""
     parts = parts_of(request)
     sync_controller.check_size(parts, body.num_transactions)
-    submission = _submission(request, parts, sync_controller.SYNC_ROUTE, body)
-    outcome = await sync_controller.generate_now(parts, submission)
+    key = _key(request, sync_controller.SYNC_ROUTE, body)
+    parameters = ReportParameters.of(body, parts.now().date())
+    outcome = await sync_controller.generate_now(parts, caller_of(request), parameters, key)
     return _replay(outcome) if isinstance(outcome, Duplicate) else _json(outcome)
 
 
@@ -115,8 +98,9 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
     """Accept a report at once; it is generated in order and delivered to the callback URL."""
     parts = parts_of(request)
     async_controller.check_size(parts, body.payload.num_transactions)
-    submission = _submission(request, parts, async_controller.ASYNC_ROUTE, body)
-    outcome = await async_controller.accept(parts, submission, body.callback_url)
+    key = _key(request, async_controller.ASYNC_ROUTE, body)
+    parameters = ReportParameters.of(body.payload, parts.now().date())
+    outcome = await async_controller.accept(parts, caller_of(request), parameters, body.callback_url, key)
     if isinstance(outcome, Duplicate):
         return _replay(outcome)
     status_url = _status_url(outcome.request_id)

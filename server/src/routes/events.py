@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api")
 async def stream_events(websocket: WebSocket) -> None:
     """Send frames until the client leaves. `seq` grows by one; after a gap or `resync` the client reads again."""
     bus: EventBus = websocket.app.state.parts.events
-    caller: str = websocket.scope["caller"]
+    caller: str = websocket.scope["caller"].name
     if bus.is_full_for(caller):
         await _refuse(websocket)
         return

@@ -174,7 +174,7 @@ async def resume_receiver(request: Request, origin: Origin, parts: PartsDependen
 
     It ends the pause of your own lane, and that of a receiver which is paused for everybody.
     """
-    await queue_controller.resume(parts, LaneKey(caller_of(request), origin))
+    await queue_controller.resume(parts, LaneKey(caller_of(request).name, origin))
     return ResumedAnswer(receiver=origin, status="resumed")
 
 
@@ -186,7 +186,7 @@ async def resume_receiver(request: Request, origin: Origin, parts: PartsDependen
 )
 async def probe_receiver(request: Request, origin: Origin, parts: PartsDependency) -> ProbingAnswer:
     """Try a paused receiver once, now, with your callback that waits longest; where it fails the pause stays."""
-    await queue_controller.probe(parts, LaneKey(caller_of(request), origin))
+    await queue_controller.probe(parts, LaneKey(caller_of(request).name, origin))
     return ProbingAnswer(receiver=origin, status="probing")
 
 

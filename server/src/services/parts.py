@@ -1,7 +1,7 @@
 """The parts of a running service, as the composition root hands them to the controllers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,6 @@ from src.services.demo.receiver import DemoReceiver
 from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
 from src.services.live.event_bus import EventBus
-from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.client import LocalLacks
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
@@ -55,8 +54,6 @@ class Parts:
     signing_secret: str
     #: Threads for what blocks: generating sync reports, hashing and deleting files.
     threads: Executor
-    #: The rules for callback URLs, without a lookup; told whether a benchmark asks.
-    check_callback_url: Callable[[str, bool], CallbackUrl]
     #: How lanes are shown.
     lane_ids: LaneIds
     simulated_work: SimulatedWork
@@ -65,5 +62,7 @@ class Parts:
     #: The time, aware UTC, never going back.
     now: Callable[[], datetime]
     started_at: datetime
+    #: To be called while the server still takes connections, when it is told to stop.
+    before_stop: Callable[[], Awaitable[None]]
     #: Set when the server is about to stop.
     stopping: asyncio.Event

@@ -8,8 +8,8 @@ platform, with every version of Python and numpy, in chunks of any size.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Self
+from datetime import date, timedelta
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,34 @@ turn every few microseconds. Measured, ns a row: 1,024 rows 98, 2,048 52, 4,096 
 TRANSACTIONS_MAX = 9_999_999  # a transaction's number has seven digits
 PERIOD_DAYS_MAX = 36_600  # the table of its dates has 32 bytes a day
 SEED_MAX = 2**53 - 1  # what JSON readers agree on (RFC 8259, section 6)
+#: Up to today, where no period is asked for.
+DEFAULT_PERIOD = timedelta(days=30)
 
 _HEADER = b"Transaction ID,Date,Type,Category,Description,Amount,Currency\r\n"
+
+
+class Asked(Protocol):
+    """A report as it is asked for; None is left open. Each within the bounds of `ReportParameters`."""
+
+    @property
+    def num_transactions(self) -> int:
+        """Number of rows."""
+
+    @property
+    def report_name(self) -> str:
+        """Only data."""
+
+    @property
+    def seed(self) -> int | None:
+        """Picks the rows; open: decided by the name."""
+
+    @property
+    def period(self) -> tuple[date, date] | None:
+        """The first day and the day after the last."""
+
+    @property
+    def currency(self) -> str:
+        """A code in `CURRENCIES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +86,19 @@ class ReportParameters:
             raise ValueError(f"the period does not have 1 to {PERIOD_DAYS_MAX} days")
         if self.currency not in CURRENCIES:
             raise ValueError("currency is not an ISO 4217 code with a minor unit")
+
+    @classmethod
+    def of(cls, asked: Asked, today: date) -> Self:
+        """Fill in what is left open."""
+        start, end = asked.period or (today - DEFAULT_PERIOD, today)
+        return cls(
+            num_transactions=asked.num_transactions,
+            report_name=asked.report_name,
+            seed=default_seed(asked.report_name) if asked.seed is None else asked.seed,
+            period_start=start,
+            period_end=end,
+            currency=asked.currency,
+        )
 
     @property
     def days(self) -> int:

@@ -115,7 +115,7 @@ async def test_waits_stay_the_same_when_the_clock_is_set(jumps: Sequence[timedel
     sender = CallbackSender(
         store=cast("RequestStore", store),
         connect=lambda _receiver: receiver,
-        check_url=policy.check,
+        policy_of=lambda _owner: policy,
         locate=locate,
         signer=Signer(["whsec_" + "A" * 32]),
         rules=DeliveryRules(

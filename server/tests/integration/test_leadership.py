@@ -13,6 +13,8 @@ from src.database import connect, create_pool
 from src.errors import LeadershipLost
 from src.models import Mode, Status
 from src.services.engine.leadership import Leadership
+from src.services.identity.caller import Caller
+from src.services.outbound.callback_url import CallbackPolicy
 from src.services.report_generator import ReportParameters
 from src.services.requests.changes import ChangeNotifier, announce
 from src.services.requests.records import Attempt, Finished, NewRequest, Pause
@@ -23,7 +25,14 @@ from tests.support.service import Service
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-PAUSE = Pause(caller="c", receiver="http://receiver.test:80", paused_at=NOW, reason="x", probes=0, next_probe_at=NOW)
+PAUSE = Pause(
+    caller="c",
+    receiver="http://receiver.test:80",
+    paused_at=NOW,
+    reason="x",
+    probes=0,
+    next_probe_at=NOW,
+)
 ELECT = "UPDATE leader SET epoch = epoch + 1"
 
 
@@ -40,7 +49,7 @@ def new_request(mode: Mode = Mode.ASYNC) -> NewRequest:
     return NewRequest(
         id=uuid4(),
         mode=mode,
-        caller="c",
+        caller=Caller.of_address("c", CallbackPolicy()),
         parameters=parameters,
         created_at=NOW,
         callback_url="http://receiver.test/" if is_async else None,

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from uuid import uuid4
 
+from src.services.benchmarks.leftovers import BenchmarkLeftovers
 from src.services.benchmarks.store import ABANDONED_AFTER
 from src.services.report_files.local_folder import UNFINISHED_ABANDONED_AFTER_S
 from src.services.upkeep.janitor import Janitor
@@ -25,7 +26,7 @@ async def make_older(service: Service) -> None:
 
 def janitor(service: Service) -> Janitor:
     parts = service.parts
-    return Janitor(parts.store, parts.benchmark_store, parts.storage, retention=timedelta(days=7), now=parts.now)
+    return Janitor(parts.store, parts.storage, retention=timedelta(days=7), now=parts.now)
 
 
 async def test_old_requests_go_with_their_logs_keys_and_files(service: Service, receiver: Receiver) -> None:
@@ -75,8 +76,9 @@ async def test_what_the_benchmark_of_a_dead_process_left_goes_without_anybody_as
     benchmarks, dead = service.parts.benchmark_store, uuid4()
     await benchmarks.begin(dead, "sync", {}, service.parts.now() - ABANDONED_AFTER * 2)
     left, mine = [(await service.client.post("/api/sync", json={})).json()["request_id"] for _ in range(2)]
-    await run_sql(service.settings.database_url, f"UPDATE requests SET benchmark_run_id = '{dead}' WHERE id = '{left}'")
-    await janitor(service).clean_up_benchmarks()
+    await run_sql(service.settings.database_url, f"UPDATE requests SET run_id = '{dead}' WHERE id = '{left}'")
+    parts = service.parts
+    await BenchmarkLeftovers(benchmarks, parts.store, parts.storage, parts.now).clean_up()
     run = await benchmarks.get(dead)
 
     assert run is not None

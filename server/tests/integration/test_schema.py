@@ -39,8 +39,8 @@ DROP INDEX ix_requests_waiting_receivers, ix_requests_callbacks_owed;
 CREATE INDEX ix_requests_callbacks_owed ON requests (receiver, queue_position);
 ALTER TABLE paused_receivers DROP COLUMN caller;
 ALTER TABLE paused_receivers ADD CONSTRAINT pk_paused_receivers PRIMARY KEY (receiver);
-DROP INDEX ix_requests_benchmark, ix_requests_newest, ix_requests_newest_by_state;
-ALTER TABLE requests DROP COLUMN benchmark_run_id;
+DROP INDEX ix_requests_run, ix_requests_newest, ix_requests_newest_by_state;
+ALTER TABLE requests DROP COLUMN run_id, DROP COLUMN account;
 CREATE INDEX ix_requests_newest ON requests (created_at);
 CREATE INDEX ix_requests_newest_by_state ON requests (created_at);
 UPDATE alembic_version SET version_num = '0003'

@@ -192,7 +192,7 @@ class World:
         #: Raised where the address is looked up.
         self.locating: list[Exception] = []
         self.attempts = CallbackAttempts(
-            check_url=self.policy.check,
+            policy_of=lambda _owner: self.policy,
             locate=self.locate,
             signer=Signer(["whsec_" + "A" * 32]),
             slots=self.slots,

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Depends, HTTPException, Path, Request
 
 from src.errors import NotFound
+from src.services.identity.caller import Caller
 from src.services.parts import Parts
 
 KEY_LENGTH_MAX = 255
@@ -42,9 +43,9 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
-def caller_of(request: Request) -> str:
-    """Name who is calling, as the rate limit saw it."""
-    caller: str = request.scope["caller"]
+def caller_of(request: Request) -> Caller:
+    """Tell who is calling."""
+    caller: Caller = request.scope["caller"]
     return caller
 
 

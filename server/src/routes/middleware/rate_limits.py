@@ -5,7 +5,7 @@ slowapi and limits bring the limit's grammar and the moving-window strategy; the
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,11 @@ from slowapi.util import get_remote_address
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from src.addresses import Network
-from src.routes.http.callers import caller_of
 from src.routes.http.problems import instance_of, problem
 from src.routes.middleware.rate_storage import BoundedMemoryStorage
-from src.services.benchmarks.gate import BenchmarkGate, BenchmarkPass
-from src.services.requests.read_slots import reading_caller
+from src.services.identity.caller import Caller
 
 LIMIT_OFF = "off"
-BENCHMARK_TOKEN_HEADER = b"x-benchmark-token"
-#: What a benchmark's requests are stored under, whatever address they come from.
-BENCHMARK_CALLER = "benchmark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,37 +106,20 @@ def allowance(item: RateLimitItem, stats: WindowStats, now_s: float, *, allowed:
 
 
 class RateLimitMiddleware:
-    """Counts every POST to a limited path, also one whose body turns out to be invalid; names the caller.
+    """Counts every POST to a limited path, also one whose body turns out to be invalid.
 
     Args:
         app: what comes after.
         limits: how often.
-        trusted_proxies: whose X-Forwarded-For counts.
-        benchmarks: lets the load generator pass that this server runs.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, limits: RateLimits, trusted_proxies: Sequence[Network], benchmarks: BenchmarkGate
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, limits: RateLimits) -> None:
         self._app = app
         self._limits = limits
-        self._trusted_proxies = trusted_proxies
-        self._benchmarks = benchmarks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 429, or pass on and tell in the answer's headers what is left."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        scope["benchmark"] = self._benchmark_of(scope)
-        if scope["benchmark"]:
-            scope["caller"] = BENCHMARK_CALLER
-            reading_caller.set(BENCHMARK_CALLER)
-            await self._app(scope, receive, send)
-            return
-        scope["caller"] = caller_of(scope, self._trusted_proxies)
-        reading_caller.set(scope["caller"])
-        left = await self._limits.count(scope["path"], scope["caller"]) if scope.get("method") == "POST" else None
+        left = await self._count(scope["path"], scope["caller"]) if scope.get("method") == "POST" else None
         if left is None:
             await self._app(scope, receive, send)
             return
@@ -164,6 +141,5 @@ class RateLimitMiddleware:
 
         await self._app(scope, receive, send_with_headers)
 
-    def _benchmark_of(self, scope: Scope) -> BenchmarkPass | None:
-        token = next((value for name, value in scope["headers"] if name == BENCHMARK_TOKEN_HEADER), None)
-        return self._benchmarks.check(token) if token else None
+    async def _count(self, path: str, caller: Caller) -> Allowance | None:
+        return await self._limits.count(path, caller.name) if caller.limits.rates else None

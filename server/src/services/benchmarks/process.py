@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from src.config import SERVER_FOLDER
-from src.services.outbound.callback_url import BENCHMARK_HOST
+from src.services.outbound.callback_url import LOOPBACK_HOST
 
 #: One line of what it says; the summary is one line too.
 LINE_BYTES_MAX = 8 * 1024 * 1024
@@ -62,7 +62,7 @@ class LoadOrder:
 
 def receiver_socket() -> socket.socket:
     """Open the socket that the load generator will be called back at; its port is known before it starts."""
-    return socket.create_server((BENCHMARK_HOST, 0), backlog=512)
+    return socket.create_server((LOOPBACK_HOST, 0), backlog=512)
 
 
 class LoadGenerator:

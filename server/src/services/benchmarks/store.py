@@ -72,6 +72,12 @@ class BenchmarkStore:
         reason = "The server stopped before the benchmark was finished."
         await self._change(abandoned.values(status=RunStatus.FAILED, failure_reason=reason, ended_at=now))
 
+    async def under_way(self) -> set[UUID]:
+        """Name the runs that are under way, in whatever process; one at most."""
+        running = select(Run.id).where(Run.status == RunStatus.RUNNING)
+        async with database_errors(), self._engine.connect() as connection:  # nobody's read: it takes no slot
+            return set((await connection.execute(running)).scalars())
+
     async def get(self, run_id: UUID) -> Row[Any] | None:
         """Read a run with everything that was measured."""
         rows = await self._all(select(*Run.__table__.columns).where(Run.id == run_id))

@@ -14,7 +14,8 @@ from src.services.delivery.message import message_id
 from src.services.delivery.schedule import Outcome, succeeded
 from src.services.delivery.sent_requests import digest, fixed_headers
 from src.services.delivery.signing import Signer
-from src.services.outbound.callback_url import CallbackUrl
+from src.services.identity.caller import Owner
+from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.outbound.client import Failure, Reply
 from src.services.requests.records import Attempt, OwedCallback
 
@@ -49,8 +50,7 @@ class CallbackAttempts:
     """Makes attempts, of all lanes. Belongs to one event loop.
 
     Args:
-        check_url: the rules for callback URLs, told whether a benchmark asks; settings may have changed since the
-            URL was accepted.
+        policy_of: where an owner may be called back; settings may have changed since the URL was accepted.
         locate: the address a URL leads to, as text, for the limit on attempts to one address.
         signer: signs each attempt.
         slots: how many may be under way, and when.
@@ -61,14 +61,14 @@ class CallbackAttempts:
     def __init__(
         self,
         *,
-        check_url: Callable[[str, bool], CallbackUrl],
+        policy_of: Callable[[Owner], Policy],
         locate: Callable[[CallbackUrl], Awaitable[str]],
         signer: Signer,
         slots: DeliverySlots,
         timeout_s: float,
         now: Callable[[], datetime],
     ) -> None:
-        self._check_url = check_url
+        self._policy_of = policy_of
         self._locate = locate
         self._signer = signer
         self._slots = slots
@@ -110,7 +110,7 @@ class CallbackAttempts:
 
     async def _address(self, callback: OwedCallback) -> str:
         try:
-            return await self._locate(self._check_url(callback.callback_url, callback.benchmark))
+            return await self._locate(self._policy_of(callback.owner).check(callback.callback_url))
         except ForbiddenCallbackUrl:
             return callback.receiver  # nothing will be dialled
 
@@ -119,7 +119,7 @@ class CallbackAttempts:
     ) -> Outcome:
         headers = {**fixed_headers(callback.request_id), **own_headers}
         try:
-            url = self._check_url(callback.callback_url, callback.benchmark)
+            url = self._policy_of(callback.owner).check(callback.callback_url)
             return await connection.post(url, headers, body, deadline_s=self._timeout_s)
         except ForbiddenCallbackUrl as error:
             return Failure("blocked_address", error.detail)

@@ -28,9 +28,10 @@ from src.services.delivery.places import LanePlaces
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import longest_wait_s
 from src.services.delivery.signing import Signer
+from src.services.identity.caller import Owner
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
-from src.services.outbound.callback_url import CallbackUrl
+from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.requests.records import LaneKey, OwedCallback, OwedLane, Pause
 from src.services.requests.store import RequestStore
 
@@ -101,8 +102,7 @@ class CallbackSender:
     Args:
         store: the statements, on that loop.
         connect: opens the way to a receiver, scheme, host and port; nothing is dialled before the first attempt.
-        check_url: the rules for callback URLs, told whether a benchmark asks; settings may have changed since the
-            URL was accepted.
+        policy_of: where an owner may be called back; settings may have changed since the URL was accepted.
         locate: the address a URL leads to, as text, for the limit on attempts to one address.
         signer: signs each attempt.
         rules: how callbacks are sent.
@@ -117,7 +117,7 @@ class CallbackSender:
         *,
         store: RequestStore,
         connect: Callable[[str], Connection],
-        check_url: Callable[[str, bool], CallbackUrl],
+        policy_of: Callable[[Owner], Policy],
         locate: Callable[[CallbackUrl], Awaitable[str]],
         signer: Signer,
         rules: DeliveryRules,
@@ -130,7 +130,7 @@ class CallbackSender:
         self._pace = pace or DeliveryPace(None)
         self._slots = DeliverySlots(self._pace)
         self._attempts = CallbackAttempts(
-            check_url=check_url, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
+            policy_of=policy_of, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
         )
         self._pauses = Pauses(store, now)
         self._parts = _shared(store, self._attempts, self._pauses, rules, now=now, sleep=sleep)

@@ -233,5 +233,5 @@ def _owed(job: Job, finished: Finished) -> OwedCallback:
         callback_url=job.callback_url,
         receiver=job.receiver,
         finished=finished,
-        benchmark=job.benchmark,
+        owner=job.owner,
     )

@@ -8,6 +8,7 @@ Names are checked again when they have addresses, at each attempt (`callback_gua
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import httpx
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
@@ -21,8 +22,7 @@ NAME_CHARS_MAX = 253
 WELL_KNOWN_PORTS = frozenset({80, 443})
 FREE_PORT_MIN = 1024  # RFC 6335 6: below are the system ports
 PORT_MAX = 65535
-#: Where the load generator that this server starts is called back.
-BENCHMARK_HOST = "127.0.0.1"
+LOOPBACK_HOST = "127.0.0.1"
 SETTING = "CALLBACK_ALLOWED_ORIGINS"
 
 #: RFC 6761 6.3, RFC 6762 3, ICANN's reservation of .internal (2024).
@@ -57,6 +57,17 @@ class CallbackUrl:
     exempt: bool = False
 
 
+class Policy(Protocol):
+    """Says where somebody may be called back."""
+
+    def check(self, raw: str, /) -> CallbackUrl:
+        """The canonical form of a URL that may be called, as far as it can be told without a lookup.
+
+        Raises:
+            ForbiddenCallbackUrl: a rule is broken; the sentence names the rule and never repeats the URL.
+        """
+
+
 @dataclass(frozen=True)
 class CallbackPolicy:
     """The rules, with this installation's exceptions.
@@ -82,19 +93,13 @@ class CallbackPolicy:
             raise ValueError(f"the demo receiver's URL breaks a rule: {error.detail}") from None
         object.__setattr__(self, "_demo", demo)  # frozen, and parsed only once
 
-    def check(self, raw: str, benchmark: bool = False) -> CallbackUrl:  # noqa: FBT001, FBT002  cached by position
+    def check(self, raw: str, /) -> CallbackUrl:
         """The canonical form of a URL that may be called, as far as it can be told without a lookup.
-
-        Args:
-            raw: the URL.
-            benchmark: our own load generator asks; it may be called back on this machine and nowhere else.
 
         Raises:
             ForbiddenCallbackUrl: a rule is broken; the sentence names the rule and never repeats the URL.
         """
         url = _parse(raw)
-        if benchmark:
-            return _on_this_machine(url)
         if url.receiver in self.allowed_origins or url == self._demo:
             return replace(url, exempt=True)
         if self._demo is not None and url.receiver == self._demo.receiver:
@@ -104,6 +109,29 @@ class CallbackPolicy:
         _check_port(url.port)
         _check_host(url.host)
         return url
+
+
+@dataclass(frozen=True, slots=True)
+class Loopback:
+    """The rule for a program that this server started: it is called back on this machine and nowhere else.
+
+    Args:
+        receiver: the one origin, as `CallbackUrl` gives it; None lets every port that needs no privilege through.
+    """
+
+    receiver: str | None = None
+
+    def check(self, raw: str, /) -> CallbackUrl:
+        """The canonical form of a URL that may be called.
+
+        Raises:
+            ForbiddenCallbackUrl: it leads elsewhere.
+        """
+        url = _parse(raw)
+        is_local = (url.scheme, url.host) == ("http", LOOPBACK_HOST) and url.port >= FREE_PORT_MIN
+        if not is_local or self.receiver not in (None, url.receiver):
+            raise _refused("this caller is called back by its own receiver only", "own-receiver")
+        return replace(url, exempt=True)
 
 
 def parse_origin(text: str) -> str:
@@ -197,12 +225,6 @@ def _check_second_reader(url: str, scheme: str, host: str, port: int) -> None:
     second = (read.scheme, read.raw_host.decode(), read.port or {"http": 80, "https": 443}[scheme])
     if second != (scheme, host, port) or str(read) != url:
         raise _refused("two readers of URLs do not agree on it", "ambiguous")
-
-
-def _on_this_machine(url: CallbackUrl) -> CallbackUrl:
-    if (url.scheme, url.host) != ("http", BENCHMARK_HOST) or url.port < FREE_PORT_MIN:
-        raise _refused("a benchmark is called back by its own receiver only", "benchmark")
-    return replace(url, exempt=True)
 
 
 def _check_port(port: int) -> None:

@@ -73,14 +73,15 @@ class AcceptBatcher:
     async def _admit(self, request: NewRequest) -> Verdict | None:
         """Make room for a request; None: it would be one receiver too many."""
         assert request.receiver is not None  # noqa: S101  async requests have one
-        if not await self._receivers.admit(request.caller, request.receiver):
+        caller = request.caller.name
+        if not await self._receivers.admit(caller, request.receiver):
             return None
         verdict = Verdict.QUEUE_FULL
         try:
-            verdict = await self._backlog.admit(request.caller)
+            verdict = await self._backlog.admit(caller)
         finally:
             if verdict is not Verdict.ADMITTED:
-                self._receivers.settle(request.caller, request.receiver)
+                self._receivers.settle(caller, request.receiver)
         return verdict
 
     async def drain(self) -> None:
@@ -101,8 +102,8 @@ class AcceptBatcher:
     def _settle(self, requests: Sequence[NewRequest], stored: Container[UUID]) -> None:
         for request in requests:
             if request.receiver is not None:  # async
-                self._backlog.settle(request.caller, stored=request.id in stored)
-                self._receivers.settle(request.caller, request.receiver)
+                self._backlog.settle(request.caller.name, stored=request.id in stored)
+                self._receivers.settle(request.caller.name, request.receiver)
 
     async def _find(self, key: IdempotencyKey | None) -> Duplicate | None:
         found = await self._store.find_by_keys([key], self._now()) if key else {}

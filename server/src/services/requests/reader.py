@@ -41,8 +41,8 @@ _LISTED = [column for column in R.__table__.columns if column.name != "result_pa
 _ONLY_LOGGED = {"request_headers", "request_body_sha256", "response_headers"}
 _EVENT = [column for column in CallbackLogModel.__table__.columns if column.name not in _ONLY_LOGGED]
 _WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
-#: What benchmarks send is worked on like anything else, but it is nobody's history.
-_IN_HISTORY = R.benchmark_run_id.is_(None)
+#: What runs send is worked on like anything else, but it is nobody's history.
+_IN_HISTORY = R.run_id.is_(None)
 _OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
 
 

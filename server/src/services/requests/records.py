@@ -1,12 +1,16 @@
 """The frozen records that travel between the parts: what is accepted, worked on, owed and tried."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+import orjson
+
 from src.models import Mode, Status
+from src.services.identity.caller import UNNAMED, Caller, Owner
 from src.services.report_generator import ReportParameters
 
 
@@ -27,6 +31,12 @@ class IdempotencyKey:
     key: str
     fingerprint: bytes
 
+    @classmethod
+    def of(cls, caller: Caller, route: str, key: str, body: Any) -> Self:
+        """Take down a key; neither the order of a body's fields nor its spacing matters."""
+        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        return cls(caller=caller.name, route=route, key=key, fingerprint=hashlib.sha256(canonical).digest())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
@@ -34,15 +44,13 @@ class NewRequest:
 
     id: UUID
     mode: Mode
-    caller: str
+    caller: Caller
     parameters: ReportParameters
     created_at: datetime
     #: Canonical callback URL and the lane it belongs to; async only.
     callback_url: str | None = None
     receiver: str | None = None
     idempotency_key: IdempotencyKey | None = None
-    #: The benchmark run that it belongs to, if any.
-    benchmark_run_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +85,7 @@ class Job:
     receiver: str
     #: How often a process began this report and died before its end.
     generation_attempts: int
-    #: Whether it belongs to a benchmark.
-    benchmark: bool = False
+    owner: Owner = UNNAMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +122,7 @@ class OwedCallback:
     next_attempt_at: datetime | None = None
     #: When somebody asked for it again; null: it is owed since its report ended.
     redelivered_at: datetime | None = None
-    #: Whether it belongs to a benchmark.
-    benchmark: bool = False
+    owner: Owner = UNNAMED
 
     @property
     def lane(self) -> LaneKey:

@@ -12,9 +12,9 @@ connection.
 INSERT = """
 WITH offered AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::text[], $9::text[], $10::bytea[], $11::uuid[]) WITH ORDINALITY
+                         $8::text[], $9::text[], $10::bytea[], $11::text[], $12::uuid[]) WITH ORDINALITY
     AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint,
-                benchmark_run_id, n)
+                account, run_id, n)
 ), claimed AS (
     INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
     SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
@@ -30,11 +30,11 @@ WITH offered AS (
     RETURNING last_position - waiting.number AS first
 )
 INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
-                      callback_url, receiver, callback_status, created_at, started_at, benchmark_run_id)
+                      callback_url, receiver, callback_status, created_at, started_at, account, run_id)
 SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
        CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
        CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
-       benchmark_run_id
+       account, run_id
 FROM created LEFT JOIN counter ON true
 RETURNING id, queue_position
 """
@@ -57,7 +57,7 @@ SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
 
 WAITING_AFTER = """
 SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts,
-       benchmark_run_id IS NOT NULL AS benchmark
+       account, run_id
 FROM requests
 WHERE mode = 'async' AND status = 'PENDING' AND queue_position > $1
 ORDER BY queue_position LIMIT $2
@@ -133,7 +133,7 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 OWED = """
 SELECT id, queue_position, caller, callback_url, receiver, status, result_payload, failure_reason, completed_at,
        callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at,
-       benchmark_run_id IS NOT NULL AS benchmark
+       account, run_id
 FROM requests
 WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
 ORDER BY queue_position LIMIT $3
@@ -288,7 +288,7 @@ RETURNING caller, receiver
 DELETE_OLD = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE created_at < $1 AND completed_at < $1 AND callback_status IS DISTINCT FROM 'PENDING'
-    AND benchmark_run_id IS NULL ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    AND run_id IS NULL ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 
@@ -298,15 +298,25 @@ DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNIN
 
 DELETE_SOME = """
 DELETE FROM requests WHERE id IN (
-    SELECT id FROM requests WHERE status <> 'PROCESSING' AND benchmark_run_id IS NULL
+    SELECT id FROM requests WHERE status <> 'PROCESSING' AND run_id IS NULL
     LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 
-DELETE_BENCHMARKED = """
+# Jumps from run to run, and so costs the runs, not what they sent.
+RUNS_WITH_REQUESTS = """
+WITH RECURSIVE found AS (
+    (SELECT run_id FROM requests WHERE run_id IS NOT NULL ORDER BY run_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.run_id FROM requests r WHERE r.run_id > found.run_id ORDER BY r.run_id LIMIT 1)
+    FROM found WHERE found.run_id IS NOT NULL
+)
+SELECT run_id FROM found WHERE run_id IS NOT NULL LIMIT $1
+"""
+
+DELETE_OF_RUNS = """
 DELETE FROM requests WHERE id IN (
-    SELECT id FROM requests WHERE benchmark_run_id IS NOT NULL AND status <> 'PROCESSING'
-    AND benchmark_run_id NOT IN (SELECT id FROM benchmark_runs WHERE status = 'RUNNING')
-    LIMIT $1 FOR UPDATE SKIP LOCKED)
+    SELECT id FROM requests WHERE run_id = ANY($1::uuid[]) AND status <> 'PROCESSING'
+    LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """

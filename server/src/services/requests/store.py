@@ -21,6 +21,7 @@ from src.database import database_errors
 from src.database_faults import COLLISIONS
 from src.errors import DatabaseAway, LeadershipLost
 from src.models import Mode, Status
+from src.services.identity.caller import Owner
 from src.services.report_generator import ReportParameters
 from src.services.requests import statements
 from src.services.requests.changes import ChangeNotifier
@@ -53,6 +54,8 @@ CALLERS_COUNTED_MAX = 5_000
 PAUSES_MAX = 10_000
 #: A statement that collides with others (deadlock, serialization failure) is run so often.
 RUNS_MAX = 3
+#: Of which requests may be left; those beyond are found when these are gone.
+RUNS_NAMED_MAX = 1_000
 #: The SQLSTATE of `require_epoch`.
 STALE_EPOCH = "FRG01"
 
@@ -124,7 +127,7 @@ class RequestStore:
             statements.INSERT,
             [request.id for request in requests],
             [request.mode for request in requests],
-            [request.caller for request in requests],
+            [request.caller.name for request in requests],
             [orjson.dumps(request.parameters.to_json()).decode() for request in requests],
             [request.callback_url for request in requests],
             [request.receiver for request in requests],
@@ -132,7 +135,8 @@ class RequestStore:
             [key and key.route for key in keys],
             [key and key.key for key in keys],
             [key and key.fingerprint for key in keys],
-            [request.benchmark_run_id for request in requests],
+            [request.caller.owner.account for request in requests],
+            [request.caller.owner.run_id for request in requests],
         )
         self._changes.updated([record["id"] for record in records])
         return {
@@ -341,12 +345,17 @@ class RequestStore:
         self._changes.deleted(deleted)
         return deleted
 
-    async def delete_benchmarked(self) -> list[UUID]:
-        """Delete a batch of what benchmarks that have ended left; an empty list says that none is left.
+    async def runs_with_requests(self) -> list[UUID]:
+        """Name runs of which requests are left, `RUNS_NAMED_MAX` at most."""
+        return [record["run_id"] for record in await self._fetch(statements.RUNS_WITH_REQUESTS, RUNS_NAMED_MAX)]
+
+    async def delete_of_runs(self, run_ids: Collection[UUID]) -> list[UUID]:
+        """Delete a batch of what some runs sent; an empty list says that none is left, or is being processed.
 
         Nobody is told: nobody was shown them.
         """
-        return [record["id"] for record in await self._fetch(statements.DELETE_BENCHMARKED, DELETE_BATCH_ROWS)]
+        records = await self._fetch(statements.DELETE_OF_RUNS, list(run_ids), DELETE_BATCH_ROWS)
+        return [record["id"] for record in records]
 
 
 def _json(value: object) -> str | None:
@@ -374,7 +383,7 @@ def _job(record: asyncpg.Record) -> Job:
         callback_url=record["callback_url"],
         receiver=record["receiver"],
         generation_attempts=record["generation_attempts"],
-        benchmark=record["benchmark"],
+        owner=Owner(record["account"], record["run_id"]),
     )
 
 
@@ -395,5 +404,5 @@ def _owed(record: asyncpg.Record) -> OwedCallback:
         series_start=record["callback_series_start"],
         next_attempt_at=record["callback_next_attempt_at"],
         redelivered_at=record["callback_redelivered_at"],
-        benchmark=record["benchmark"],
+        owner=Owner(record["account"], record["run_id"]),
     )

@@ -1,13 +1,12 @@
 """What nobody waits for: expired keys, what processes that died left behind, and what is older than it should be."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from src.services.benchmarks.store import BenchmarkStore
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.store import RequestStore
 
@@ -22,26 +21,26 @@ class Janitor:
 
     Args:
         store: the statements, on this loop.
-        benchmarks: the runs, of which a process that died may have left one.
         storage: where reports are.
         retention: requests that ended before are deleted; None keeps them.
         now: the time, aware UTC.
+        chores: what else is to be cleaned up, again and again.
     """
 
     def __init__(
         self,
         store: RequestStore,
-        benchmarks: BenchmarkStore,
         storage: ReportStorage,
         *,
         retention: timedelta | None,
         now: Callable[[], datetime],
+        chores: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         self._store = store
-        self._benchmarks = benchmarks
         self._storage = storage
         self._retention = retention
         self._now = now
+        self._chores = chores
 
     async def run(self) -> None:
         """Clean up, again and again."""
@@ -50,7 +49,8 @@ class Janitor:
                 await self.delete_orphans()
             await self._store.fail_abandoned_sync(self._now())
             await self._store.expire_keys(self._now())
-            await self.clean_up_benchmarks()
+            for chore in self._chores:
+                await chore()
             if self._retention is not None:
                 await self.delete_old(self._now() - self._retention)
             await asyncio.sleep(CLEANS_EVERY_S)
@@ -58,12 +58,6 @@ class Janitor:
     async def delete_old(self, ended_before: datetime) -> None:
         """Delete requests that ended before a moment, with their logs, keys and files."""
         while deleted := await self._store.delete_older_than(ended_before):
-            await asyncio.to_thread(self._storage.delete, deleted)
-
-    async def clean_up_benchmarks(self) -> None:
-        """End the run of a process that died, and delete the requests and files of runs that have ended."""
-        await self._benchmarks.fail_abandoned(self._now())
-        while deleted := await self._store.delete_benchmarked():
             await asyncio.to_thread(self._storage.delete, deleted)
 
     async def delete_orphans(self) -> None:

@@ -38,7 +38,7 @@ class Deliveries:
         self.sender = CallbackSender(
             store=self.world.store,
             connect=lambda receiver: Way(self, receiver),
-            check_url=self.world.policy.check,
+            policy_of=lambda _owner: self.world.policy,
             locate=self.world.locate,
             signer=Signer(["whsec_" + "A" * 32]),
             rules=DeliveryRules(

@@ -8,6 +8,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from unicodedata import category
 
@@ -16,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from src.controllers.submission import fill_in
 from src.routes.wire.requests import ReportRequest
 from src.services.report_generator import ReportParameters, generate
 from src.services.reports.currencies import CURRENCIES
@@ -67,14 +67,8 @@ def is_formula(cell: str) -> bool:
 
 
 def parameters_of(request: ReportRequest, seed: int | None = None) -> ReportParameters:
-    return fill_in(
-        num_transactions=request.num_transactions,
-        report_name=request.report_name,
-        seed=seed,
-        period=request.period,
-        currency=request.currency,
-        today=TODAY,
-    )
+    parameters = ReportParameters.of(request, TODAY)
+    return parameters if seed is None else replace(parameters, seed=seed)
 
 
 def test_no_name_gets_into_a_cell(record_property: Callable[[str, object], None]) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from src.errors import CallerQueueFull, DatabaseAway
 from src.models import Mode
+from src.services.identity.caller import Caller
+from src.services.outbound.callback_url import CallbackPolicy
 from src.services.report_generator import ReportParameters
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, NewRequest, Waiting
@@ -76,12 +78,15 @@ def batcher(store: Store, per_caller_max: int = 100) -> AcceptBatcher:
     )
 
 
+CALLER = Caller.of_address("a", CallbackPolicy())
+
+
 def request(key: str | None = None) -> NewRequest:
     idempotency_key = key and IdempotencyKey(caller="a", route="/", key=key, fingerprint=b"")
     return NewRequest(
         id=uuid4(),
         mode=Mode.ASYNC,
-        caller="a",
+        caller=CALLER,
         receiver=RECEIVER,
         callback_url=f"{RECEIVER}/hook",
         parameters=PARAMETERS,

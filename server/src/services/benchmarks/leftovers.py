@@ -1,0 +1,40 @@
+"""What benchmarks leave: their requests and files, whoever began the run and however it ended."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from src.services.benchmarks.store import BenchmarkStore
+from src.services.report_files.storage import ReportStorage
+from src.services.requests.store import RequestStore
+
+
+class BenchmarkLeftovers:
+    """Deletes them, when a run ends and again and again, because its process may die before.
+
+    Args:
+        runs: the runs.
+        store: the requests, on the same event loop.
+        storage: where reports are.
+        now: the time, aware UTC.
+    """
+
+    def __init__(
+        self, runs: BenchmarkStore, store: RequestStore, storage: ReportStorage, now: Callable[[], datetime]
+    ) -> None:
+        self._runs = runs
+        self._store = store
+        self._storage = storage
+        self._now = now
+
+    async def clean_up(self) -> None:
+        """End the run of a process that died, and delete the requests and files of runs that have ended.
+
+        A run is recorded before it sends anything and never begins again, so one that is not under way when its
+        requests have been seen may lose them.
+        """
+        await self._runs.fail_abandoned(self._now())
+        left = await self._store.runs_with_requests()
+        ended = set(left) - await self._runs.under_way() if left else None
+        while ended and (deleted := await self._store.delete_of_runs(ended)):
+            await asyncio.to_thread(self._storage.delete, deleted)
