@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from src.assembly.data import Data
-from src.assembly.engine import Working
 from src.database import connect
+from src.services.engine.protocol import Engine
 from src.services.live.event_bus import EventBus
 from src.services.live.live_updates import LiveUpdates, Show
 from src.services.requests.changes import ChangeListener, Changes
@@ -40,20 +40,20 @@ class Live:
                 await self.listener.listening.wait()
 
 
-def open_live(data: Data, working: Working, views: Views) -> Live:
+def open_live(data: Data, engine: Engine, views: Views) -> Live:
     """Prepare the stream; its tasks are started with the others."""
     events = EventBus()
     updates = LiveUpdates(
         data.reader,
         events,
-        busy_with=lambda: working.worker.state().busy_with,
+        busy_with=lambda: engine.state().busy_with,
         show_request=views.request,
         show_attempt=views.attempt,
     )
 
     async def on_changes(changes: Changes) -> None:
-        working.feed.wake()  # another process may have accepted something
-        working.worker.receivers_changed(changes.receivers)
+        engine.wake()  # another process may have accepted something
+        engine.receivers_changed(changes.receivers)
         updates.tell(changes)
 
     listener = ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=updates.tell_of_a_gap)

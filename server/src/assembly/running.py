@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from src.assembly.accepting import Accepting, open_accepting
 from src.assembly.data import Data, open_data
-from src.assembly.engine import Working, open_engine
+from src.assembly.engine import open_engine
 from src.assembly.live import Live, Views, open_live
 from src.assembly.outbound import Outbound, open_outbound
 from src.assembly.upkeep import Upkeep, open_upkeep
@@ -15,11 +16,13 @@ from src.config import Settings
 from src.logs import log_loop_errors
 from src.services.benchmarks.gate import BenchmarkGate
 from src.services.demo.receiver import DemoReceiver
+from src.services.engine.protocol import Engine
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
 from src.services.kit.supervision import Supervisor
 from src.services.outbound.transport import Network
 from src.services.parts import Parts
+from src.services.report_files.production import SimulatedWork
 
 
 @asynccontextmanager
@@ -45,27 +48,31 @@ async def running_parts(
         tasks = Supervisor(now)
         data = await open_data(settings, stack)
         outbound = open_outbound(settings, network, policies, stack)
-        working = open_engine(settings, data, outbound, stack, now=now, tasks=tasks)
-        live = open_live(data, working, views)
+        simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
+        engine = await open_engine(data, outbound, simulated_work, stack, now=now, tasks=tasks)
+        live = open_live(data, engine, views)
         upkeep = open_upkeep(settings, data, outbound, stack, events=live.events, gate=gate, now=now, tasks=tasks)
-        _start_tasks(data, working, live, upkeep, tasks, stack)
+        _start_tasks(data, live, upkeep, tasks, stack)
         await live.until_it_listens()
-        accepting = open_accepting(settings, data, stack, on_accepted=working.feed.wake, now=now)
-        yield _parts(settings, data, outbound, working, live, upkeep, accepting, now=now, tasks=tasks)
+        accepting = open_accepting(settings, data, stack, on_accepted=engine.wake, now=now)
+        opened = _Opened(data, outbound, engine, live, upkeep, accepting)
+        yield _parts(settings, opened, simulated_work, now=now, tasks=tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    data: Data
+    outbound: Outbound
+    engine: Engine
+    live: Live
+    upkeep: Upkeep
+    accepting: Accepting
 
 
 def _parts(
-    settings: Settings,
-    data: Data,
-    outbound: Outbound,
-    working: Working,
-    live: Live,
-    upkeep: Upkeep,
-    accepting: Accepting,
-    *,
-    now: SteadyClock,
-    tasks: Supervisor,
+    settings: Settings, opened: _Opened, simulated_work: SimulatedWork, *, now: SteadyClock, tasks: Supervisor
 ) -> Parts:
+    data, outbound, accepting = opened.data, opened.outbound, opened.accepting
     return Parts(
         tasks=tasks,
         database=data.database,
@@ -76,32 +83,29 @@ def _parts(
         failer=accepting.failer,
         in_flight=accepting.in_flight,
         storage=data.storage,
-        worker=working.worker,
+        engine=opened.engine,
         local_lacks=outbound.lacks,
-        events=live.events,
+        events=opened.live.events,
         base_url=settings.public_base_url,
         signing_secret=outbound.secrets[0],
         demo_receiver=DemoReceiver(outbound.signer, now=now, wall_s=time.time),
-        benchmarks=upkeep.benchmarks,
-        benchmark_store=upkeep.benchmark_store,
+        benchmarks=opened.upkeep.benchmarks,
+        benchmark_store=opened.upkeep.benchmark_store,
         threads=data.threads,
         lane_ids=data.lane_ids,
-        simulated_work=working.simulated_work,
+        simulated_work=simulated_work,
         sync_max_transactions=settings.sync_max_transactions,
         async_max_transactions=settings.async_max_transactions,
         now=now,
         started_at=now(),
-        before_stop=upkeep.benchmarks.aclose,
+        before_stop=opened.upkeep.benchmarks.aclose,
         stopping=accepting.stopping,
     )
 
 
-def _start_tasks(
-    data: Data, working: Working, live: Live, upkeep: Upkeep, tasks: Supervisor, stack: AsyncExitStack
-) -> None:
+def _start_tasks(data: Data, live: Live, upkeep: Upkeep, tasks: Supervisor, stack: AsyncExitStack) -> None:
     for name, work in (
         ("database", data.heal),
-        ("feed", working.feed.run),
         ("janitor", upkeep.janitor.run),
         ("change notifier", data.changes.run),
         ("change listener", live.listener.run),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.errors import DatabaseAway
-from src.services.background_worker import WorkerState
+from src.services.engine.protocol import EngineState
 from src.services.kit.supervision import TaskState
 from src.services.parts import Parts
 from src.services.report_files.storage import StorageState
@@ -26,7 +26,7 @@ class Health:
     """What was found. Counts are null when the database does not answer."""
 
     database: DatabaseState
-    worker: WorkerState
+    worker: EngineState
     depth: QueueDepth | None
     oldest_waiting_age_s: float | None
     storage: StorageState
@@ -49,7 +49,7 @@ async def examine(parts: Parts) -> Health:
     oldest = depth.oldest_waiting_at if depth else None
     return Health(
         database=database,
-        worker=parts.worker.state(),
+        worker=parts.engine.state(),
         depth=depth,
         oldest_waiting_age_s=None if oldest is None else max(0, (parts.now() - oldest).total_seconds()),
         storage=storage,
@@ -66,7 +66,7 @@ async def why_not_ready(parts: Parts) -> str | None:
         await parts.database.check()
     except DatabaseAway as error:
         return error.detail
-    return None if parts.worker.state().alive else "The worker is not running."
+    return None if parts.engine.state().alive else "The worker is not running."
 
 
 async def _database(parts: Parts) -> tuple[DatabaseState, QueueDepth | None]:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from src.errors import NotFound
-from src.services.background_worker import WorkerState
 from src.services.delivery.sender import LaneState
+from src.services.engine.protocol import EngineState
 from src.services.parts import Parts
 from src.services.requests.fifo_proof import FifoProof, prove
 from src.services.requests.reader import QueueDepth
@@ -26,7 +26,7 @@ class Queue:
     oldest_age_ms: int | None
     processing: Row[Any] | None
     next: Sequence[Row[Any]]
-    worker: WorkerState
+    worker: EngineState
     lanes: Sequence[LaneState]
     #: Callbacks owed, by lane.
     owed: dict[LaneKey, int]
@@ -35,14 +35,14 @@ class Queue:
 async def look(parts: Parts) -> Queue:
     """Look at the queue, the worker and the lanes."""
     depth = await parts.reader.depth(parts.now())
-    lanes = (await parts.worker.lanes())[:LANES_SHOWN_MAX]
+    lanes = (await parts.engine.lanes())[:LANES_SHOWN_MAX]
     oldest = depth.oldest_waiting_at
     return Queue(
         depth=depth,
         oldest_age_ms=None if oldest is None else max(0, round((parts.now() - oldest).total_seconds() * 1000)),
         processing=await parts.reader.processing(),
         next=await parts.reader.next_waiting(NEXT_SHOWN_MAX),
-        worker=parts.worker.state(),
+        worker=parts.engine.state(),
         lanes=lanes,
         owed=await parts.reader.owed_by_lane([lane.key for lane in lanes]),
     )
@@ -56,7 +56,7 @@ async def resume(parts: Parts, lane: LaneKey) -> None:
     """
     if not await parts.store.resume(lane):
         raise NotFound("No receiver of this name is paused; write it as GET /api/queue does: scheme, host and port.")
-    parts.worker.receivers_changed([lane.receiver])
+    parts.engine.receivers_changed([lane.receiver])
 
 
 async def probe(parts: Parts, lane: LaneKey) -> None:
@@ -67,7 +67,7 @@ async def probe(parts: Parts, lane: LaneKey) -> None:
     """
     if not await parts.store.probe(lane, parts.now()):
         raise NotFound("No receiver of this name is paused; write it as GET /api/queue does: scheme, host and port.")
-    parts.worker.receivers_changed([lane.receiver])
+    parts.engine.receivers_changed([lane.receiver])
 
 
 async def prove_order(parts: Parts, limit: int) -> FifoProof:

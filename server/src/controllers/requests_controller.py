@@ -64,7 +64,7 @@ async def redeliver(parts: Parts, request_id: UUID) -> None:
     lane = await parts.store.redeliver(request_id, parts.now())
     if lane is None:
         raise Conflict(_why_not_redelivered(await _existing(parts, request_id)))
-    parts.worker.deliver_again(lane)
+    parts.engine.redeliver(lane)
 
 
 async def delete_request(parts: Parts, request_id: UUID) -> None:

@@ -145,7 +145,7 @@ async def list_requests(
 async def get_request(request_id: RequestIdDependency, parts: PartsDependency) -> RequestDetail:
     """Read everything about one request."""
     row, place_in_line, pause = await requests_controller.get_request(parts, request_id)
-    return views.detail(row, place_in_line, parts.worker.state().trouble, pause)
+    return views.detail(row, place_in_line, parts.engine.state().trouble, pause)
 
 
 @managing.get("/requests/{request_id}/callback-logs", response_model=CallbackLogs, responses=responses(404, 503))

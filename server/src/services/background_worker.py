@@ -6,18 +6,15 @@ loop, deliveries, their retries and heartbeats go on while a report is being gen
 
 import asyncio
 import logging
-import queue
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Protocol
-from uuid import UUID
 
 import asyncpg
 import uvloop
@@ -25,14 +22,17 @@ import uvloop
 from src import failpoints
 from src.errors import DatabaseAway, LeadershipLost
 from src.logs import log_loop_errors
-from src.services.delivery.sender import CallbackSender, DeliveryState, LaneState
+from src.services.delivery.sender import CallbackSender, LaneState
+from src.services.engine.job_queue import JobQueue
 from src.services.engine.job_runner import JobRunner
 from src.services.engine.leadership import Leadership
+from src.services.engine.protocol import EngineState
+from src.services.engine.queue_feed import QueueFeed
 from src.services.kit.supervision import Supervisor
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.changes import ChangeNotifier
-from src.services.requests.records import Job, LaneKey
+from src.services.requests.records import LaneKey
 from src.services.requests.store import RequestStore
 
 HEARTBEAT_EVERY_S = 1.0
@@ -45,55 +45,20 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerState:
-    """What the worker is doing, as it says itself."""
-
-    alive: bool
-    #: Whether it is this process that works; another one may.
-    leading: bool
-    busy_with: UUID | None
-    heartbeat_age_s: float | None
-    callbacks_in_flight: int
-    #: Who waits for a lane or a slot, and which lanes are in trouble; null while another process works.
-    delivery: DeliveryState | None
-    #: What keeps it from working on, in words; null when nothing does.
-    trouble: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Term:
     """What exists while this process leads."""
 
     runner: JobRunner
     sender: CallbackSender
-    #: Set when the term is to end, and when it has ended.
-    over: asyncio.Event
-    ended: asyncio.Event
-
-    def end(self) -> None:
-        """Ask for the end."""
-        self.over.set()
-        self.runner.wake()
-
-
-class Feed(Protocol):
-    """The part that fills the queue, as the worker's thread sees it."""
-
-    def begin(self) -> None:
-        """Fill the queue, from the front."""
-
-    def rest(self) -> None:
-        """Put nothing more on the queue, and take away what is there."""
-
-    def tell_of_room(self) -> None:
-        """The queue is half empty or less."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class BackgroundWorker:
-    """Owns the thread. Its methods may be called from any thread.
+    """The engine of one thread, which it owns.
 
     Args:
-        jobs: the queue; another part fills it in `queue_position` order.
+        jobs: the queue.
+        feed: fills the queue in `queue_position` order, on the server's loop, while this process leads.
         storage: where reports go.
         simulated_work: the wait that stands for real work.
         changes: told of every change after its COMMIT.
@@ -107,7 +72,8 @@ class BackgroundWorker:
 
     def __init__(
         self,
-        jobs: queue.Queue[Job],
+        jobs: JobQueue,
+        feed: QueueFeed,
         *,
         storage: ReportStorage,
         simulated_work: SimulatedWork,
@@ -120,6 +86,8 @@ class BackgroundWorker:
         on_away: Callable[[DatabaseAway], None],
     ) -> None:
         self._jobs = jobs
+        self._feed = feed
+        jobs.on_jobs = self._wake_runner
         self._tasks = tasks
         self._on_away = on_away
         self._storage = storage
@@ -132,30 +100,30 @@ class BackgroundWorker:
         self._thread = threading.Thread(target=self._run, name="worker")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_ready = threading.Event()
+        self._feeding: asyncio.Task[None] | None = None
         self._heartbeat_s: float | None = None
         self._term: _Term | None = None
 
-    def start(self, feed: Feed) -> None:
-        """Start the thread.
-
-        Args:
-            feed: begins when this process leads and rests when it does not.
-        """
-        self._feed = feed
+    async def start(self) -> None:
+        """Start the thread, and the feed on this loop."""
+        self._feeding = self._tasks.start("feed", self._feed.run)
         self._thread.start()
-        self._loop_ready.wait(THREAD_STARTS_WITHIN_S)
+        await asyncio.to_thread(self._loop_ready.wait, THREAD_STARTS_WITHIN_S)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop and wait: the report under way goes back to the queue, attempts under way get a deadline."""
+        if self._feeding is None:
+            return
         self._call(self._stopping.set)
-        self._thread.join(THREAD_ENDS_WITHIN_S)
+        await asyncio.to_thread(self._thread.join, THREAD_ENDS_WITHIN_S)
+        self._feeding.cancel()
+        await asyncio.wait([self._feeding])
 
     def wake(self) -> None:
-        """Say that jobs were put on the queue."""
-        if term := self._term:
-            self._call(term.runner.wake)
+        """Say that something was accepted, here or elsewhere."""
+        self._feed.wake()
 
-    def deliver_again(self, lane: LaneKey) -> None:
+    def redeliver(self, lane: LaneKey) -> None:
         """Say that the table holds a callback for this lane; another process that leads finds it by itself."""
         if term := self._term:
             self._call(partial(term.sender.look_again, lane))
@@ -165,11 +133,11 @@ class BackgroundWorker:
         if receivers and (term := self._term):
             self._call(partial(term.sender.pauses_changed, receivers))
 
-    def state(self) -> WorkerState:
+    def state(self) -> EngineState:
         """Look at the worker from outside."""
         age_s = None if self._heartbeat_s is None else time.monotonic() - self._heartbeat_s
         term = self._term
-        return WorkerState(
+        return EngineState(
             alive=self._thread.is_alive() and age_s is not None and age_s < HEARTBEAT_LATE_AFTER_S,
             leading=term is not None,
             busy_with=term.runner.busy_with if term else None,
@@ -185,6 +153,10 @@ class BackgroundWorker:
         if term is None or self._loop is None:
             return []
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(term.sender.lanes(), self._loop))
+
+    def _wake_runner(self) -> None:
+        if term := self._term:
+            self._call(term.runner.wake)
 
     def _call(self, action: Callable[[], object]) -> None:
         # The loop is closed when the thread has ended; then there is nobody to tell.
@@ -207,7 +179,7 @@ class BackgroundWorker:
         tasks = [self._tasks.start("heartbeat", self._beat), self._tasks.start("worker", self._lead)]
         await self._stopping.wait()
         if term := self._term:
-            term.end()
+            term.runner.end()
             with suppress(TimeoutError):
                 async with asyncio.timeout(THREAD_ENDS_WITHIN_S):
                     await term.ended.wait()
@@ -243,7 +215,6 @@ class BackgroundWorker:
             pool.terminate()
 
     async def _work(self, store: RequestStore, large_reports: Executor, leadership: Leadership) -> None:
-        over = asyncio.Event()
         sender = self._create_sender(store)
         runner = JobRunner(
             self._jobs,
@@ -253,17 +224,15 @@ class BackgroundWorker:
             simulated_work=self._simulated_work,
             large_reports=large_reports,
             now=self._now,
-            on_room=self._feed.tell_of_room,
-            over=over,
         )
         await sender.prepare()
-        term = self._term = _Term(runner, sender, over, asyncio.Event())
+        term = self._term = _Term(runner, sender)
         self._feed.begin()
         working = asyncio.create_task(runner.run())
         others = [self._tasks.start("delivery", sender.run), asyncio.create_task(leadership.keep())]
         try:
             await asyncio.wait([working, others[1]], return_when=asyncio.FIRST_COMPLETED)
-            term.end()  # leadership may be lost; what is under way is refused, and ends
+            runner.end()  # leadership may be lost; what is under way is refused, and ends
             await working
         finally:
             self._term = None

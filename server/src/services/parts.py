@@ -6,11 +6,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 
-from src.services.background_worker import BackgroundWorker
 from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.delivery.lane_ids import LaneIds
 from src.services.demo.receiver import DemoReceiver
+from src.services.engine.protocol import Engine
 from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
 from src.services.live.event_bus import EventBus
@@ -42,7 +42,7 @@ class Parts:
     #: The sync requests that this process works on.
     in_flight: InFlight
     storage: ReportStorage
-    worker: BackgroundWorker
+    engine: Engine
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver

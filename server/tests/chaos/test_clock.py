@@ -16,10 +16,11 @@ from src.services.delivery.signing import Signer
 from src.services.kit.clock import SteadyClock
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Reply
-from src.services.requests.records import Attempt, Finished, OwedCallback
+from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback
 from src.services.requests.store import RequestStore
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.history import client_session
+from tests.support.jobs import job
 from tests.support.receivers import Receiver
 from tests.support.waiting import eventually
 
@@ -83,16 +84,8 @@ class NoStore:
 
 
 def owed(now: datetime) -> OwedCallback:
-    request_id = UUID(int=1)
-    finished = Finished(request_id=request_id, completed_at=now, result="{}")
-    return OwedCallback(
-        request_id=request_id,
-        queue_position=1,
-        caller="c",
-        callback_url=f"{RECEIVER}/x",
-        receiver=RECEIVER,
-        finished=finished,
-    )
+    finished = Finished(request_id=UUID(int=1), completed_at=now, result="{}")
+    return OwedCallback(job=job(1, LaneKey("c", RECEIVER)), finished=finished)
 
 
 @pytest.mark.parametrize(

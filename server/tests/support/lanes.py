@@ -23,11 +23,10 @@ from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, pars
 from src.services.outbound.client import Failure, Reply
 from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
 from src.services.requests.store import RequestStore
+from tests.support.jobs import LANE, job
 from tests.support.virtual_time import VirtualTime
 
-RECEIVER = "http://127.0.0.1:9001"
-CALLER = "192.0.2.1"
-LANE = LaneKey(CALLER, RECEIVER)
+CALLER, RECEIVER = LANE
 START = datetime(2026, 1, 31, tzinfo=UTC)
 OK = Reply(200, None, b"")
 FAULT = Reply(500, None, b"")
@@ -36,15 +35,8 @@ NOBODY = Failure("connect_failed", "no connection")
 
 def owed(position: int, lane: LaneKey = LANE, since: datetime = START) -> OwedCallback:
     """A callback that is owed."""
-    request_id = UUID(int=position)
-    return OwedCallback(
-        request_id=request_id,
-        queue_position=position,
-        caller=lane.caller,
-        callback_url=f"{lane.receiver}/x",
-        receiver=lane.receiver,
-        finished=Finished(request_id=request_id, completed_at=since, result="{}"),
-    )
+    finished = Finished(request_id=UUID(int=position), completed_at=since, result="{}")
+    return OwedCallback(job=job(position, lane), finished=finished)
 
 
 @dataclass
@@ -81,14 +73,14 @@ class Table:
     async def callers_owed(self, after: str, limit: int) -> list[str]:
         """Name callers."""
         await self._run("callers_owed")
-        return sorted({one.caller for one in self.owed_callbacks.values() if one.caller > after})[:limit]
+        return sorted({one.lane.caller for one in self.owed_callbacks.values() if one.lane.caller > after})[:limit]
 
     async def lanes_owed(self, after: Mapping[str, str], limit: int) -> list[OwedLane]:
         """Name lanes, in turns between callers."""
         await self._run("lanes_owed")
         heads: dict[LaneKey, OwedCallback] = {}
         for one in sorted(self.owed_callbacks.values(), key=lambda callback: callback.queue_position):
-            if one.receiver > after.get(one.caller, one.receiver):
+            if one.lane.receiver > after.get(one.lane.caller, one.lane.receiver):
                 heads.setdefault(one.lane, one)
         by_caller: dict[str, list[LaneKey]] = defaultdict(list)
         for lane in sorted(heads):

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from src.services.background_worker import WorkerState
+from src.services.engine.protocol import EngineState
 
 
 class WorkerHealth(BaseModel):
@@ -17,7 +17,7 @@ class WorkerHealth(BaseModel):
     trouble: str | None
 
 
-def worker_health(worker: WorkerState) -> WorkerHealth:
+def worker_health(worker: EngineState) -> WorkerHealth:
     """Show what the worker says of itself."""
     return WorkerHealth(
         alive=worker.alive,

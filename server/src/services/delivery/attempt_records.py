@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from src import failpoints
 from src.errors import DatabaseAway, LeadershipLost
-from src.services.kit.backoff import Backoff
+from src.services.kit.backoff import Backoff, until_available
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.requests.records import Attempt
@@ -102,18 +102,9 @@ class Persistence:
         Raises:
             LeadershipLost: it is another process's to make.
         """
-        backoff = Backoff(self._sleep)
-        while True:
-            try:
-                outcome = await change()
-            except LeadershipLost:
-                raise
-            except Exception as error:  # noqa: BLE001  it is told, and what was done is not forgotten
-                self.tell(error)
-                await backoff.wait()
-            else:
-                self.trouble = None
-                return outcome
+        outcome = await until_available(change, Backoff(self._sleep), on_away=self.tell, away=Exception)
+        self.trouble = None
+        return outcome
 
     def tell(self, error: Exception) -> None:
         """Say that something failed on our side; in the log once, until something works."""

@@ -94,7 +94,7 @@ class CallbackAttempts:
             begun: called when the attempt begins; until then it may be cancelled, and nothing was sent.
         """
         address = await self._address(callback)
-        async with self._slots.slot(callback.caller, callback.receiver, address, proven=proven):
+        async with self._slots.slot(*callback.lane, address, proven=proven):
             begun()
             self.in_flight += 1
             try:
@@ -110,16 +110,16 @@ class CallbackAttempts:
 
     async def _address(self, callback: OwedCallback) -> str:
         try:
-            return await self._locate(self._policy_of(callback.owner).check(callback.callback_url))
+            return await self._locate(self._policy_of(callback.job.owner).check(callback.job.callback_url))
         except ForbiddenCallbackUrl:
-            return callback.receiver  # nothing will be dialled
+            return callback.job.receiver  # nothing will be dialled
 
     async def _post(
         self, connection: Connection, callback: OwedCallback, own_headers: Mapping[str, str], body: bytes
     ) -> Outcome:
         headers = {**fixed_headers(callback.request_id), **own_headers}
         try:
-            url = self._policy_of(callback.owner).check(callback.callback_url)
+            url = self._policy_of(callback.job.owner).check(callback.job.callback_url)
             return await connection.post(url, headers, body, deadline_s=self._timeout_s)
         except ForbiddenCallbackUrl as error:
             return Failure("blocked_address", error.detail)

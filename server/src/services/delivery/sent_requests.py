@@ -15,7 +15,8 @@ from sqlalchemy import Row
 
 from src.models import Mode
 from src.services.delivery.message import message_body, message_id
-from src.services.requests.records import Finished, OwedCallback
+from src.services.report_generator import ReportParameters
+from src.services.requests.records import Finished, Job, OwedCallback
 
 USER_AGENT = "financial-report-generator"
 
@@ -68,11 +69,15 @@ class SentRequests:
 def _owed(request: Row[Any]) -> OwedCallback:
     result = request.result_payload
     return OwedCallback(
-        request_id=request.id,
-        queue_position=request.queue_position,
-        caller=request.caller,
-        callback_url=request.callback_url,
-        receiver=request.receiver,
+        job=Job(
+            request_id=request.id,
+            queue_position=request.queue_position,
+            caller=request.caller,
+            parameters=ReportParameters.from_json(request.input_payload),
+            callback_url=request.callback_url,
+            receiver=request.receiver,
+            generation_attempts=request.generation_attempts,
+        ),
         finished=Finished(
             request_id=request.id,
             completed_at=request.completed_at,

@@ -6,12 +6,10 @@ position read comes next.
 """
 
 import asyncio
-import queue
-from collections.abc import Callable
-from contextlib import suppress
 
 from src import failpoints
-from src.services.requests.records import Job
+from src.services.engine.job_queue import JobQueue
+from src.services.kit.waiting import Wait, happens_within
 from src.services.requests.store import RequestStore
 
 #: A wake-up may be lost; a row is never found later than this.
@@ -23,21 +21,23 @@ class QueueFeed:
 
     Args:
         store: the statements, on this loop.
-        jobs: the queue that the worker thread consumes.
-        on_put: called after jobs were put; wakes the worker.
+        jobs: the queue that the worker consumes.
+        wait: waits for an event, so many seconds at most.
     """
 
-    def __init__(self, store: RequestStore, jobs: queue.Queue[Job], *, on_put: Callable[[], None]) -> None:
+    def __init__(self, store: RequestStore, jobs: JobQueue, wait: Wait = happens_within) -> None:
         self._store = store
         self._jobs = jobs
-        self._on_put = on_put
+        self._wait = wait
         self._last_position = 0
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        # Whether the worker of this process is the one that works.
+        # Whether the worker of this process is the one that works, and in which of its terms.
         self._active = False
+        self._term = 0
         # Read by the worker's thread: the queue was full and there may be more.
         self._waits_for_room = False
+        jobs.on_room = self._on_room
 
     def wake(self) -> None:
         """Say that something was accepted."""
@@ -51,51 +51,46 @@ class QueueFeed:
         """Put nothing more on the queue, and take away what is there. From any thread."""
         self._loop.call_soon_threadsafe(self._rest)
 
-    def tell_of_room(self) -> None:
-        """Say that the queue has room; costs nothing while nobody waits for it. From any thread."""
-        if self._waits_for_room:
-            self._waits_for_room = False
-            self._loop.call_soon_threadsafe(self._wake.set)
-
-    def _begin(self) -> None:
-        self._last_position = 0
-        self._active = True
-        self._wake.set()
-
-    def _rest(self) -> None:
-        self._active = False
-        with suppress(queue.Empty):
-            while True:
-                self._jobs.get_nowait()
-
     async def run(self) -> None:
         """Feed, and wait for more to come, again and again."""
         while True:
             await self._feed()
             await self._wait_for_wake()
 
+    def _begin(self) -> None:
+        self._last_position = 0
+        self._active = True
+        self._term += 1
+        self._wake.set()
+
+    def _rest(self) -> None:
+        self._active = False
+        self._jobs.clear()
+
+    def _on_room(self) -> None:
+        """Feed again; costs nothing while nobody waits for room. On the worker's thread."""
+        if self._waits_for_room:
+            self._waits_for_room = False
+            self._loop.call_soon_threadsafe(self._wake.set)
+
     async def _feed(self) -> None:
         """Read on until nothing is left or the queue is full."""
         while True:
             self._wake.clear()
-            room = self._jobs.maxsize - self._jobs.qsize() if self._active else 0
+            term, room = self._term, self._jobs.room if self._active else 0
             self._waits_for_room = self._active and room == 0
             jobs = await self._store.waiting_after(self._last_position, room) if room else []
-            for job in jobs:
-                self._jobs.put_nowait(job)
-                self._last_position = job.queue_position
-            if jobs:
+            if term != self._term:
+                continue  # meanwhile a term began, from the front
+            if jobs and self._active:
+                self._last_position = jobs[-1].queue_position
+                self._jobs.put(jobs)
                 failpoints.reached("after_put")
-                self._on_put()
             if len(jobs) < room or not room:
                 return
 
     async def _wait_for_wake(self) -> None:
-        try:
-            async with asyncio.timeout(SWEEP_EVERY_S):
-                await self._wake.wait()
-        except TimeoutError:
+        if not await self._wait(self._wake, SWEEP_EVERY_S) and self._jobs.empty:
             # Nothing is queued and nothing came: look from the front again, so that a request which returned
             # to the queue is found. One that is found twice is worked on once: the second start finds it ended.
-            if self._jobs.empty():
-                self._last_position = 0
+            self._last_position = 0

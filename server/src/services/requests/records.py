@@ -106,13 +106,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedCallback:
-    """A callback that is to be delivered."""
+    """The callback for a job that has ended, which is to be delivered."""
 
-    request_id: UUID
-    queue_position: int
-    caller: str
-    callback_url: str
-    receiver: str
+    job: Job
     finished: Finished
     #: Attempts made so far, over all series.
     attempts: int = 0
@@ -122,12 +118,21 @@ class OwedCallback:
     next_attempt_at: datetime | None = None
     #: When somebody asked for it again; null: it is owed since its report ended.
     redelivered_at: datetime | None = None
-    owner: Owner = UNNAMED
+
+    @property
+    def request_id(self) -> UUID:
+        """Whose callback it is."""
+        return self.job.request_id
+
+    @property
+    def queue_position(self) -> int:
+        """Its place in the order of its lane."""
+        return self.job.queue_position
 
     @property
     def lane(self) -> LaneKey:
         """The lane it is delivered in."""
-        return LaneKey(self.caller, self.receiver)
+        return LaneKey(self.job.caller, self.job.receiver)
 
     @property
     def owed_since(self) -> datetime:

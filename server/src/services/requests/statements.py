@@ -131,9 +131,9 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 """
 
 OWED = """
-SELECT id, queue_position, caller, callback_url, receiver, status, result_payload, failure_reason, completed_at,
-       callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at,
-       account, run_id
+SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts,
+       account, run_id, result_payload, failure_reason, completed_at,
+       callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
 FROM requests
 WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
 ORDER BY queue_position LIMIT $3

@@ -389,11 +389,7 @@ def _job(record: asyncpg.Record) -> Job:
 
 def _owed(record: asyncpg.Record) -> OwedCallback:
     return OwedCallback(
-        request_id=record["id"],
-        queue_position=record["queue_position"],
-        caller=record["caller"],
-        callback_url=record["callback_url"],
-        receiver=record["receiver"],
+        job=_job(record),
         finished=Finished(
             request_id=record["id"],
             completed_at=record["completed_at"],
@@ -404,5 +400,4 @@ def _owed(record: asyncpg.Record) -> OwedCallback:
         series_start=record["callback_series_start"],
         next_attempt_at=record["callback_next_attempt_at"],
         redelivered_at=record["callback_redelivered_at"],
-        owner=Owner(record["account"], record["run_id"]),
     )

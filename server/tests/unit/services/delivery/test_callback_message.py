@@ -1,6 +1,7 @@
 """What a receiver is sent, and that the document tells it as it is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 from uuid import uuid4
@@ -18,6 +19,7 @@ from src.services.outbound.client import Failure, Reply, lacks_resources
 from src.services.outbound.guard import ErrorCode
 from src.services.outbound.transport import STATUSES
 from src.services.requests.records import Finished, OwedCallback
+from tests.support.jobs import job
 
 REQUEST_ID = uuid4()
 BASE_URL = "https://reports.example.com"
@@ -26,11 +28,7 @@ RESULT = EXAMPLES["completed"]["value"]["data"]
 
 def callback(result: str | None, failure: str | None = None) -> OwedCallback:
     return OwedCallback(
-        request_id=REQUEST_ID,
-        queue_position=7,
-        callback_url="https://receiver.example/hook",
-        receiver="https://receiver.example:443",
-        caller="192.0.2.1",
+        job=replace(job(7), request_id=REQUEST_ID),
         finished=Finished(
             request_id=REQUEST_ID,
             completed_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC),

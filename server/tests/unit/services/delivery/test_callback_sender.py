@@ -59,7 +59,7 @@ class Deliveries:
         return callbacks
 
     def still_owed(self, caller: str) -> int:
-        return sum(callback.caller == caller for callback in self.table.owed_callbacks.values())
+        return sum(callback.lane.caller == caller for callback in self.table.owed_callbacks.values())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -12,7 +12,8 @@ from src.services.delivery.concurrency import UNPROVEN_MAX
 from src.services.delivery.lane import DeliveryLane
 from src.services.delivery.proven import PROVEN_MAX, ProvenLanes
 from src.services.requests.records import Attempt, LaneKey
-from tests.support.lanes import FAULT, LANE, NOBODY, OK, RECEIVER, World, owed
+from tests.support.jobs import LANE
+from tests.support.lanes import FAULT, NOBODY, OK, RECEIVER, World, owed
 
 EVERYBODY = LaneKey("", RECEIVER)
 

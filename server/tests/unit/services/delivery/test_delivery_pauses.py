@@ -8,7 +8,8 @@ from src.services.delivery.agenda import AGENDA_MAX, Agenda
 from src.services.delivery.decision import PROBE_WAIT_MAX_S
 from src.services.delivery.pauses import NOT_HELD, STREAKS_MAX, UNUSED_AFTER, Pauses, Streaks
 from src.services.requests.records import LaneKey, Pause
-from tests.support.lanes import LANE, RECEIVER, START, World
+from tests.support.jobs import LANE
+from tests.support.lanes import RECEIVER, START, World
 
 OTHER = LaneKey("198.51.100.7", RECEIVER)
 ELSEWHERE = LaneKey(LANE.caller, "http://127.0.0.1:9002")

@@ -1,0 +1,93 @@
+"""Working on one job: generate, store, and say how it ended. Knows neither queue nor database."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from datetime import datetime
+
+import orjson
+
+from src.models import Mode
+from src.services.kit.backoff import Backoff, until_available
+from src.services.report_files.production import ProducedReport, SimulatedWork, describe, produce
+from src.services.report_files.storage import ReportStorage
+from src.services.requests.records import Finished, Job
+
+#: A report of more rows is generated off the loop, so that deliveries go on.
+ROWS_ON_LOOP_MAX = 4_000
+
+log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """It is time to stop: the report under way is given back to the queue."""
+
+
+class Generation:
+    """Generates reports. Belongs to one event loop.
+
+    Args:
+        storage: where reports go.
+        simulated_work: the wait that stands for real work.
+        large_reports: a thread for reports that would keep the loop too long.
+        pause: waits for a number of seconds; raises `Interrupted` when it is time to stop.
+        now: the time, aware UTC, never going back.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage: ReportStorage,
+        simulated_work: SimulatedWork,
+        large_reports: Executor,
+        pause: Callable[[float], Awaitable[None]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._storage = storage
+        self._simulated_work = simulated_work
+        self._large_reports = large_reports
+        self._pause = pause
+        self._now = now
+        #: What keeps it from going on, in words; null when nothing does.
+        self.trouble: str | None = None
+
+    async def run_job(self, job: Job) -> Finished:
+        """Make the report of one job; a fault of ours ends it as `FAILED`.
+
+        Raises:
+            Interrupted: it is time to stop, and nothing has ended.
+        """
+        started_s = time.perf_counter()
+        await self._pause(self._simulated_work.seconds(job.parameters.num_transactions))
+        try:
+            report = await self._produce(job)
+        except Interrupted:
+            raise
+        except Exception:
+            log.exception("The report of %s could not be generated.", job.request_id)
+            reason = "The report could not be generated because of a fault in the service."
+            return Finished(request_id=job.request_id, completed_at=self._now(), result=None, failure_reason=reason)
+        result = describe(job.request_id, Mode.ASYNC, job.parameters, report, started_s)
+        return Finished(request_id=job.request_id, completed_at=self._now(), result=orjson.dumps(result).decode())
+
+    async def _produce(self, job: Job) -> ProducedReport:
+        """Generate and store; a disk that refuses is waited for, and the queue with it."""
+
+        async def produced() -> ProducedReport:
+            if self._storage.is_quick and job.parameters.num_transactions <= ROWS_ON_LOOP_MAX:
+                return produce(job.request_id, job.parameters, self._storage)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._large_reports, produce, job.request_id, job.parameters, self._storage
+            )
+
+        report = await until_available(produced, Backoff(self._pause), on_away=self._refused, away=OSError)
+        self.trouble = None
+        return report
+
+    def _refused(self, error: OSError) -> None:
+        trouble = f"Reports cannot be stored: {error.strerror}."
+        if trouble != self.trouble:  # the log is told once, not at each try
+            log.warning("%s Trying again and again.", trouble)
+        self.trouble = trouble

@@ -1,0 +1,17 @@
+"""Waiting for something to happen, but not for ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+#: Waits for an event, so many seconds at most; tells whether it is set.
+Wait = Callable[[asyncio.Event, float], Awaitable[bool]]
+
+
+async def happens_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait until an event is set, but no longer than so many seconds; tells whether it is."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+    return event.is_set()
