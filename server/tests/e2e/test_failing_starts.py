@@ -11,7 +11,7 @@ import pytest
 from src.config import SERVER_FOLDER
 from src.services.delivery.signing_secrets import FILE_NAME
 from tests.support.databases import create_database, run_sql
-from tests.support.processes import free_port
+from tests.support.processes import free_port, server_process
 
 ENDS_WITHIN_S = 60
 WRONG_SETTING, NOT_STARTED = 2, 3
@@ -111,3 +111,12 @@ def test_a_damaged_cluster_ends_in_a_sentence_below_the_words_of_postgresql(data
     assert status == NOT_STARTED
     assert "Traceback" not in said
     assert said.splitlines()[-1].startswith("PostgreSQL's pg_ctl failed")
+
+
+def test_a_second_server_on_an_embedded_database_is_told_who_uses_it(data_dir: Path) -> None:
+    with server_process(data_dir) as first:
+        status, said = start(data_dir)
+
+        assert (status, is_one_sentence(said)) == (NOT_STARTED, True), said
+        assert f"pid {first.pid} " in said
+        assert "DATABASE_URL" in said

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: it answers, it is shared, it outlives every kind of death, and it leaves nothing behind."""
+"""The embedded PostgreSQL: it answers, has one owner, outlives every kind of death, and leaves nothing behind."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 from sqlalchemy.engine import make_url
 
-from src.errors import DatabaseAway
+from src.errors import DatabaseAway, NotStarted
 from src.postgres.cluster import PostgresCluster
 from src.postgres.embedded import EmbeddedPostgres
 
@@ -131,18 +131,42 @@ async def test_the_server_is_durable_takes_200_connections_and_is_deaf_to_the_ne
     assert (folder / "cluster").stat().st_mode & 0o077 == 0
 
 
-async def test_the_same_server_is_joined_by_a_second_process_and_stopped_by_the_last(empty_folder: Path) -> None:
-    (first, first_url), (second, second_url) = await asyncio.gather(
-        start_service(empty_folder), start_service(empty_folder)
-    )
-    pid = postmaster(empty_folder)
+async def test_a_second_server_is_refused_in_one_sentence_and_leaves_the_first_alone(folder: Path) -> None:
+    service, url = await start_service(folder)
+    with pytest.raises(NotStarted) as refused:
+        await start(folder)
 
-    assert first_url == second_url
-    await stop_service(first)
-    assert await ask(second_url, "SELECT 1") == 1
-    assert postmaster(empty_folder) == pid
-    await stop_service(second)
-    assert not is_alive(pid)
+    assert f"pid {service.pid} " in refused.value.detail
+    assert "DATABASE_URL" in refused.value.detail
+    assert "\n" not in refused.value.detail
+    assert await ask(url, "SELECT 1") == 1
+    await stop_service(service)
+
+
+async def test_a_server_that_is_started_while_another_one_stops_waits_for_it(folder: Path) -> None:
+    service, _ = await start_service(folder)
+    assert service.stdin is not None
+    service.stdin.close()
+    server, url = await start(folder)
+
+    assert await ask(url, "SELECT 1") == 1
+    await asyncio.to_thread(server.stop)
+    assert await service.wait() == 0
+
+
+async def test_a_client_is_attached_while_the_server_runs_and_neither_stops_nor_outlives_it(folder: Path) -> None:
+    client = EmbeddedPostgres(folder)
+    with pytest.raises(NotStarted, match="start it first, or set DATABASE_URL"):
+        client.attach()
+
+    service, _ = await start_service(folder)
+    url = client.attach()
+    assert await ask(url, "SELECT 1") == 1
+    client.stop()
+    assert await ask(url, "SELECT 1") == 1
+    await stop_service(service)
+    with pytest.raises(NotStarted):
+        client.attach()
 
 
 async def test_a_server_that_outlived_its_killed_process_is_used_again_and_then_stopped(folder: Path) -> None:
@@ -160,23 +184,12 @@ async def test_a_server_that_outlived_its_killed_process_is_used_again_and_then_
     assert not is_alive(orphan)
 
 
-async def test_a_killed_process_does_not_keep_the_server_alive_for_the_others(folder: Path) -> None:
-    killed, _ = await start_service(folder)
-    survivor, _ = await start_service(folder)
-    pid = postmaster(folder)
-
-    await kill_service(killed)
-    await stop_service(survivor)
-
-    assert not is_alive(pid)
-
-
 async def test_a_killed_server_comes_back_with_every_committed_row(folder: Path) -> None:
-    _, url = await start(folder)
+    server, url = await start(folder)
     await ask(url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS value")
 
     os.kill(postmaster(folder), signal.SIGKILL)
-    _, url = await start(folder)
+    await asyncio.to_thread(server.heal)
 
     assert await ask(url, "SELECT sum(value) FROM kept") == 500_500
 
@@ -250,13 +263,13 @@ async def test_a_folder_deleted_under_a_running_server_does_not_keep_it_from_sto
     assert not is_alive(pid)
 
 
-async def test_another_users_database_is_refused_in_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_users_database_is_refused_in_one_sentence(folder: Path) -> None:
     server, _ = await start(folder)
     await asyncio.to_thread(server.stop)
-    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    stranger = EmbeddedPostgres(folder, user_id=12_345)
 
     with pytest.raises(DatabaseAway) as refusal:
-        await start(folder)
+        await asyncio.to_thread(stranger.start)
 
     assert "start as the user who made it, or choose another DATA_DIR" in refusal.value.detail
     assert "\n" not in refusal.value.detail

@@ -169,7 +169,7 @@ RULES = {
     "programs": Rule(
         "only PostgreSQL's programs and the load generator are run",
         _runs_programs,
-        ("postgres/cluster.py", "services/benchmarks/process.py"),
+        ("postgres/cluster.py", "postgres/privileges.py", "services/benchmarks/process.py"),
     ),
     "block": Rule("nothing sleeps on an event loop's thread", _blocks_the_loop),
     "length": Rule(f"a function has at most {FUNCTION_LINES_MAX} lines", _runs_long),
