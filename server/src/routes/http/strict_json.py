@@ -31,7 +31,7 @@ class StrictRequest(Request):
             value = pydantic_core.from_json(body, allow_inf_nan=False)
         except ValueError as error:
             raise HTTPException(400, why_not_json(body, str(error))) from None
-        if _names_twice(body, value):
+        if _names_twice(body):
             raise HTTPException(400, "An object of the body has a name twice, so that it has no one meaning.")
         return value
 
@@ -103,33 +103,13 @@ def _require_json(scope: Scope) -> None:
         raise HTTPException(415, problem, {"Accept": "application/json"})
 
 
-def _names_twice(body: bytes, value: Any) -> bool:
-    """Tell whether an object names a member twice (RFC 7493, section 2.3); `value` holds only the last of them.
-
-    Without escapes each string has two quotes, so counting shows what is missing. Measured for 232 bytes: 1.5 us,
-    where reading them again takes 6; an accept takes 250.
-    """
-    if b"\\" not in body:
-        return body.count(b'"') != 2 * _strings(value)
+def _names_twice(body: bytes) -> bool:
+    """Tell whether an object names a member twice (RFC 7493, section 2.3)."""
     try:
-        json.loads(body, object_pairs_hook=_object)
+        _NAMES_ONCE.decode(body.decode("utf-8"))
     except _NameTwiceError:
         return True
     return False
-
-
-def _strings(value: Any) -> int:
-    """Count names and texts."""
-    if isinstance(value, str):
-        return 1
-    is_object = isinstance(value, dict)
-    count = len(value) if is_object else 0
-    for inner in value.values() if is_object else value if isinstance(value, list) else ():
-        if isinstance(inner, str):
-            count += 1
-        elif isinstance(inner, (dict, list)):
-            count += _strings(inner)
-    return count
 
 
 class _NameTwiceError(Exception):
@@ -141,6 +121,10 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(read) < len(members):
         raise _NameTwiceError
     return read
+
+
+#: Made once: making one takes longer than reading a body.
+_NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _why_not_json_type(content_type: str) -> str | None:

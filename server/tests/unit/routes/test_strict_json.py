@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import pydantic_core
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -27,7 +26,7 @@ def written(value: Any, *, ascii_only: bool) -> bytes:
 @example(['\\"', {"": ""}], False)
 def test_no_value_is_taken_for_one_with_a_name_twice(value: Any, ascii_only: bool) -> None:
     body = written(value, ascii_only=ascii_only)
-    assert not _names_twice(body, pydantic_core.from_json(body))
+    assert not _names_twice(body)
 
 
 @settings(deadline=None)
@@ -38,9 +37,9 @@ def test_a_name_twice_is_always_noticed(
     name = data.draw(st.sampled_from(sorted(value)))
     head = written(value, ascii_only=ascii_only)[:-1]
     body = b"[" + head + b", " + written({name: other}, ascii_only=not ascii_only)[1:] + b"]"
-    assert _names_twice(body, pydantic_core.from_json(body))
+    assert _names_twice(body)
 
 
 @pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b'[[{"x":{"":0,"":0}}]]'])
 def test_it_is_noticed_wherever_it_is(body: bytes) -> None:
-    assert _names_twice(body, pydantic_core.from_json(body))
+    assert _names_twice(body)
