@@ -7,7 +7,7 @@ comma-separated; an empty value means the default. A test keeps `.env.example` e
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from src.database_url import read_database_url
 from src.logs import LogFormat
+from src.storage_url import check_endpoint, read_storage_url
 
 SERVER_FOLDER = Path(__file__).resolve().parent.parent
 PACE_PATTERN = r"^(off|[1-9]\d{0,4}/(second|minute))$"
@@ -72,6 +73,16 @@ def _base_url(text: str) -> str:
     return text
 
 
+def _storage_url(url: str) -> str:
+    if url:
+        read_storage_url(url)
+    return url
+
+
+def _endpoint(url: str) -> str:
+    return check_endpoint(url) if url else url
+
+
 CommaSeparated = BeforeValidator(_split)
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
@@ -97,6 +108,34 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"), description="folder for reports, the embedded database and the signing secret"
     )
+    storage_url: Annotated[str, AfterValidator(_storage_url)] = Field(
+        default="",
+        description="where reports are: file:///folder, or s3://bucket/prefix (AWS, R2, MinIO, SeaweedFS, …); empty: "
+        "DATA_DIR/reports",
+    )
+    storage_downloads: Literal["auto", "proxy"] = Field(
+        default="auto",
+        description="auto: a report in S3 is downloaded from there, by a redirect to an address that is signed at that "
+        "moment; proxy: always through this server",
+    )
+    storage_signed_url_seconds: int = Field(
+        default=60, ge=1, le=604_800, description="how long such an address is good for, seconds"
+    )
+    aws_endpoint_url: Annotated[str, AfterValidator(_endpoint)] = Field(
+        default="",
+        description="where S3 is, e.g. https://ACCOUNT.r2.cloudflarestorage.com; empty: AWS in its region",
+    )
+    aws_region: str = Field(
+        default="", pattern=r"^[A-Za-z0-9-]{0,64}$", description="region of the bucket; auto for R2; empty: us-east-1"
+    )
+    aws_access_key_id: str = Field(
+        default="",
+        pattern=r"^[!-~]{0,128}$",
+        description="key of S3; empty: what AWS gives this machine or container (AWS_ROLE_ARN with "
+        "AWS_WEB_IDENTITY_TOKEN_FILE, container and instance roles)",
+    )
+    aws_secret_access_key: SecretStr = Field(default=SecretStr(""), description="its secret")
+    aws_session_token: SecretStr = Field(default=SecretStr(""), description="its token, where the key is temporary")
     public_base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         default="",
         description="what links and the demo receiver's URL start with; empty: http://localhost:PORT",
@@ -275,6 +314,17 @@ class Settings(BaseSettings):
     def reports_folder(self) -> Path:
         """Where report files are kept."""
         return self.data_dir / "reports"
+
+    @property
+    def s3_access(self) -> dict[str, str]:
+        """How to reach S3, as `S3Access` takes it."""
+        return {
+            "endpoint": self.aws_endpoint_url,
+            "region": self.aws_region,
+            "access_key_id": self.aws_access_key_id,
+            "secret_access_key": self.aws_secret_access_key.get_secret_value(),
+            "session_token": self.aws_session_token.get_secret_value(),
+        }
 
     @property
     def own_url(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 from src.postgres.embedded import EmbeddedPostgres
 from tests.support.databases import create_database, create_template, folder_for_postgres
 from tests.support.receivers import Receiver, serving
+from tests.support.s3 import S3Server, running_s3
 from tests.support.service import Service, running_service
 
 
@@ -32,6 +33,13 @@ def postgres() -> Iterator[str]:
         asyncio.run(create_template(url))
         yield url
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Start one S3 server for the whole run."""
+    with running_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture

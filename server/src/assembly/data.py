@@ -15,7 +15,7 @@ from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
-from src.services.report_files.local_folder import LocalFolder
+from src.services.report_files.opening import make_storage
 from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.changes import ChangeNotifier, announce
@@ -58,8 +58,8 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         NotStarted: something has to be mended first.
     """
     make_data_folder(settings.data_dir)
-    storage = LocalFolder(settings.reports_folder)
-    storage.prepare()
+    storage = make_storage(settings.storage_url, settings.reports_folder, **settings.s3_access)
+    await asyncio.to_thread(storage.prepare)
     postgres, url = await _found_database(settings, stack)
     queries = create_engine(url)
     stack.push_async_callback(queries.dispose)

@@ -84,6 +84,7 @@ def _parts(
         in_flight=accepting.in_flight,
         storage=data.storage,
         engine=opened.engine,
+        signed_url_s=settings.storage_signed_url_seconds if settings.storage_downloads == "auto" else None,
         local_lacks=outbound.lacks,
         events=opened.live.events,
         base_url=settings.public_base_url,

@@ -18,6 +18,7 @@ from src.services.report_generator import ReportParameters
 from src.services.requests.reader import Filters, Page
 from src.services.requests.records import LaneKey
 
+UNREADABLE = "The report's file cannot be read or written now; GET /api/health says more."
 NO_REPORT = "There is no such report: a report's file is there once its request is COMPLETED, until it is deleted."
 
 
@@ -118,8 +119,26 @@ async def open_report(parts: Parts, request: Row[Any]) -> OpenReport:
             file = await _in_thread(parts, _make_again, parts.storage, request.id, parameters, expected)
             await _delete_unless_wanted(parts, request.id, file)
     except OSError as error:
-        raise Unavailable("The report's file cannot be read or written now; GET /api/health says more.") from error
+        raise Unavailable(UNREADABLE) from error
     return cast("OpenReport", file)
+
+
+async def link_of(parts: Parts, report: OpenReport) -> str | None:
+    """Give an address at which the store itself serves a report, and let go of it; None where we serve it.
+
+    Raises:
+        Unavailable: the store cannot be used now.
+    """
+    if parts.storage.is_quick or parts.signed_url_s is None:
+        return None
+    try:
+        link: str | None = await _in_thread(parts, report.link, parts.signed_url_s)
+    except OSError as error:
+        report.close()
+        raise Unavailable(UNREADABLE) from error
+    if link is not None:
+        report.close()
+    return link
 
 
 def _make_again(

@@ -22,7 +22,7 @@ from src.routes.http.dependencies import (
     request_id_in,
 )
 from src.routes.http.file_response import ReportResponse
-from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge
+from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge, names_version
 from src.routes.http.problems import instance_of, problem, responses
 from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
 from src.routes.http.strict_json import DirectRoute
@@ -188,14 +188,27 @@ async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
     responses={
         200: {"content": {"text/csv": {}}, "description": "The report (RFC 4180, UTF-8)."},
         206: {"content": {"text/csv": {}}, "description": "A part of the report."},
+        302: {
+            "description": "Where reports are kept in S3 (and `STORAGE_DOWNLOADS` is `auto`): an address of the store,"
+            " good for `STORAGE_SIGNED_URL_SECONDS`.",
+            "headers": {"Location": {"schema": {"type": "string", "format": "uri"}, "description": "The address."}},
+        },
         304: {"description": "The report has not changed."},
         **responses(404, 412, 416, 503),
     },
 )
-async def download_report(file: str, request: Request, parts: PartsDependency) -> Response:
+async def download_report(
+    file: str,
+    request: Request,
+    parts: PartsDependency,
+    redirect: Annotated[
+        bool, Query(description="`false`: the bytes come from this server, wherever the report is kept.")
+    ] = True,
+) -> Response:
     """Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
 
-    All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none).
+    All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none). HEAD is
+    always answered here.
     """
     request_id = request_id_in(file.removesuffix(REPORT_SUFFIX))
     if request_id is None or not file.endswith(REPORT_SUFFIX):
@@ -227,6 +240,9 @@ async def download_report(file: str, request: Request, parts: PartsDependency) -
     if part:
         headers["content-range"] = part.content_range(size_bytes)
     opened = await requests_controller.open_report(parts, row)
+    may_redirect = redirect and request.method == "GET" and not names_version(conditions)
+    if may_redirect and (link := await requests_controller.link_of(parts, opened)):
+        return Response(status_code=302, headers={"location": link, "cache-control": "no-store"})
     return ReportResponse(opened, part or Part(0, size_bytes), 206 if part else 200, headers, CSV)
 
 

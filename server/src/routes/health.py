@@ -53,9 +53,13 @@ class CallbackHealth(BaseModel):
 class StorageHealth(BaseModel):
     """Whether reports can be written."""
 
+    #: `folder` or `s3`.
+    kind: Literal["folder", "s3"]
     writable: bool
     #: Null where nobody knows.
     free_bytes: int | None
+    #: Why they cannot be, in words; null when they can.
+    trouble: str | None
 
 
 class TaskHealth(BaseModel):
@@ -150,6 +154,6 @@ def _measured(health: health_controller.Health) -> dict[str, Any]:
             lanes_in_trouble=worker.delivery and len(worker.delivery.troubles),
             trouble=next(iter(worker.delivery.troubles), None) if worker.delivery else None,
         ),
-        "storage": StorageHealth(writable=health.storage.writable, free_bytes=health.storage.free_bytes),
+        "storage": StorageHealth(**asdict(health.storage)),
         "tasks": [TaskHealth(**asdict(task)) for task in health.tasks],
     }

@@ -43,6 +43,8 @@ class Parts:
     in_flight: InFlight
     storage: ReportStorage
     engine: Engine
+    #: How long an address of the store's own is good for, seconds; None: every download comes from here.
+    signed_url_s: int | None
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver

@@ -10,7 +10,7 @@ const healthy: Health = {
   started_at: '2026-01-01T00:00:00Z',
   uptime_seconds: 1,
   database: { connected: true, writable: true, error: null, round_trip_ms: 1 },
-  storage: { writable: true, free_bytes: 1 },
+  storage: { kind: 'folder', writable: true, free_bytes: 1, trouble: null },
   worker: { alive: true, leading: true, busy_with: null, heartbeat_age_ms: 1, trouble: null },
   queue: { waiting: 0, oldest_age_ms: null },
   callbacks: {
@@ -49,15 +49,16 @@ test('a task that is down is named, with how often it was restarted and why', ()
 
 test('each part that does not work is told, and the same words only once', () => {
   const away = 'The database does not answer.'
+  const full = 'Reports cannot be stored: s3.example.com is full: make room there.'
   const troubles = troublesOf({
     ...healthy,
     database: { connected: false, writable: false, error: away, round_trip_ms: null },
     worker: { ...healthy.worker, trouble: away },
-    storage: { writable: false, free_bytes: 0 },
+    storage: { kind: 's3', writable: false, free_bytes: null, trouble: full },
     callbacks: { ...healthy.callbacks, trouble: 'Attempts cannot be recorded.' },
   })
 
-  expect(troubles).toEqual([away, 'Reports cannot be stored.', 'Attempts cannot be recorded.'])
+  expect(troubles).toEqual([away, full, 'Attempts cannot be recorded.'])
 })
 
 test('a database that can be read but not changed is told as that', () => {

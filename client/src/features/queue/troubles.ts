@@ -5,7 +5,7 @@ export function troublesOf({ database, storage, worker, callbacks, tasks }: Heal
   const found = [
     database.connected ? null : (database.error ?? 'The database does not answer.'),
     database.connected && !database.writable ? (database.error ?? 'The database takes no changes.') : null,
-    storage.writable ? null : 'Reports cannot be stored.',
+    storage.writable ? null : (storage.trouble ?? 'Reports cannot be stored.'),
     worker.alive ? null : 'The worker does not answer.',
     worker.trouble,
     callbacks.trouble,

@@ -18,7 +18,10 @@ export const reportQuery = (url: string, sizeBytes: number) =>
 
 async function readReport(url: string, whole: boolean, signal: AbortSignal): Promise<ReportRows> {
   const headers: Record<string, string> = whole ? {} : { Range: `bytes=0-${HEAD_BYTES - 1}` }
-  const response = await send(new Request(new URL(url, location.origin), { headers, signal }))
+  // The page may not read another origin, where a redirect could lead.
+  const address = new URL(url, location.origin)
+  address.searchParams.set('redirect', 'false')
+  const response = await send(new Request(address, { headers, signal }))
   const text = await response.text()
   if (!response.ok) throw new ProblemError(response, jsonOrNull(text))
   return { rows: response.status === 206 ? parseCsvHead(text) : parseCsv(text), whole }

@@ -1,11 +1,12 @@
 """Bytes of a stored report as an answer, read in threads."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fastapi import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from src.errors import Unavailable
 from src.routes.http.ranges import Part
 from src.services.report_files.storage import OpenReport
 
@@ -29,31 +30,42 @@ class ReportResponse(Response):
         self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head, and for a GET the bytes."""
+        """Send the head, and for a GET the bytes. The first are read before: what cannot be read is a problem.
+
+        Raises:
+            Unavailable: it cannot, and nothing was sent.
+        """
+        start: Message = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         try:
-            start: Message = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            await send(start)
             if scope["method"] == "HEAD":
+                await send(start)
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await self._send_bytes(receive, send)
+                chunks = self._report.chunks(self._part.first, self._part.length)
+                try:
+                    first = await asyncio.to_thread(next, chunks)
+                except OSError as error:
+                    raise Unavailable("The report cannot be read now; GET /api/health says more.") from error
+                await send(start)
+                await self._send_bytes(first, chunks, receive, send)
         finally:
             # After a read that was cancelled one may still go on in its thread; nobody looks at what it read.
             self._report.close()
 
-    async def _send_bytes(self, receive: Receive, send: Send) -> None:
+    async def _send_bytes(self, chunk: bytes, chunks: Iterator[bytes], receive: Receive, send: Send) -> None:
         left = self._part.length
-        chunks = self._report.chunks(self._part.first, left)
         leaving: asyncio.Task[None] | None = None
         try:
-            while left:  # an error ends the answer before its length: the client sees that it is short
-                chunk = await asyncio.to_thread(next, chunks)
+            while True:  # an error ends the answer before its length: the client sees that it is short
                 left -= len(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-                if left and leaving is None:
+                if not left:
+                    return
+                if leaving is None:
                     leaving = asyncio.create_task(_until_it_leaves(receive))
-                if leaving is not None and leaving.done():
+                if leaving.done():
                     return  # nobody reads what would still come
+                chunk = await asyncio.to_thread(next, chunks)
         finally:
             if leaving is not None:
                 leaving.cancel()

@@ -70,6 +70,11 @@ def conditional_headers(scope: Scope) -> dict[str, str]:
     return read
 
 
+def names_version(headers: dict[str, str]) -> bool:
+    """Whether a request is for one version alone, by a validator of ours, which another server would not know."""
+    return not headers.keys().isdisjoint({"if-match", "if-unmodified-since", "if-range"})
+
+
 def judge(method: str, headers: dict[str, str], now_is: Validators, now: datetime) -> Verdict:
     """Evaluate preconditions in the order of section 13.2.2. A header that is no date counts as absent.
 

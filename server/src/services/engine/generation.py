@@ -12,7 +12,7 @@ import orjson
 from src.models import Mode
 from src.services.kit.backoff import Backoff, until_available
 from src.services.report_files.production import ProducedReport, SimulatedWork, describe, produce
-from src.services.report_files.storage import ReportStorage
+from src.services.report_files.storage import ReportStorage, not_stored
 from src.services.requests.records import Finished, Job
 
 #: A report of more rows is generated off the loop, so that deliveries go on.
@@ -87,7 +87,7 @@ class Generation:
         return report
 
     def _refused(self, error: OSError) -> None:
-        trouble = f"Reports cannot be stored: {error.strerror}."
+        trouble = not_stored(error)
         if trouble != self.trouble:  # the log is told once, not at each try
             log.warning("%s Trying again and again.", trouble)
         self.trouble = trouble

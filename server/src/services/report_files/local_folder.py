@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import re
 import shutil
 import stat
 import time
@@ -14,7 +13,14 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from src.services.report_files.private_folders import make_private
-from src.services.report_files.storage import REPORT_SUFFIX, CheckedReports, StorageState, StoredFile, file_name
+from src.services.report_files.storage import (
+    CheckedReports,
+    StorageState,
+    StoredFile,
+    file_name,
+    not_stored,
+    request_of,
+)
 
 #: An unfinished file that is older was left by a process that died; no report takes so long to write.
 UNFINISHED_ABANDONED_AFTER_S = 3600
@@ -26,8 +32,6 @@ PROBE_BYTES = 8_192
 PROBED_EVERY_S = 1.0
 #: Read, and kept in memory for each download, at once.
 READ_BYTES = 256 * 1024
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class LocalReport:
@@ -49,6 +53,10 @@ class LocalReport:
                 raise OSError("a report's file has been cut off from outside")
             at += len(chunk)
             yield chunk
+
+    def link(self, valid_s: int) -> str | None:  # noqa: ARG002  nobody else serves the folder
+        """None: only this server can read it."""
+        return None
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -143,7 +151,7 @@ class LocalFolder:
         found: list[UUID] = []
         with os.scandir(self._folder) as entries:
             for entry in entries:
-                if (request_id := _request_of(entry.name)) and _changed_before(entry, settled_before):
+                if (request_id := request_of(entry.name)) and _changed_before(entry, settled_before):
                     found.append(request_id)
                 if len(found) == together:
                     yield found
@@ -154,32 +162,27 @@ class LocalFolder:
         """Write a small file and delete it: permissions and free bytes do not tell whether a report would find room."""
         now_s = time.monotonic()
         if self._state is None or now_s - self._looked_at_s > PROBED_EVERY_S:
-            self._state, self._looked_at_s = StorageState(self._takes_a_file(), self._free_bytes()), now_s
+            self._state, self._looked_at_s = self._probed(), now_s
         return self._state
 
-    def _takes_a_file(self) -> bool:
+    def _probed(self) -> StorageState:
         probe = self._folder / f"probe.{uuid4().hex}.part"
         try:
             with probe.open("xb", buffering=0) as file:
                 _write_all(file.fileno(), bytes(PROBE_BYTES))
-        except OSError:
-            return False
+        except OSError as error:
+            trouble = not_stored(error)
+            return StorageState(writable=False, free_bytes=self._free_bytes(), kind="folder", trouble=trouble)
         finally:
             with suppress(OSError):
                 probe.unlink(missing_ok=True)
-        return True
+        return StorageState(writable=True, free_bytes=self._free_bytes(), kind="folder", trouble=None)
 
     def _free_bytes(self) -> int:
         try:
             return shutil.disk_usage(self._folder).free
         except OSError:
             return 0
-
-
-def _request_of(name: str) -> UUID | None:
-    """Read whose report a file is; None when it is none of ours."""
-    stem = name.removesuffix(REPORT_SUFFIX)
-    return UUID(stem) if stem != name and _UUID.fullmatch(stem) else None
 
 
 def _changed_before(entry: os.DirEntry[str], moment_s: float) -> bool:

@@ -4,9 +4,10 @@ A stored report is a cache of what can be generated again, so a store need not b
 report or nothing, and is given only bytes that have been checked.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import quote
 from uuid import UUID
 
@@ -16,6 +17,8 @@ CSV = "text/csv; charset=utf-8"
 REPORT_SUFFIX = ".csv"
 #: How many reports are remembered as checked, so that a download need not hash what has not changed.
 CHECKED_REPORTS_MAX = 10_000
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,14 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StorageState:
-    """Whether reports can be written now, and how many bytes are free (None where nobody knows)."""
+    """Whether reports can be written now."""
 
     writable: bool
+    #: None where nobody knows.
     free_bytes: int | None
+    kind: Literal["folder", "s3"]
+    #: Why they cannot be written, in words; None when they can.
+    trouble: str | None
 
 
 class OpenReport(Protocol):
@@ -43,6 +50,9 @@ class OpenReport(Protocol):
         Raises:
             OSError: it cannot be read, or has been cut off from outside.
         """
+
+    def link(self, valid_s: int) -> str | None:
+        """Give an address at which the store itself serves it, for so many seconds; None where there is none."""
 
     def close(self) -> None:
         """Let go of it; must be called, and once is enough."""
@@ -98,9 +108,20 @@ class CheckedReports:
         self._versions.pop(request_id, None)
 
 
+def not_stored(error: OSError) -> str:
+    """Say in a sentence that reports cannot be stored, and why: the same wherever it is read."""
+    return f"Reports cannot be stored: {error.strerror or type(error).__name__}."
+
+
 def file_name(request_id: UUID) -> str:
     """Name the report of a request. Nothing a caller wrote ever becomes part of a path."""
     return f"{request_id}{REPORT_SUFFIX}"
+
+
+def request_of(name: str) -> UUID | None:
+    """Read whose report a file is; None when it is none of ours."""
+    stem = name.removesuffix(REPORT_SUFFIX)
+    return UUID(stem) if stem != name and _UUID.fullmatch(stem) else None
 
 
 def attachment(request_id: UUID, report_name: str) -> str:

@@ -1,0 +1,33 @@
+"""From settings to the store of reports."""
+
+from pathlib import Path
+
+from src.errors import NotStarted
+from src.services.report_files.local_folder import LocalFolder
+from src.services.report_files.storage import ReportStorage
+from src.storage_url import Bucket, Folder, read_storage_url
+
+
+def make_storage(url: str, folder: Path, **access: str) -> ReportStorage:
+    """Make the store that a URL names; nothing is looked at yet.
+
+    Args:
+        url: a checked `STORAGE_URL`; empty: `folder`.
+        folder: where reports are kept without a URL.
+        access: the fields of `S3Access`.
+    """
+    place = read_storage_url(url) if url else Folder(folder)
+    if isinstance(place, Folder):
+        return LocalFolder(place.path)
+    return _object_store(place, access)
+
+
+def _object_store(bucket: Bucket, access: dict[str, str]) -> ReportStorage:
+    try:
+        from src.services.report_files.object_store import (  # noqa: PLC0415  megabytes that others do not need
+            ObjectStore,
+            S3Access,
+        )
+    except ModuleNotFoundError as error:
+        raise NotStarted("STORAGE_URL: s3:// needs the package obstore: install the extra named s3.") from error
+    return ObjectStore(bucket, S3Access(**access))

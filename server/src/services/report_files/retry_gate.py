@@ -1,0 +1,56 @@
+"""A store that is away is asked by one at a time: the others need not wait as long as it takes to find out."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from src.services.report_files.object_store_faults import StorageAway
+
+#: After a failure nobody asks for so long; then one does.
+ASKED_AGAIN_AFTER_S = 1.0
+
+
+class RetryGate:
+    """Lets everybody through while the store answers, and one now and then while it does not (a circuit breaker).
+
+    Args:
+        answer_within_s: how long the one who asks may take, seconds.
+        now_s: a steady clock, seconds.
+    """
+
+    def __init__(self, answer_within_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._answer_within_s = answer_within_s
+        self._now_s = now_s
+        self._lock = threading.Lock()
+        self._trouble: StorageAway | None = None
+        self._next_try_s = 0.0
+
+    @property
+    def trouble(self) -> StorageAway | None:
+        """Why the store could not be used when it was last asked; None when it could."""
+        return self._trouble
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Ask the store something.
+
+        Raises:
+            StorageAway: it failed a moment ago, or somebody is just finding out.
+        """
+        with self._lock:
+            if self._trouble is not None:
+                if self._now_s() < self._next_try_s:
+                    raise StorageAway(self._trouble.sentence, answered=True)
+                self._next_try_s = self._now_s() + self._answer_within_s
+        try:
+            yield
+        except StorageAway as away:
+            if not away.answered:
+                self._set(away)
+            raise
+        self._set(None)
+
+    def _set(self, trouble: StorageAway | None) -> None:
+        with self._lock:
+            self._trouble, self._next_try_s = trouble, self._now_s() + ASKED_AGAIN_AFTER_S

@@ -1,0 +1,173 @@
+"""A real S3 server on this machine: SeaweedFS, which checks signatures, rights and preconditions."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BUCKET = "reports"
+REGION = "us-east-1"
+STARTS_WITHIN_S = 60.0
+#: The gRPC ports that SeaweedFS derives from the others.
+GRPC = 10_000
+_RIGHTS = {"writer": ["Admin", "Read", "Write", "List"], "reader": ["Read", "List"]}
+
+
+@dataclass
+class S3Server:
+    """A server process; every test has a prefix of its own in the one bucket."""
+
+    folder: Path
+    ports: dict[str, int]
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.ports['s3']}"
+
+    def settings(self, prefix: str, user: str = "writer", **others: Any) -> dict[str, Any]:
+        """What a service needs to keep its reports here."""
+        return {
+            "storage_url": f"s3://{BUCKET}/{prefix}",
+            "aws_endpoint_url": self.endpoint,
+            "aws_region": REGION,
+            "aws_access_key_id": user,
+            "aws_secret_access_key": f"{user}-secret",
+            **others,
+        }
+
+    def environment(self, prefix: str, **others: Any) -> dict[str, str]:
+        """The same for a process of its own."""
+        return {name.upper(): str(value) for name, value in self.settings(prefix, **others).items()}
+
+    def start(self) -> None:
+        """Start, or start again over what is there."""
+        names = ("master", "volume", "filer", "s3")
+        command = [
+            *(_program(), "server", f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"),
+            *(f"-{name}.port={self.ports[name]}" for name in names),
+            *("-master.telemetry=false", "-master.volumeSizeLimitMB=256", "-volume.max=16"),
+            *(f"-s3.config={self.folder / 's3.json'}", "-s3.autoCreateBucket=false", "-s3.iam=false"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while self._status(f"{self.endpoint}/{BUCKET}") not in {403, 404}:  # without a signature
+            assert time.monotonic() < deadline_s, (self.folder / "log").read_text()[-2_000:]
+            time.sleep(0.05)
+
+    def make_bucket(self, name: str = BUCKET) -> None:
+        self._filer("POST", f"/buckets/{name}/")
+
+    def remove_bucket(self, name: str = BUCKET) -> None:
+        self._filer("DELETE", f"/buckets/{name}?recursive=true")
+
+    def parts_left(self) -> int:
+        """How many multipart uploads are unfinished."""
+        url = f"http://127.0.0.1:{self.ports['filer']}/buckets/{BUCKET}/.uploads/?limit=100"
+        request = urllib.request.Request(url, headers={"accept": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return len(json.load(answer)["Entries"] or [])
+        except urllib.error.HTTPError as error:  # none was ever begun
+            error.close()
+            return 0
+
+    def let_in(self, *users: str) -> None:
+        """Say whose keys are good from now on."""
+        identities = [
+            {
+                "name": user,
+                "credentials": [{"accessKey": user, "secretKey": f"{user}-secret"}],
+                "actions": _RIGHTS[user],
+            }
+            for user in users
+        ]
+        nobody = {"name": "nobody", "credentials": [{"accessKey": "n", "secretKey": "n"}], "actions": ["Admin"]}
+        (self.folder / "s3.json").write_text(json.dumps({"identities": identities or [nobody]}))
+        self.send(signal.SIGHUP)
+
+    def send(self, what: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(what)
+
+    def kill(self) -> None:
+        """End it at once: it takes SIGTERM for no reason to hurry."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def _filer(self, method: str, path: str) -> None:
+        url = f"http://127.0.0.1:{self.ports['filer']}{path}"
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while self._status(url, method) not in {200, 201, 204}:
+            assert time.monotonic() < deadline_s, path
+            time.sleep(0.05)
+
+    @staticmethod
+    def _status(url: str, method: str = "GET") -> int:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+        except OSError:
+            return 0
+
+
+@contextmanager
+def running_s3(folder: Path) -> Iterator[S3Server]:
+    """Run a server with one bucket, and two users: one who may write and one who may read."""
+    (folder / "data").mkdir(parents=True)
+    server = S3Server(folder, _free_ports("master", "volume", "filer", "s3"))
+    server.let_in("writer", "reader")
+    try:
+        server.start()
+        server.make_bucket()
+        yield server
+    finally:
+        server.kill()
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def _program() -> str:
+    return os.fspath(Path(sys.executable).with_name("weed"))
+
+
+def _free_ports(*names: str) -> dict[str, int]:
+    """Find ports below those that the system hands out, whose gRPC twins are free as well."""
+    found: dict[str, int] = {}
+    port = 11_000 + os.getpid() % 9_000
+    while len(found) < len(names):
+        port = 11_000 + (port - 10_999) % 11_000
+        if _is_free(port) and _is_free(port + GRPC):
+            found[names[len(found)]] = port
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
