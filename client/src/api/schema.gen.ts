@@ -429,7 +429,8 @@ export interface paths {
      * Download Report
      * @description Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
      *
-     *     All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none).
+     *     All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none). HEAD is
+     *     always answered here.
      */
     get: operations['download_report_api_reports__file__get']
     put?: never
@@ -1991,6 +1992,13 @@ export interface components {
     StorageHealth: {
       /** Free Bytes */
       free_bytes: number | null
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'folder' | 's3'
+      /** Trouble */
+      trouble: string | null
       /** Writable */
       writable: boolean
     }
@@ -3652,7 +3660,10 @@ export interface operations {
   }
   download_report_api_reports__file__get: {
     parameters: {
-      query?: never
+      query?: {
+        /** @description `false`: the bytes come from this server, wherever the report is kept. */
+        redirect?: boolean
+      }
       header?: never
       path: {
         file: string
@@ -3678,6 +3689,15 @@ export interface operations {
         content: {
           'text/csv': unknown
         }
+      }
+      /** @description Where reports are kept in S3 (and `STORAGE_DOWNLOADS` is `auto`): an address of the store, good for `STORAGE_SIGNED_URL_SECONDS`. */
+      302: {
+        headers: {
+          /** @description The address. */
+          Location?: string
+          [name: string]: unknown
+        }
+        content?: never
       }
       /** @description The report has not changed. */
       304: {

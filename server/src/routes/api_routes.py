@@ -1,12 +1,10 @@
 """The API: submit, look, deliver again, delete, download. Each operation calls one controller."""
 
-from email.utils import formatdate
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import Row
 
 from src import failpoints
 from src.controllers import async_controller, requests_controller, sync_controller
@@ -21,10 +19,9 @@ from src.routes.http.dependencies import (
     parts_of,
     request_id_in,
 )
+from src.routes.http.downloads import judge_download, stored_report
 from src.routes.http.file_response import ReportResponse
-from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge, names_version
-from src.routes.http.problems import instance_of, problem, responses
-from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
+from src.routes.http.problems import responses
 from src.routes.http.strict_json import DirectRoute
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire import views
@@ -42,7 +39,7 @@ from src.routes.wire.requests import (
     RequestDetail,
     RequestList,
 )
-from src.services.report_files.storage import CSV, REPORT_SUFFIX, attachment
+from src.services.report_files.storage import CSV, REPORT_SUFFIX
 from src.services.report_generator import ReportParameters
 from src.services.requests.reader import Filters
 from src.services.requests.records import Duplicate, IdempotencyKey
@@ -214,43 +211,13 @@ async def download_report(
     if request_id is None or not file.endswith(REPORT_SUFFIX):
         raise NotFound(requests_controller.NO_REPORT)
     row = await requests_controller.get_report(parts, request_id)
-    validators = Validators(row.result_payload["sha256"], row.completed_at.replace(microsecond=0))
-    caching = {
-        "etag": f'"{validators.etag}"',
-        "last-modified": formatdate(validators.last_modified.timestamp(), usegmt=True),
-        "cache-control": "private, no-cache",
-    }
-    conditions = conditional_headers(request.scope)
-    verdict = judge(request.method, conditions, validators, parts.now())
-    if verdict is Verdict.FAILED:
-        detail = f"This report is not the one that the request is about: its ETag is {caching['etag']}."
-        return problem(412, "precondition-failed", detail, instance_of(request.scope), headers=caching)
-    if verdict is Verdict.NOT_MODIFIED:
-        return Response(status_code=304, headers=caching)
-    size_bytes: int = row.result_payload["file_size_bytes"]
-    # For HEAD ranges are not defined (section 14.2).
-    wants_part = request.method == "GET" and verdict is Verdict.PERFORM
-    try:
-        part = part_asked_for(conditions.get("range") if wants_part else None, size_bytes)
-    except Unsatisfiable:
-        detail = f"The report has {size_bytes:,} bytes, numbered from 0; nothing of the range lies inside."
-        headers = {"content-range": f"bytes */{size_bytes}", "accept-ranges": "bytes"}
-        return problem(416, "range-not-satisfiable", detail, instance_of(request.scope), headers=headers)
-    headers = {**caching, **_as_attachment(row), "accept-ranges": "bytes"}
-    if part:
-        headers["content-range"] = part.content_range(size_bytes)
-    opened = await requests_controller.open_report(parts, row)
-    may_redirect = redirect and request.method == "GET" and not names_version(conditions)
-    if may_redirect and (link := await requests_controller.link_of(parts, opened)):
+    download = judge_download(request, stored_report(row), parts.now())
+    if isinstance(download, Response):
+        return download
+    report = await requests_controller.open_report(parts, row)
+    if redirect and download.may_redirect and (link := await requests_controller.link_of(parts, report)):
         return Response(status_code=302, headers={"location": link, "cache-control": "no-store"})
-    return ReportResponse(opened, part or Part(0, size_bytes), 206 if part else 200, headers, CSV)
-
-
-def _as_attachment(row: Row[Any]) -> dict[str, str]:
-    return {
-        "content-disposition": attachment(row.id, row.result_payload["report_name"]),
-        "x-content-type-options": "nosniff",
-    }
+    return ReportResponse(report, download.part, download.status, download.headers, CSV)
 
 
 def _replay(duplicate: Duplicate) -> Response:
