@@ -20,6 +20,8 @@ from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.changes import ChangeNotifier, announce
 from src.services.requests.database_condition import DatabaseCondition
+from src.services.requests.log_lines import log_lines
+from src.services.requests.observers import Observers, together
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.reader import RequestReader
 from src.services.requests.store import RequestStore
@@ -46,6 +48,8 @@ class Data:
     lane_ids: LaneIds
     store: RequestStore
     changes: ChangeNotifier
+    #: Hear of what happens.
+    observers: Observers
     storage: ReportStorage
     threads: Executor
 
@@ -73,6 +77,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
     reader = RequestReader(queries, slots)
     database = DatabaseCondition(queries, slots)
     changes = ChangeNotifier(partial(announce, pool))
+    observers = together(changes.observers(), log_lines())
     return Data(
         url=url,
         queries=queries,
@@ -81,8 +86,9 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         heal=partial(_heal, postgres, database),
         reader=reader,
         lane_ids=LaneIds(await reader.lane_secret()),
-        store=RequestStore(pool, changes, on_away=database.note),
+        store=RequestStore(pool, observers, on_away=database.note),
         changes=changes,
+        observers=observers,
         storage=storage,
         threads=threads,
     )

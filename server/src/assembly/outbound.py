@@ -18,6 +18,7 @@ from src.services.outbound.client import LocalLacks, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, ThreadResolver
 from src.services.outbound.tls import tls_context
 from src.services.outbound.transport import Network
+from src.services.requests.observers import Observers
 from src.services.requests.store import RequestStore
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ class Outbound:
     rules: DeliveryRules
     pace: DeliveryPace
 
-    def sender_factory(self, now: Callable[[], datetime]) -> Callable[[RequestStore], CallbackSender]:
+    def sender_factory(
+        self, observers: Observers, now: Callable[[], datetime]
+    ) -> Callable[[RequestStore], CallbackSender]:
         """Make what makes the sender, in every term, on the worker's loop."""
         return lambda store: CallbackSender(
             store=store,
@@ -46,6 +49,7 @@ class Outbound:
             locate=self.guard.locate,
             signer=self.signer,
             rules=self.rules,
+            observers=observers,
             now=now,
             pace=self.pace,  # not begun again with each term
         )

@@ -78,6 +78,7 @@ def _parts(
         database=data.database,
         store=data.store,
         reader=data.reader,
+        observers=data.observers,
         batcher=accepting.batcher,
         finisher=accepting.finisher,
         failer=accepting.failer,

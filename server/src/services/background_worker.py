@@ -31,7 +31,7 @@ from src.services.engine.queue_feed import QueueFeed
 from src.services.kit.supervision import Supervisor
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
-from src.services.requests.changes import ChangeNotifier
+from src.services.requests.observers import Observers, TermBegun, TermEnded
 from src.services.requests.records import LaneKey
 from src.services.requests.store import RequestStore
 
@@ -61,7 +61,7 @@ class BackgroundWorker:
         feed: fills the queue in `queue_position` order, on the server's loop, while this process leads.
         storage: where reports go.
         simulated_work: the wait that stands for real work.
-        changes: told of every change after its COMMIT.
+        observers: told what happens.
         create_pool: connects to PostgreSQL, on the loop it is called on.
         connect: opens one connection of its own.
         create_sender: makes the part that delivers, on the loop it is called on.
@@ -77,7 +77,7 @@ class BackgroundWorker:
         *,
         storage: ReportStorage,
         simulated_work: SimulatedWork,
-        changes: ChangeNotifier,
+        observers: Observers,
         create_pool: Callable[[], Awaitable[asyncpg.Pool]],
         connect: Callable[[], Awaitable[asyncpg.Connection]],
         create_sender: Callable[[RequestStore], CallbackSender],
@@ -92,7 +92,7 @@ class BackgroundWorker:
         self._on_away = on_away
         self._storage = storage
         self._simulated_work = simulated_work
-        self._changes = changes
+        self._observers = observers
         self._create_pool = create_pool
         self._connect = connect
         self._create_sender = create_sender
@@ -196,7 +196,12 @@ class BackgroundWorker:
         """Win leadership, work for one term, and let go."""
         leadership = Leadership(self._connect)
         try:
-            await self._serve(await leadership.win(), leadership)
+            epoch = await leadership.win()
+            self._observers.term_begun(TermBegun(epoch))
+            try:
+                await self._serve(epoch, leadership)
+            finally:
+                self._observers.term_ended(TermEnded(epoch))
         except LeadershipLost:
             log.warning("Another process leads; this one stands by.")
         finally:
@@ -207,7 +212,7 @@ class BackgroundWorker:
         large_reports = ThreadPoolExecutor(1, thread_name_prefix="large-report")
         try:
             failpoints.reached("after_election")
-            store = RequestStore(pool, self._changes, epoch, self._on_away)
+            store = RequestStore(pool, self._observers, epoch, self._on_away)
             await store.recover(self._now())
             await self._work(store, large_reports, leadership)
         finally:

@@ -20,6 +20,7 @@ from src.services.report_files.storage import ReportStorage
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.database_condition import DatabaseCondition
 from src.services.requests.in_flight import InFlight
+from src.services.requests.observers import Observers
 from src.services.requests.reader import RequestReader
 from src.services.requests.records import Finished
 from src.services.requests.store import RequestStore
@@ -34,6 +35,7 @@ class Parts:
     database: DatabaseCondition
     store: RequestStore
     reader: RequestReader
+    observers: Observers
     batcher: AcceptBatcher
     #: Records how sync reports ended, many in one transaction.
     finisher: GroupCommit[Finished, None]

@@ -71,8 +71,8 @@ def acknowledged(request_id: UUID) -> Attempt:
 async def stores(database_url: str) -> AsyncIterator[Callable[[int | None], RequestStore]]:
     """Give stores of any term, on one pool."""
     pool = await create_pool(database_url, connections_max=4)
-    changes = ChangeNotifier(partial(announce, pool))
-    yield lambda epoch: RequestStore(pool, changes, epoch)
+    observers = ChangeNotifier(partial(announce, pool)).observers()
+    yield lambda epoch: RequestStore(pool, observers, epoch)
     pool.terminate()
 
 

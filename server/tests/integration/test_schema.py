@@ -1,7 +1,5 @@
 """The tables are what the models say, and a start asks for migrations only when there are some to run."""
 
-from functools import partial
-
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -11,7 +9,7 @@ from sqlalchemy import Connection, text
 from src.config import SERVER_FOLDER
 from src.database import create_engine, create_pool, migrate, newest_revision
 from src.models import Base
-from src.services.requests.changes import ChangeNotifier, announce
+from src.services.requests.observers import Observers
 from src.services.requests.records import LaneKey
 from src.services.requests.store import RequestStore
 from tests.support.databases import run_sql
@@ -63,7 +61,7 @@ async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str
             await connection.execute(text(statement))
     await migrate(engine)
     pool = await create_pool(database_url, connections_max=1)
-    store = RequestStore(pool, ChangeNotifier(partial(announce, pool)))
+    store = RequestStore(pool, Observers())
     [pause] = await store.pauses()
     callers = await store.callers_owed("", 10)
     lanes = await store.lanes_owed(dict.fromkeys(callers, ""), 10)
@@ -89,7 +87,7 @@ SELECT gen_random_uuid(), 'async', CASE WHEN n % 3 = 0 THEN 'PENDING' ELSE 'COMP
 async def test_lanes_are_named_in_turns_between_callers_and_receivers_with_what_waits(database_url: str) -> None:
     await run_sql(database_url, SOME_LANES, "DELETE FROM requests WHERE caller = 'c1' AND status = 'COMPLETED'")
     pool = await create_pool(database_url, connections_max=1)
-    store = RequestStore(pool, ChangeNotifier(partial(announce, pool)))
+    store = RequestStore(pool, Observers())
     callers = await store.callers_owed("", 10)
     after_c0 = await store.callers_owed("c0", 10)
     first_two = await store.lanes_owed({"c0": "", "c1": ""}, 2)

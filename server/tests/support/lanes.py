@@ -21,6 +21,7 @@ from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Failure, Reply
+from src.services.requests.observers import Observers
 from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
 from src.services.requests.store import RequestStore
 from tests.support.jobs import LANE, job
@@ -195,6 +196,7 @@ class World:
             store=self.store,
             attempts=self.attempts,
             records=AttemptRecords(self.table.record_attempts),
+            observers=Observers(),
             pauses=self.pauses,
             streaks=Streaks(),
             proven=ProvenLanes(),

@@ -23,6 +23,16 @@ class VirtualTime:
         heapq.heappush(self._sleepers, (self._now_s + seconds, next(self._numbers), woken))
         await woken
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Wait until an event is set, but no longer than so much time; tells whether it is."""
+        happened, slept = asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.sleep(seconds))
+        try:
+            await asyncio.wait([happened, slept], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            happened.cancel()
+            slept.cancel()
+        return event.is_set()
+
     async def settle(self) -> None:
         """Let everything run that needs no time."""
         for _ in range(30):

@@ -27,7 +27,9 @@ from src.errors import (
     TooManyReceivers,
     Unavailable,
 )
+from src.models import Mode
 from src.routes.http.methods import allowed_methods, path_without_slash
+from src.services.requests.observers import Refused
 
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
@@ -68,6 +70,10 @@ _SLUGS = {
     429: "rate-limited",
     500: "internal-error",
 }
+
+
+#: The operations that accept requests.
+_SUBMISSIONS = {"/api/sync": Mode.SYNC, "/api/async": Mode.ASYNC}
 
 
 def problem(
@@ -111,6 +117,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected_error)
 
 
+def note_refusal(scope: Scope, slug: str) -> None:
+    """Tell the observers of a submission that is refused; of other calls they are told nothing."""
+    mode = _SUBMISSIONS.get(scope["path"]) if scope["method"] == "POST" else None
+    parts = getattr(scope["app"].state, "parts", None)
+    if mode and parts:
+        parts.observers.refused(Refused(mode=mode, problem=slug))
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the problems an operation can answer with, for the OpenAPI document."""
     return {
@@ -131,6 +145,7 @@ def instance_of(scope: Scope) -> str:
 async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101  registered for this class only
     status, slug = next((status, slug) for kind, status, slug in _KINDS if isinstance(error, kind))
+    note_refusal(request.scope, slug)
     headers: dict[str, str] = {}
     extensions: dict[str, Any] = {}
     if isinstance(error, Unavailable | StillProcessing):
@@ -144,6 +159,7 @@ async def _service_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
+    note_refusal(request.scope, _SLUGS[422])
     errors = error.errors()
     # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
     told = [{"pointer": _pointer(one), "detail": _message(one)} for one in errors]
@@ -182,6 +198,7 @@ async def http_error(request: Request, error: Exception) -> Response:
     """Answer what FastAPI and Starlette refuse."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     slug = _SLUGS.get(error.status_code, "error")
+    note_refusal(request.scope, slug)
     headers, detail = dict(error.headers or {}), str(error.detail)
     if error.status_code == 405:  # the framework names only the methods of one route
         headers["Allow"] = ", ".join(allowed_methods(request.scope))

@@ -4,7 +4,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from src.routes.http.problems import instance_of, problem
+from src.routes.http.problems import instance_of, note_refusal, problem
 
 BODY_BYTES_MAX = 64 * 1024
 TOO_LARGE = f"A body may have at most {BODY_BYTES_MAX:,} bytes."
@@ -24,6 +24,7 @@ class BodyLimitMiddleware:
         announced = Headers(scope=scope).get("content-length", "0")
         # The HTTP parser has checked that it is a number; one of twenty digits is too large without being read.
         if len(announced) > 9 or int(announced) > BODY_BYTES_MAX:
+            note_refusal(scope, "body-too-large")
             await problem(413, "body-too-large", TOO_LARGE, instance_of(scope))(scope, receive, send)
             return
         read_bytes = 0

@@ -15,7 +15,7 @@ from slowapi.util import get_remote_address
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from src.routes.http.problems import instance_of, problem
+from src.routes.http.problems import instance_of, note_refusal, problem
 from src.routes.middleware.rate_storage import BoundedMemoryStorage
 from src.services.identity.caller import Caller
 
@@ -129,6 +129,7 @@ class RateLimitMiddleware:
                 f"You may do this {left.limit:,} times a {left.window}, counted with every other submission"
                 f" of its kind; try again in {headers['retry-after']} s."
             )
+            note_refusal(scope, "rate-limited")
             await problem(429, "rate-limited", detail, instance_of(scope), headers=headers)(scope, receive, send)
             return
 

@@ -11,6 +11,7 @@ from src.errors import DatabaseAway, LeadershipLost
 from src.services.kit.backoff import Backoff, until_available
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
+from src.services.requests.observers import Observers
 from src.services.requests.records import Attempt
 
 ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
@@ -122,9 +123,11 @@ class LastRecord:
     Args:
         records: where records of all lanes go.
         persistence: the lane's.
+        observers: told of each attempt.
     """
 
-    def __init__(self, records: AttemptRecords, persistence: Persistence) -> None:
+    def __init__(self, records: AttemptRecords, persistence: Persistence, observers: Observers) -> None:
+        self._observers = observers
         self._records = records
         self._persistence = persistence
         self._writing: asyncio.Task[None] | None = None
@@ -140,14 +143,7 @@ class LastRecord:
         A lane would otherwise wait as long for the database as for its receiver. A crash in between sends that
         callback and the next again, in order.
         """
-        log.log(
-            logging.DEBUG if attempt.success else logging.INFO,
-            "callback attempt %d for %s: %s in %d ms",
-            attempt.attempt_number,
-            attempt.request_id,
-            attempt.status_code or attempt.error_code,
-            attempt.response_time_ms,
-        )
+        self._observers.attempted(attempt)
         await self.settle()
         self._writing = asyncio.create_task(self._write(attempt))
         self._writing.add_done_callback(_seen)

@@ -26,6 +26,7 @@ from src.services.kit.backoff import Backoff
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.client import Reply
+from src.services.requests.observers import Observers
 from src.services.requests.records import LaneKey, OwedCallback
 from src.services.requests.store import RequestStore
 
@@ -45,6 +46,7 @@ class LaneParts:
         store: the statements.
         attempts: makes attempts.
         records: writes what came of them.
+        observers: told of each attempt.
         pauses: what is left alone.
         streaks: what failed how often in a row.
         proven: which lanes answered promptly the last time.
@@ -60,6 +62,7 @@ class LaneParts:
     store: RequestStore
     attempts: CallbackAttempts
     records: AttemptRecords
+    observers: Observers
     pauses: Pauses
     streaks: Streaks
     proven: ProvenLanes
@@ -100,7 +103,7 @@ class DeliveryLane:
         self._on_rest = on_rest
         self._queue = LaneQueue(self._load)
         self._persistence = Persistence(key.caller, parts.turns, parts.sleep)
-        self._last_record = LastRecord(parts.records, self._persistence)
+        self._last_record = LastRecord(parts.records, self._persistence, parts.observers)
         self._standing = LaneStanding(
             key, pauses=parts.pauses, streaks=parts.streaks, retries=parts.retries, persistence=self._persistence
         )

@@ -32,6 +32,7 @@ from src.services.identity.caller import Owner
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackUrl, Policy
+from src.services.requests.observers import Observers
 from src.services.requests.records import LaneKey, OwedCallback, OwedLane, Pause
 from src.services.requests.store import RequestStore
 
@@ -107,6 +108,7 @@ class CallbackSender:
         signer: signs each attempt.
         rules: how callbacks are sent.
         now: the time, aware UTC, never going back.
+        observers: told what happens.
         pace: how many attempts may go to one receiver or address in a time.
         sleep: waits for a number of seconds.
         places: who may have a lane in memory.
@@ -122,6 +124,7 @@ class CallbackSender:
         signer: Signer,
         rules: DeliveryRules,
         now: Callable[[], datetime],
+        observers: Observers = Observers(),  # noqa: B008  frozen
         pace: DeliveryPace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         places: LanePlaces | None = None,
@@ -133,7 +136,7 @@ class CallbackSender:
             policy_of=policy_of, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
         )
         self._pauses = Pauses(store, now)
-        self._parts = _shared(store, self._attempts, self._pauses, rules, now=now, sleep=sleep)
+        self._parts = _shared(store, self._attempts, self._pauses, rules, observers, now=now, sleep=sleep)
         self._wake = asyncio.Event()
         self._lanes = OpenLanes(
             self._parts, connect, LanePlaces(now) if places is None else places, on_change=self._wake.set
@@ -275,6 +278,7 @@ def _shared(
     attempts: CallbackAttempts,
     pauses: Pauses,
     rules: DeliveryRules,
+    observers: Observers,
     *,
     now: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
@@ -284,6 +288,7 @@ def _shared(
         store=store,
         attempts=attempts,
         records=AttemptRecords(store.record_attempts),
+        observers=observers,
         pauses=pauses,
         streaks=Streaks(),
         proven=ProvenLanes(),

@@ -50,7 +50,6 @@ class Leadership:
         while not await self._ask("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):  # noqa: ASYNC110  it tells nobody
             await asyncio.sleep(TRIED_EVERY_S)
         epoch: int = await self._ask(_ELECT, f"{platform.node()}:{os.getpid()}")
-        log.info("This process leads (epoch %d).", epoch)
         return epoch
 
     async def keep(self) -> None:

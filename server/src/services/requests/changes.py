@@ -18,6 +18,7 @@ import asyncpg
 import orjson
 
 from src.database import database_errors
+from src.services.requests.observers import Observers
 
 CHANNEL = "financial_report_generator"
 ANNOUNCED_EVERY_S = 0.05
@@ -107,6 +108,19 @@ class ChangeNotifier:
         self._lock = threading.Lock()
         self._changes = Changes()
         self._wake = asyncio.Event()
+
+    def observers(self) -> Observers:
+        """Make the observer that takes down what changed."""
+        return Observers(
+            accepted=lambda requests: self.updated([request.id for request in requests]),
+            started=self.updated,
+            ended=lambda ended: self.updated([one.request_id for one in ended]),
+            recorded=lambda attempts: self.attempted([(one.request_id, one.attempt_number) for one in attempts]),
+            changed=self.updated,
+            deleted=self.deleted,
+            paused=lambda pause: self.receiver(pause.receiver),
+            pauses_changed=self.receiver,
+        )
 
     def updated(self, request_ids: Collection[UUID]) -> None:
         """Say that requests were created or changed."""

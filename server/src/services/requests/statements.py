@@ -78,7 +78,7 @@ UPDATE requests SET status = f.status, result_payload = f.result::json, failure_
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
      AS f (id, status, result, reason, completed_at), term
 WHERE requests.id = f.id AND requests.status = 'PROCESSING'
-RETURNING requests.id
+RETURNING requests.id, mode, requests.status, created_at, started_at, requests.completed_at
 """
 
 RELEASE = """
@@ -92,7 +92,7 @@ FAIL_POISON = """
 WITH term AS MATERIALIZED (SELECT require_epoch($4))
 UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
 FROM term WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
-RETURNING id
+RETURNING id, mode, status, created_at, started_at, completed_at
 """
 
 RECOVER = """
@@ -107,21 +107,23 @@ FAIL_SYNC = """
 WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = f.reason, completed_at = f.completed_at
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS f (id, reason, completed_at)
-    WHERE requests.id = f.id AND mode = 'sync' AND status = 'PROCESSING' RETURNING requests.id
+    WHERE requests.id = f.id AND mode = 'sync' AND status = 'PROCESSING'
+    RETURNING requests.id, mode, status, created_at, started_at, requests.completed_at
 ), freed AS (
     DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )
-SELECT id FROM failed
+SELECT * FROM failed
 """
 
 FAIL_ABANDONED_SYNC = """
 WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-    WHERE mode = 'sync' AND status = 'PROCESSING' AND created_at < $1 RETURNING id
+    WHERE mode = 'sync' AND status = 'PROCESSING' AND created_at < $1
+    RETURNING id, mode, status, created_at, started_at, completed_at
 ), freed AS (
     DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )
-SELECT id FROM failed
+SELECT * FROM failed
 """
 
 EXPIRE_KEYS = """

@@ -20,11 +20,8 @@ from src import failpoints
 from src.database import database_errors
 from src.database_faults import COLLISIONS
 from src.errors import DatabaseAway, LeadershipLost
-from src.models import Mode, Status
-from src.services.identity.caller import Owner
-from src.services.report_generator import ReportParameters
 from src.services.requests import statements
-from src.services.requests.changes import ChangeNotifier
+from src.services.requests.observers import Observers
 from src.services.requests.records import (
     Accepted,
     Attempt,
@@ -39,6 +36,7 @@ from src.services.requests.records import (
     Pause,
     Waiting,
 )
+from src.services.requests.rows import duplicate_of, ended_of, job_of, owed_of
 
 #: A request that began this often and never ended takes its process with it; it is not tried again.
 GENERATION_ATTEMPTS_MAX = 3
@@ -68,7 +66,7 @@ class RequestStore:
 
     Args:
         pool: connections, on one event loop.
-        changes: told what changed.
+        observers: told what happened, after each COMMIT.
         epoch: the worker's term; None for what is not the worker's.
         on_away: told when the database does not do what it is asked for.
     """
@@ -76,13 +74,13 @@ class RequestStore:
     def __init__(
         self,
         pool: asyncpg.Pool,
-        changes: ChangeNotifier,
+        observers: Observers,
         epoch: int | None = None,
         on_away: Callable[[DatabaseAway], None] | None = None,
     ) -> None:
         self._pool = pool
         self._epoch = epoch
-        self._changes = changes
+        self._observers = observers
         self._on_away = on_away
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
@@ -111,8 +109,13 @@ class RequestStore:
     async def _change(self, statement: str, *arguments: Any) -> list[UUID]:
         """Run a statement that returns the ids of the requests it changed, and say so."""
         changed = [record["id"] for record in await self._fetch(statement, *arguments)]
-        self._changes.updated(changed)
+        self._observers.changed(changed)
         return changed
+
+    async def _end(self, statement: str, *arguments: Any) -> None:
+        """Run a statement that returns what has ended by it, and say so."""
+        if records := await self._fetch(statement, *arguments):
+            self._observers.ended([ended_of(record) for record in records])
 
     # --- accepting -------------------------------------------------------------------------------------------
 
@@ -138,11 +141,13 @@ class RequestStore:
             [request.caller.owner.account for request in requests],
             [request.caller.owner.run_id for request in requests],
         )
-        self._changes.updated([record["id"] for record in records])
-        return {
+        created = {
             record["id"]: Accepted(request_id=record["id"], queue_position=record["queue_position"])
             for record in records
         }
+        if created:
+            self._observers.accepted([request for request in requests if request.id in created])
+        return created
 
     async def find_by_keys(self, keys: Sequence[IdempotencyKey], now: datetime) -> dict[int, tuple[bytes, Duplicate]]:
         """Look up what keys stand for; keys that have expired are freed and count as unknown.
@@ -156,7 +161,7 @@ class RequestStore:
         expired = [r["id"] for r in records if r["completed_at"] and r["completed_at"] < now - IDEMPOTENCY_KEY_KEPT]
         if expired:
             await self._fetch(statements.FREE_KEYS, expired)
-        return {r["n"] - 1: (r["fingerprint"], _duplicate(r)) for r in records if r["id"] not in expired}
+        return {r["n"] - 1: (r["fingerprint"], duplicate_of(r)) for r in records if r["id"] not in expired}
 
     async def expire_keys(self, now: datetime) -> None:
         """Free a batch of keys whose requests ended 24 hours ago."""
@@ -175,15 +180,17 @@ class RequestStore:
 
     async def waiting_after(self, position: int, limit: int) -> list[Job]:
         """Read the next waiting requests behind a position, in order."""
-        return [_job(record) for record in await self._fetch(statements.WAITING_AFTER, position, limit)]
+        return [job_of(record) for record in await self._fetch(statements.WAITING_AFTER, position, limit)]
 
     async def start(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
         """Begin reports; returns those that are still wanted (the others were deleted)."""
-        return set(await self._change(statements.START, list(ids), now, self._epoch))
+        started = {record["id"] for record in await self._fetch(statements.START, list(ids), now, self._epoch)}
+        self._observers.started(started)
+        return started
 
     async def finish(self, finished: Sequence[Finished]) -> list[None]:
         """Record how reports ended; one entry for each, in the same order."""
-        await self._change(
+        await self._end(
             statements.FINISH,
             [f.request_id for f in finished],
             [f.status for f in finished],
@@ -201,13 +208,13 @@ class RequestStore:
     async def recover(self, now: datetime) -> None:
         """Put back what a process that died left behind, except for what has killed it too often."""
         reason = f"Generation was begun {GENERATION_ATTEMPTS_MAX} times and the process died each time."
-        await self._change(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now, self._epoch)
+        await self._end(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now, self._epoch)
         failpoints.reached("mid_recovery")
         await self._change(statements.RECOVER, self._epoch)
 
     async def fail_sync(self, failed: Sequence[Finished]) -> list[None]:
         """End sync requests that have no report and will have none, and free their keys; one entry for each."""
-        await self._change(
+        await self._end(
             statements.FAIL_SYNC,
             [f.request_id for f in failed],
             [f.failure_reason for f in failed],
@@ -218,7 +225,7 @@ class RequestStore:
     async def fail_abandoned_sync(self, now: datetime) -> None:
         """End the sync requests of processes that died."""
         reason = "The server stopped before the report was finished."
-        await self._change(statements.FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
+        await self._end(statements.FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
 
     # --- delivering ------------------------------------------------------------------------------------------
 
@@ -248,7 +255,7 @@ class RequestStore:
 
     async def owed(self, lane: LaneKey, limit: int) -> list[OwedCallback]:
         """Read the first callbacks owed in one lane, in order."""
-        return [_owed(record) for record in await self._fetch(statements.OWED, lane.caller, lane.receiver, limit)]
+        return [owed_of(record) for record in await self._fetch(statements.OWED, lane.caller, lane.receiver, limit)]
 
     async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
         """Tell which callbacks are still to be delivered, in this order: requests may have been deleted."""
@@ -275,7 +282,7 @@ class RequestStore:
             [a.request_body_sha256 for a in attempts],
             [_json(a.response_headers) for a in attempts],
         )
-        self._changes.attempted([(a.request_id, a.attempt_number) for a in attempts])
+        self._observers.recorded(attempts)
         return [None] * len(attempts)
 
     async def pauses(self) -> list[Pause]:
@@ -290,12 +297,12 @@ class RequestStore:
         """Pause a lane or a receiver, or put its next probe off."""
         when = (pause.paused_at, pause.reason, pause.probes, pause.next_probe_at)
         await self._fetch(statements.PAUSE, pause.caller, pause.receiver, *when, self._epoch)
-        self._changes.receiver(pause.receiver)
+        self._observers.paused(pause)
 
     async def end_pause(self, pause: Pause) -> None:
         """End one pause; that it has ended before is fine."""
         if await self._fetch(statements.END_PAUSE, pause.caller, pause.receiver):
-            self._changes.receiver(pause.receiver)
+            self._observers.pauses_changed(pause.receiver)
 
     async def resume(self, lane: LaneKey) -> bool:
         """End the pauses that hold a lane, its own and the receiver's; tells whether there was one."""
@@ -307,7 +314,7 @@ class RequestStore:
 
     def _moved(self, lane: LaneKey, changed: Sequence[asyncpg.Record]) -> bool:
         if changed:
-            self._changes.receiver(lane.receiver)
+            self._observers.pauses_changed(lane.receiver)
         return bool(changed)
 
     async def redeliver(self, request_id: UUID, now: datetime) -> LaneKey | None:
@@ -317,7 +324,7 @@ class RequestStore:
             The lane, or None when the request has no callback that has ended.
         """
         records = await self._fetch(statements.REDELIVER, request_id, now)
-        self._changes.updated([request_id] if records else [])
+        self._observers.changed([request_id] if records else [])
         return LaneKey(records[0]["caller"], records[0]["receiver"]) if records else None
 
     # --- deleting --------------------------------------------------------------------------------------------
@@ -325,14 +332,14 @@ class RequestStore:
     async def delete(self, request_id: UUID) -> bool:
         """Delete a request with its log, unless it is being processed; tells whether it did."""
         deleted = [record["id"] for record in await self._fetch(statements.DELETE, request_id)]
-        self._changes.deleted(deleted)
+        self._observers.deleted(deleted)
         return bool(deleted)
 
     async def delete_older_than(self, moment: datetime) -> list[UUID]:
         """Delete a batch of requests that ended before a moment and owe nothing; an empty list: none is left."""
         records = await self._fetch(statements.DELETE_OLD, moment, RETENTION_BATCH_ROWS)
         deleted = [record["id"] for record in records]
-        self._changes.deleted(deleted)
+        self._observers.deleted(deleted)
         return deleted
 
     async def known(self, request_ids: Collection[UUID]) -> set[UUID]:
@@ -342,7 +349,7 @@ class RequestStore:
     async def delete_some(self) -> list[UUID]:
         """Delete a batch of requests that are not being processed; an empty list says that none is left."""
         deleted = [record["id"] for record in await self._fetch(statements.DELETE_SOME, DELETE_BATCH_ROWS)]
-        self._changes.deleted(deleted)
+        self._observers.deleted(deleted)
         return deleted
 
     async def runs_with_requests(self) -> list[UUID]:
@@ -360,44 +367,3 @@ class RequestStore:
 
 def _json(value: object) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
-
-
-def _duplicate(record: asyncpg.Record) -> Duplicate:
-    result = record["result_payload"]
-    return Duplicate(
-        request_id=record["id"],
-        mode=Mode(record["mode"]),
-        status=Status(record["status"]),
-        queue_position=record["queue_position"],
-        created_at=record["created_at"],
-        result=orjson.loads(result) if result else None,
-    )
-
-
-def _job(record: asyncpg.Record) -> Job:
-    return Job(
-        request_id=record["id"],
-        queue_position=record["queue_position"],
-        caller=record["caller"],
-        parameters=ReportParameters.from_json(orjson.loads(record["input_payload"])),
-        callback_url=record["callback_url"],
-        receiver=record["receiver"],
-        generation_attempts=record["generation_attempts"],
-        owner=Owner(record["account"], record["run_id"]),
-    )
-
-
-def _owed(record: asyncpg.Record) -> OwedCallback:
-    return OwedCallback(
-        job=_job(record),
-        finished=Finished(
-            request_id=record["id"],
-            completed_at=record["completed_at"],
-            result=record["result_payload"],
-            failure_reason=record["failure_reason"],
-        ),
-        attempts=record["callback_attempts"],
-        series_start=record["callback_series_start"],
-        next_attempt_at=record["callback_next_attempt_at"],
-        redelivered_at=record["callback_redelivered_at"],
-    )

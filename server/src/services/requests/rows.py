@@ -1,0 +1,66 @@
+"""Rows that the statements return, as records."""
+
+import asyncpg
+import orjson
+
+from src.models import Mode, Status
+from src.services.identity.caller import Owner
+from src.services.report_generator import ReportParameters
+from src.services.requests.observers import Ended
+from src.services.requests.records import Duplicate, Finished, Job, OwedCallback
+
+
+def ended_of(record: asyncpg.Record) -> Ended:
+    """Read how a report ended."""
+    began, ended = record["started_at"], record["completed_at"]
+    return Ended(
+        request_id=record["id"],
+        mode=Mode(record["mode"]),
+        status=Status(record["status"]),
+        waiting_s=((began or ended) - record["created_at"]).total_seconds(),
+        generating_s=(ended - began).total_seconds() if began else None,
+    )
+
+
+def duplicate_of(record: asyncpg.Record) -> Duplicate:
+    """Read what a key stands for."""
+    result = record["result_payload"]
+    return Duplicate(
+        request_id=record["id"],
+        mode=Mode(record["mode"]),
+        status=Status(record["status"]),
+        queue_position=record["queue_position"],
+        created_at=record["created_at"],
+        result=orjson.loads(result) if result else None,
+    )
+
+
+def job_of(record: asyncpg.Record) -> Job:
+    """Read a job."""
+    return Job(
+        request_id=record["id"],
+        queue_position=record["queue_position"],
+        caller=record["caller"],
+        parameters=ReportParameters.from_json(orjson.loads(record["input_payload"])),
+        callback_url=record["callback_url"],
+        receiver=record["receiver"],
+        generation_attempts=record["generation_attempts"],
+        owner=Owner(record["account"], record["run_id"]),
+    )
+
+
+def owed_of(record: asyncpg.Record) -> OwedCallback:
+    """Read a callback that is owed."""
+    return OwedCallback(
+        job=job_of(record),
+        finished=Finished(
+            request_id=record["id"],
+            completed_at=record["completed_at"],
+            result=record["result_payload"],
+            failure_reason=record["failure_reason"],
+        ),
+        attempts=record["callback_attempts"],
+        series_start=record["callback_series_start"],
+        next_attempt_at=record["callback_next_attempt_at"],
+        redelivered_at=record["callback_redelivered_at"],
+    )

@@ -1,0 +1,125 @@
+"""A job runner and its feed on virtual time: a table and a store of reports that a test holds in its hands."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from src.models import Status
+from src.services.engine.job_queue import JobQueue
+from src.services.engine.job_runner import JobRunner
+from src.services.engine.queue_feed import QueueFeed
+from src.services.report_files.local_folder import LocalFolder
+from src.services.report_files.production import SimulatedWork
+from src.services.requests.records import Finished, Job, OwedCallback
+from src.services.requests.store import RequestStore
+from tests.support.virtual_time import VirtualTime
+
+START = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@dataclass
+class Requests:
+    """What PostgreSQL holds of requests, with the rules of the statements; fails where a test says so."""
+
+    jobs: dict[UUID, Job] = field(default_factory=dict)
+    status: dict[UUID, Status] = field(default_factory=dict)
+    #: Every statement that changed something: its name, and the positions.
+    done: list[tuple[str, list[int]]] = field(default_factory=list)
+    faults: dict[str, list[Exception]] = field(default_factory=lambda: defaultdict(list))
+    #: Called once, when the answer of the next reading is on its way.
+    on_read: Callable[[], object] | None = None
+
+    def accept(self, *jobs: Job) -> None:
+        """Let requests wait."""
+        for job in jobs:
+            self.jobs[job.request_id] = job
+            self.status[job.request_id] = Status.PENDING
+
+    def _run(self, name: str) -> None:
+        if self.faults[name]:
+            raise self.faults[name].pop(0)
+
+    def _move(self, name: str, ids: Collection[UUID], before: Collection[Status], after: Status) -> set[UUID]:
+        self._run(name)
+        moved = {one for one in ids if self.status.get(one) in before}
+        self.status.update(dict.fromkeys(moved, after))
+        self.done.append((name, sorted(one.int for one in moved)))
+        return moved
+
+    async def waiting_after(self, position: int, limit: int) -> list[Job]:
+        """Read what waits behind a position."""
+        self._run("waiting_after")
+        waiting = [job for one, job in self.jobs.items() if self.status[one] is Status.PENDING]
+        behind = [job for job in waiting if job.queue_position > position]
+        if on_read := self.on_read:
+            self.on_read = None
+            on_read()
+        return sorted(behind, key=lambda job: job.queue_position)[:limit]
+
+    async def start(self, ids: Collection[UUID], _now: datetime) -> set[UUID]:
+        """Begin reports."""
+        for one in ids:
+            if one in self.jobs:
+                self.jobs[one] = replace(self.jobs[one], generation_attempts=self.jobs[one].generation_attempts + 1)
+        return self._move("start", ids, (Status.PENDING, Status.PROCESSING), Status.PROCESSING)
+
+    async def finish(self, finished: Sequence[Finished]) -> list[None]:
+        """Record how reports ended."""
+        moved = self._move("finish", [f.request_id for f in finished], (Status.PROCESSING,), Status.COMPLETED)
+        self.status.update({f.request_id: f.status for f in finished if f.request_id in moved})
+        return [None] * len(finished)
+
+    async def release(self, ids: Collection[UUID]) -> None:
+        """Put back."""
+        self._move("release", ids, (Status.PROCESSING,), Status.PENDING)
+
+    def positions(self, status: Status) -> list[int]:
+        """Name the positions of those in a state."""
+        return sorted(one.int for one, state in self.status.items() if state is status)
+
+
+class Work:
+    """A runner, its queue and its feed."""
+
+    def __init__(self, folder: Path, *, ms_per_row: float = 0, jobs_max: int = 100) -> None:
+        self.time = VirtualTime()
+        self.table = Requests()
+        self.queue = JobQueue(jobs_max)
+        self.offered: list[OwedCallback] = []
+        self.storage = LocalFolder(folder)
+        self.storage.prepare()
+        self.feed = QueueFeed(self.store, self.queue, wait=self.time.wait)
+        self.runner = JobRunner(
+            self.queue,
+            store=self.store,
+            sender=self,
+            storage=self.storage,
+            simulated_work=SimulatedWork(ms_per_row, 3_600),
+            large_reports=ThreadPoolExecutor(1),
+            now=self.now,
+            wait=self.time.wait,
+        )
+        self.queue.on_jobs = self.runner.wake
+
+    @property
+    def store(self) -> RequestStore:
+        """The table, as the runner and the feed see it."""
+        return cast("RequestStore", self.table)
+
+    def offer(self, callbacks: Sequence[OwedCallback]) -> None:
+        """Take what is to be delivered."""
+        self.offered += callbacks
+
+    def now(self) -> datetime:
+        """Read the clock."""
+        return START + timedelta(seconds=self.time.now_s())
+
+    @property
+    def sent(self) -> list[int]:
+        """Positions in the order in which they were handed over."""
+        return [callback.queue_position for callback in self.offered]
