@@ -25,6 +25,7 @@ from src.routes.http import problems
 from src.routes.http.methods import HeadMiddleware
 from src.routes.middleware.body_limit import BodyLimitMiddleware
 from src.routes.middleware.call_ids import CallIdMiddleware
+from src.routes.middleware.compression import CompressionMiddleware
 from src.routes.middleware.cors import cross_origin
 from src.routes.middleware.identity import IdentityMiddleware
 from src.routes.middleware.rate_limits import RateLimitMiddleware, RateLimits
@@ -128,6 +129,7 @@ def _inner_middleware(
         Middleware(RateLimitMiddleware, limits=rate_limits),
         Middleware(BodyLimitMiddleware),
         Middleware(HeadMiddleware),
+        Middleware(CompressionMiddleware),
     ]
 
 

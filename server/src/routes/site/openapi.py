@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's, with problems as the only errors and the callback as a webhook."""
 
+import gzip
 import hashlib
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +11,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 
 from src import __version__
 from src.config import Settings
+from src.routes.http.codings import accepts_coding
 from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge
 from src.routes.http.problems import responses
 from src.routes.middleware.same_origin import SAFE_METHODS
@@ -81,19 +83,25 @@ def _serve(app: FastAPI) -> None:
     begun_at = datetime.now(UTC).replace(microsecond=0)
 
     @cache
-    def written() -> tuple[bytes, Validators]:
+    def written(*, compressed: bool) -> tuple[bytes, Validators]:
         body = orjson.dumps(app.openapi())
+        if compressed:
+            body = gzip.compress(body, mtime=0)
+        # One for each coding (RFC 9110, section 8.8.3.3).
         return body, Validators(hashlib.sha256(body).hexdigest(), begun_at)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def document(request: Request) -> Response:
-        body, validators = written()
-        headers = {"etag": f'"{validators.etag}"', "cache-control": "no-cache"}
+        compressed = accepts_coding(request.scope, "gzip")
+        body, validators = written(compressed=compressed)
+        headers = {"etag": f'"{validators.etag}"', "cache-control": "no-cache", "vary": "Accept-Encoding"}
         match judge(request.method, conditional_headers(request.scope), validators, datetime.now(UTC)):
             case Verdict.NOT_MODIFIED:
                 return Response(status_code=304, headers=headers)
             case Verdict.FAILED:
                 raise HTTPException(412, "The document is another one than the precondition names.")
+        if compressed:
+            headers["content-encoding"] = "gzip"
         return Response(body, headers=headers, media_type="application/json")
 
 
