@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
+import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 const apiUrl = process.env.API_URL ?? 'http://localhost:8000'
@@ -12,8 +13,23 @@ const proxy = {
   '/openapi.json': toApi,
 }
 
+/** Styles after the skeleton, which has its own: a style sheet in the head holds back the first paint until it is there. */
+const stylesAfterSkeleton: Plugin = {
+  name: 'styles-after-skeleton',
+  apply: 'build',
+  enforce: 'post',
+  transformIndexHtml: {
+    order: 'post',
+    handler(html) {
+      const links = html.match(/<link rel="stylesheet"[^>]*>/g) ?? []
+      const without = links.reduce((text, link) => text.replace(link, ''), html)
+      return without.replace('<noscript>', `${links.join('')}<noscript>`)
+    },
+  },
+}
+
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), stylesAfterSkeleton],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   // Inlined files would become data: URLs, which the server's Content-Security-Policy refuses for scripts and fonts.
   build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },

@@ -1,13 +1,25 @@
 """The headers that tell a browser what it must not do with our answers."""
 
+from collections.abc import Sequence
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ONLY_US = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-)
+#: The header's name.
+POLICY = "content-security-policy"
+
+
+def content_security_policy(scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> str:
+    """Allow what comes from this server alone, and the sources that are named, such as hashes, beside it."""
+    from_scripts, from_styles = (" ".join(["'self'", *sources]) for sources in (scripts, styles))
+    return (
+        f"default-src 'self'; script-src {from_scripts}; style-src {from_styles}; "
+        "connect-src 'self' ws: wss:; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    )
+
+
 # Swagger UI and ReDoc write style elements, and ReDoc searches in a worker made from a blob.
-_DOCS = _ONLY_US.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'") + "; worker-src blob:"
+_DOCS = content_security_policy(styles=["'unsafe-inline'"]) + "; worker-src blob:"
 DOCS_PATHS = ("/docs", "/redoc")
 
 _EVERYWHERE = [
@@ -18,9 +30,8 @@ _EVERYWHERE = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
-_POLICY = b"content-security-policy"
-_FOR_DOCS = [*_EVERYWHERE, (_POLICY, _DOCS.encode("ascii"))]
-_FOR_THE_REST = [*_EVERYWHERE, (_POLICY, _ONLY_US.encode("ascii"))]
+_FOR_DOCS = [*_EVERYWHERE, (POLICY.encode("ascii"), _DOCS.encode("ascii"))]
+_FOR_THE_REST = [*_EVERYWHERE, (POLICY.encode("ascii"), content_security_policy().encode("ascii"))]
 
 #: The page's files carry a hash of their content in their names.
 HASHED_FILES = "/assets/"
