@@ -28,6 +28,7 @@ BROKEN = [
     ("sql", "query = ' '.join(['SELECT *', x])"),
     ("files", "from fastapi.responses import FileResponse"),
     ("files", "from starlette.responses import FileResponse, Response"),
+    ("files", "from starlette.staticfiles import StaticFiles"),
     ("code", "eval(x)"),
     ("code", "exec(x)"),
     ("code", "import pickle"),
