@@ -9,7 +9,7 @@ import pytest
 from src.routes.middleware.compression import COMPRESSED, MIN_BYTES
 from tests.support.service import Service
 
-DEMO = "http://localhost/api/callbacks/receive"
+DEMO = "http://localhost:8000/api/callbacks/receive"
 
 
 async def asked(
