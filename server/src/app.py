@@ -16,6 +16,7 @@ from src.controllers.sync_controller import SYNC_ROUTE
 from src.routes import (
     api_routes,
     benchmark,
+    callback_checks,
     events,
     health,
     queue_routes,
@@ -85,7 +86,8 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     app.outermost = _outer_middleware(settings)
     problems.install(app)
     openapi.install(app, settings)
-    routers = [api_routes.submitting, api_routes.managing, queue_routes.router, events.router, health.router]
+    submitting = [api_routes.submitting, callback_checks.router]
+    routers = [*submitting, api_routes.managing, queue_routes.router, events.router, health.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.
@@ -147,7 +149,11 @@ def _outer_middleware(settings: Settings) -> list[Middleware]:
 
 
 def _rate_limits(settings: Settings) -> RateLimits:
-    limits = {SYNC_ROUTE: settings.rate_limit_sync, ASYNC_ROUTE: settings.rate_limit_async}
+    limits = {
+        SYNC_ROUTE: settings.rate_limit_sync,
+        ASYNC_ROUTE: settings.rate_limit_async,
+        callback_checks.CHECK_ROUTE: callback_checks.CHECKS_RATE,
+    }
     alike = dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE)
     storage_url = settings.rate_limit_storage_url.get_secret_value()
     if not storage_url:

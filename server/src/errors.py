@@ -49,11 +49,13 @@ class ForbiddenCallbackUrl(Invalid):
     Args:
         detail: what is wrong and which setting would allow it.
         rule: the rule's short name, such as `loopback` or `port`.
+        setting: the name of the setting that would allow it, if one would.
     """
 
-    def __init__(self, detail: str, rule: str) -> None:
+    def __init__(self, detail: str, rule: str, setting: str | None = None) -> None:
         super().__init__(detail, "/callback_url")
         self.rule = rule
+        self.setting = setting
 
 
 class IdempotencyKeyReused(Invalid):

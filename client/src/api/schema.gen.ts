@@ -188,6 +188,29 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/callbacks/check': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Check Callback Url
+     * @description Tell which rules a callback URL keeps, and whether it may be submitted; nothing is stored.
+     *
+     *     Without `ping` no name is looked up and no connection made. With it one `test.ping` is sent, signed like a
+     *     callback and under the same rules, deadline and pace.
+     */
+    post: operations['check_callback_url_api_callbacks_check_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/callbacks/history': {
     parameters: {
       query?: never
@@ -1020,6 +1043,71 @@ export interface components {
       status_url: string
     }
     /**
+     * CallbackCheckAnswer
+     * @description What would become of a callback URL.
+     * @example {
+     *       "allowed": true,
+     *       "canonical": "https://example.com/hook",
+     *       "checks": [
+     *         {
+     *           "passed": true,
+     *           "rule": "public-address"
+     *         }
+     *       ],
+     *       "ping": {
+     *         "certificate_expires_at": "2027-01-31T09:30:00Z",
+     *         "connect_ms": 11.8,
+     *         "dns_ms": 3.2,
+     *         "first_byte_ms": 40.6,
+     *         "status": 200,
+     *         "tls_ms": 25.1
+     *       },
+     *       "receiver": "https://example.com:443"
+     *     }
+     */
+    CallbackCheckAnswer: {
+      /** Allowed */
+      allowed: boolean
+      /**
+       * Canonical
+       * @description The only form that is stored and called; null where it is not allowed.
+       */
+      canonical: string | null
+      /**
+       * Checks
+       * @description The rules, by name.
+       */
+      checks: components['schemas']['RuleCheck'][]
+      /** @description Null where none was asked for or none is allowed. */
+      ping: components['schemas']['PingResult'] | null
+      /**
+       * Receiver
+       * @description Scheme, host and port: with the caller the lane.
+       */
+      receiver: string | null
+    }
+    /**
+     * CallbackCheckRequest
+     * @description A URL to look at, and whether to send something there.
+     * @example {
+     *       "callback_url": "https://example.com/hook",
+     *       "ping": true
+     *     }
+     */
+    CallbackCheckRequest: {
+      /**
+       * Callback Url
+       * @description As it would be submitted, with whatever is wrong.
+       */
+      callback_url: string
+      /**
+       * Ping
+       * @description Send one signed `test.ping` there, if the rules allow it.
+       * @default false
+       */
+      ping?: boolean
+    }
+    /**
      * CallbackFailure
      * @description Why there is no report.
      */
@@ -1452,6 +1540,32 @@ export interface components {
      * @enum {string}
      */
     Mode: 'sync' | 'async'
+    /**
+     * PingResult
+     * @description What came of the one message. Times are null for what was not reached, and nothing of the body is told.
+     */
+    PingResult: {
+      /** Certificate Expires At */
+      certificate_expires_at: string | null
+      /** Connect Ms */
+      connect_ms: number | null
+      /** Dns Ms */
+      dns_ms: number | null
+      /**
+       * Error Code
+       * @description As in the callback log; null after a 2xx.
+       */
+      error_code: string | null
+      /**
+       * First Byte Ms
+       * @description From when the connection was open.
+       */
+      first_byte_ms: number | null
+      /** Status */
+      status: number | null
+      /** Tls Ms */
+      tls_ms: number | null
+    }
     /**
      * ProbingAnswer
      * @description One attempt is made now.
@@ -1896,6 +2010,26 @@ export interface components {
        * @constant
        */
       status: 'resumed'
+    }
+    /**
+     * RuleCheck
+     * @description What became of one rule.
+     */
+    RuleCheck: {
+      /**
+       * Passed
+       * @description Null: not looked at, because another rule is broken.
+       */
+      passed: boolean | null
+      /** Rule */
+      rule: string
+      /**
+       * Setting
+       * @description The setting by which the operator decides this.
+       */
+      setting: string | null
+      /** Why */
+      why: string | null
     }
     /**
      * RunDeleted
@@ -2966,6 +3100,93 @@ export interface operations {
       }
       /** @description Service Unavailable */
       503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  check_callback_url_api_callbacks_check_post: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CallbackCheckRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['CallbackCheckAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
         headers: {
           [name: string]: unknown
         }

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from datetime import datetime, timedelta
 
 from src.assembly.rules import given_secrets, own_authorities
 from src.config import Settings
+from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.pace import DeliveryPace, parse_rate
+from src.services.delivery.ping import Pinger
 from src.services.delivery.sender import CallbackSender, DeliveryRules
 from src.services.delivery.signing import Signer
 from src.services.delivery.signing_secrets import kept_secret
@@ -37,6 +40,7 @@ class Outbound:
     guard: CallbackGuard
     rules: DeliveryRules
     pace: DeliveryPace
+    pinger: Pinger
 
     def sender_factory(
         self, observers: Observers, now: Callable[[], datetime]
@@ -55,19 +59,25 @@ class Outbound:
         )
 
 
-def open_outbound(settings: Settings, network: Network, policies: CallbackPolicies, stack: AsyncExitStack) -> Outbound:
+def open_outbound(
+    settings: Settings,
+    network: Network,
+    policies: CallbackPolicies,
+    stack: AsyncExitStack,
+    *,
+    now: Callable[[], datetime],
+) -> Outbound:
     """Read the rules, and prepare the way out; nothing is dialled."""
-    resolver = ThreadResolver(network.lookup)
-    stack.callback(resolver.close)
-    guard, lacks = CallbackGuard(resolver), LocalLacks()
+    guard, lacks = _guard(network, stack), LocalLacks()
     secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
     tls = tls_context(own_authorities(settings))  # reads all authorities, some 37 ms; shared by all connections
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
+    signer = Signer(secrets)
     return Outbound(
         policies=policies,
         secrets=secrets,
-        signer=Signer(secrets),
+        signer=signer,
         lacks=lacks,
         connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket, lacks=lacks),
         guard=guard,
@@ -79,7 +89,34 @@ def open_outbound(settings: Settings, network: Network, policies: CallbackPolici
             expires_after=timedelta(hours=settings.callback_expiry_hours),
         ),
         pace=DeliveryPace(parse_rate(settings.callback_rate_per_receiver)),
+        pinger=_pinger(settings, network, tls, signer, stack, now),
     )
+
+
+def _pinger(
+    settings: Settings,
+    network: Network,
+    tls: ssl.SSLContext,
+    signer: Signer,
+    stack: AsyncExitStack,
+    now: Callable[[], datetime],
+) -> Pinger:
+    """Make it for the server's loop: callbacks go out on the worker's, and guards and slots belong to one loop."""
+    guard = _guard(network, stack)
+    return Pinger(
+        guard=guard,
+        connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket),
+        signer=signer,
+        slots=DeliverySlots(DeliveryPace(parse_rate(settings.callback_rate_per_receiver))),
+        timeout_s=settings.callback_timeout_seconds,
+        now=now,
+    )
+
+
+def _guard(network: Network, stack: AsyncExitStack) -> CallbackGuard:
+    resolver = ThreadResolver(network.lookup)
+    stack.callback(resolver.close)
+    return CallbackGuard(resolver)
 
 
 def _proxies_of_the_environment() -> str:

@@ -47,7 +47,7 @@ async def running_parts(
         now = SteadyClock()
         tasks = Supervisor(now)
         data = await open_data(settings, stack)
-        outbound = open_outbound(settings, network, policies, stack)
+        outbound = open_outbound(settings, network, policies, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         engine = await open_engine(data, outbound, simulated_work, stack, now=now, tasks=tasks)
         live = open_live(data, engine, views)
@@ -88,6 +88,7 @@ def _parts(
         signed_url_s=settings.storage_signed_url_seconds if settings.storage_downloads == "auto" else None,
         local_lacks=outbound.lacks,
         events=opened.live.events,
+        pinger=outbound.pinger,
         base_url=settings.public_base_url,
         signing_secret=outbound.secrets[0],
         demo_receiver=DemoReceiver(outbound.signer, now=now, wall_s=time.time),
@@ -100,7 +101,6 @@ def _parts(
         async_max_transactions=settings.async_max_transactions,
         now=now,
         started_at=now(),
-        before_stop=opened.upkeep.benchmarks.aclose,
         stopping=accepting.stopping,
     )
 

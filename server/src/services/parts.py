@@ -1,7 +1,7 @@
 """The parts of a running service, as the composition root hands them to the controllers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from datetime import datetime
 from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.delivery.lane_ids import LaneIds
+from src.services.delivery.ping import Pinger
 from src.services.demo.receiver import DemoReceiver
 from src.services.engine.protocol import Engine
 from src.services.kit.group_commit import GroupCommit
@@ -50,6 +51,8 @@ class Parts:
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver
+    #: Sends one message to a receiver that somebody wants to look at.
+    pinger: Pinger
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
     #: What links in callbacks start with.
@@ -66,7 +69,9 @@ class Parts:
     #: The time, aware UTC, never going back.
     now: Callable[[], datetime]
     started_at: datetime
-    #: To be called while the server still takes connections, when it is told to stop.
-    before_stop: Callable[[], Awaitable[None]]
     #: Set when the server is about to stop.
     stopping: asyncio.Event
+
+    async def before_stop(self) -> None:
+        """End what must end while the server still takes connections, when it is told to stop."""
+        await self.benchmarks.aclose()

@@ -244,4 +244,4 @@ def _check_host(host: str) -> None:
 
 def _refused(what: str, rule: str, setting: str | None = None) -> ForbiddenCallbackUrl:
     remedy = f"; the operator can allow its exact origin in {setting}" if setting else ""
-    return ForbiddenCallbackUrl(f"The callback URL is not allowed: {what}{remedy}.", rule)
+    return ForbiddenCallbackUrl(f"The callback URL is not allowed: {what}{remedy}.", rule, setting)

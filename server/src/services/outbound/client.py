@@ -16,7 +16,7 @@ import httpx
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.guard import AttemptFailed, CallbackGuard, ErrorCode
 from src.services.outbound.kept_headers import kept_headers
-from src.services.outbound.transport import GuardedTransport, OpenSocket, open_socket
+from src.services.outbound.transport import GuardedTransport, OpenSocket, Timings, open_socket
 
 #: A lack of descriptors passes when others close theirs, one of ports within a minute (TIME_WAIT).
 LACK_WAITED_FOR_S = 60.0
@@ -161,6 +161,10 @@ class ReceiverClient:
                 if not lacks_resources(outcome := await attempt()):
                     break
         return outcome
+
+    def timings(self) -> Timings:
+        """Tell how long the connection took that was opened last; before it is closed."""
+        return self._transport.timings()
 
     async def aclose(self) -> None:
         """Drop the connection. The client may be used again.

@@ -12,9 +12,10 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from datetime import UTC, datetime
+from typing import Any, Self
 
 import aiohttp
 import httpx
@@ -71,6 +72,18 @@ class Network:
     open_socket: OpenSocket = open_socket
 
 
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long the parts of a first connection took, seconds; None for what was not reached."""
+
+    connect_s: float | None = None
+    #: None without TLS as well.
+    tls_s: float | None = None
+    #: From when the connection was open.
+    first_byte_s: float | None = None
+    certificate_expires_at: datetime | None = None
+
+
 class _NotApprovedError(OSError):
     """The last check failed: this is not one of the addresses that the guard approved."""
 
@@ -83,6 +96,7 @@ class _Pin(AbstractResolver):
         self.approved: tuple[Address, ...] = ()
         self.wire: Wire | None = None
         self.lack: int | None = None
+        self.dialled_at_s: float | None = None
 
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[ResolveResult]:
         return [
@@ -97,6 +111,7 @@ class _Pin(AbstractResolver):
         # The last stop before connect(): aiohttp asks no resolver when the URL's host is an address.
         if ipaddress.ip_address(str(info[4][0])) not in self.approved:
             raise _NotApprovedError
+        self.dialled_at_s = asyncio.get_running_loop().time()
         try:
             return self._open_socket(info)
         except OSError as error:
@@ -212,11 +227,34 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             self._session = _new_session(self._pin, self._tls)
         return self._session
 
+    def timings(self) -> Timings:
+        """Tell how long the connection took that was opened last; before it is closed."""
+        wire, dialled_at_s = self._pin.wire, self._pin.dialled_at_s
+        if wire is None or dialled_at_s is None:
+            return Timings()
+        has_tls = wire.open_at_s is not None and wire.certificate is not None
+        return Timings(
+            connect_s=wire.connected_at_s - dialled_at_s,
+            tls_s=_between(wire.connected_at_s, wire.open_at_s) if has_tls else None,
+            first_byte_s=_between(wire.open_at_s, wire.first_byte_at_s),
+            certificate_expires_at=_certificate_end(wire.certificate),
+        )
+
     async def aclose(self) -> None:
         """Drop the connection; the next request opens a new one."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _between(first_s: float | None, second_s: float | None) -> float | None:
+    return None if first_s is None or second_s is None else second_s - first_s
+
+
+def _certificate_end(certificate: Mapping[str, Any] | None) -> datetime | None:
+    if not certificate:
+        return None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
 
 
 def _new_session(pin: _Pin, tls: ssl.SSLContext) -> aiohttp.ClientSession:

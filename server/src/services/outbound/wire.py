@@ -17,6 +17,8 @@ Cookies, redirects, upgrades and encodings are not acted on (`callback_transport
 import asyncio
 import ipaddress
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 from aiohttp import StreamReader
@@ -45,6 +47,13 @@ class Wire(ResponseHandler):
         self._approved = approved
         self.peer: Address | None = None
         self.refused = False
+        #: By the loop's clock: when TCP stood, when the connection was open (over TLS: after the handshake), and when
+        #: the first byte came.
+        self.connected_at_s = loop.time()
+        self.open_at_s: float | None = None
+        self.first_byte_at_s: float | None = None
+        #: As `ssl.SSLSocket.getpeercert` gives it, checked in the handshake; None without TLS.
+        self.certificate: Mapping[str, Any] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -58,6 +67,8 @@ class Wire(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Drop the connection at once when it leads to somebody else."""
         super().connection_made(transport)
+        self.open_at_s = self._loop.time()
+        self.certificate = transport.get_extra_info("peercert")
         if (peername := transport.get_extra_info("peername")) is not None:  # None: reset already
             self.peer = ipaddress.ip_address(peername[0])
             self.refused = self.peer not in self._approved
@@ -66,6 +77,8 @@ class Wire(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on to the parser, as long as they keep the limits."""
+        if self.first_byte_at_s is None:
+            self.first_byte_at_s = self._loop.time()
         self.received += len(data)
         rest = self._feed_heads(data) if self._body is None else data
         if self._body is None:

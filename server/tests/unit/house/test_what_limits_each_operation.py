@@ -24,6 +24,7 @@ LIMITS = {
     "POST /api/requests/{request_id}/redeliver": ASYNC,
     "POST /api/receivers/{origin:path}/resume": ASYNC,
     "POST /api/receivers/{origin:path}/probe": ASYNC,
+    "POST /api/callbacks/check": "10 of a caller in a minute, CHECKS_RATE",
     "DELETE /api/requests/{request_id}": MADE_BEFORE,
     "DELETE /api/requests": MADE_BEFORE,
     "POST /api/benchmark/sync": ONE_RUN,

@@ -1,0 +1,102 @@
+"""One signed message to a receiver, so that somebody may see whether callbacks will arrive; nothing is stored."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+import orjson
+
+from src.services.delivery.concurrency import DeliverySlots
+from src.services.delivery.message import message_id, utc_text
+from src.services.delivery.schedule import Outcome, succeeded
+from src.services.delivery.sent_requests import USER_AGENT
+from src.services.delivery.signing import Signer
+from src.services.outbound.callback_url import CallbackUrl
+from src.services.outbound.client import Failure, ReceiverClient
+from src.services.outbound.guard import CallbackGuard, literal_address
+from src.services.outbound.transport import Timings
+
+NOTE = "A test that somebody asked for; there is no report."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinged:
+    """What came of it; seconds."""
+
+    outcome: Outcome
+    #: None where there was no name to look up, or no time to begin.
+    dns_s: float | None
+    timings: Timings
+
+    @property
+    def error_code(self) -> str | None:
+        """What the callback log would say."""
+        if isinstance(self.outcome, Failure):
+            return self.outcome.error_code
+        return None if succeeded(self.outcome) else "bad_status"
+
+
+class Pinger:
+    """Sends `test.ping`, under the rules of an attempt. Belongs to one event loop.
+
+    Pings have a pace, slots and lookups of their own: they are few, and neither wait for callbacks nor hold them up.
+
+    Args:
+        guard: asked before anything is dialled.
+        connect: opens the way to a receiver.
+        signer: signs as callbacks are signed.
+        slots: how many may be under way, and when.
+        timeout_s: for all of it, waiting for a turn included, seconds.
+        now: the time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        guard: CallbackGuard,
+        connect: Callable[[str], ReceiverClient],
+        signer: Signer,
+        slots: DeliverySlots,
+        timeout_s: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._guard = guard
+        self._connect = connect
+        self._signer = signer
+        self._slots = slots
+        self._timeout_s = timeout_s
+        self._now = now
+
+    async def ping(self, caller: str, url: CallbackUrl) -> Pinged:
+        """Look up, connect, send, and wait for the answer; whatever happens is an outcome.
+
+        Args:
+            caller: who is counted.
+            url: allowed by the rules just now.
+        """
+        clock, dns_s, timings = asyncio.get_running_loop().time, None, Timings()
+        began_s = clock()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                address = await self._guard.locate(url)
+                dns_s = None if literal_address(url.host) else clock() - began_s
+                async with self._slots.slot(caller, url.receiver, address, proven=False):
+                    client = self._connect(url.receiver)
+                    try:
+                        outcome = await client.post(url, *self._message(), deadline_s=self._timeout_s)
+                    finally:
+                        timings = client.timings()
+                        await client.aclose()
+        except TimeoutError:
+            outcome = Failure("timeout", f"no answer within {self._timeout_s:g} s")
+        return Pinged(outcome=outcome, dns_s=dns_s, timings=timings)
+
+    def _message(self) -> tuple[dict[str, str], bytes]:
+        message = {"type": "test.ping", "timestamp": utc_text(self._now()), "data": {"note": NOTE}}
+        body = orjson.dumps(message)
+        # The signature's time is the wall clock's: the receiver compares it with its own.
+        signature = self._signer.headers(message_id(uuid4()), int(time.time()), body)
+        return {"content-type": "application/json", "user-agent": USER_AGENT, **signature}, body
