@@ -8,12 +8,14 @@ from tests.support.databases import run_sql
 FINISHED = """
 INSERT INTO requests (id, mode, status, caller, input_payload, result_payload, failure_reason, idempotency_key,
                       queue_position, generation_attempts, callback_url, receiver, callback_status, callback_attempts,
+                      callback_error_code,
                       created_at, started_at, completed_at, callback_finished_at)
 SELECT id, mode, status, '192.0.2.' || n % 200, input, CASE status WHEN 'COMPLETED' THEN result END,
        CASE status WHEN 'FAILED' THEN 'The report could not be generated.' END,
        CASE WHEN n % 3 = 0 THEN 'order-' || n END, CASE mode WHEN 'async' THEN n END,
        CASE mode WHEN 'async' THEN 1 ELSE 0 END, CASE mode WHEN 'async' THEN receiver || '/webhook' END,
        CASE mode WHEN 'async' THEN receiver END, callback_status, CASE mode WHEN 'async' THEN 1 ELSE 0 END,
+       CASE callback_status WHEN 'FAILED' THEN 'bad_status' END,
        created_at, created_at + interval '30 ms', created_at + interval '60 ms',
        CASE mode WHEN 'async' THEN created_at + interval '90 ms' END
 FROM (

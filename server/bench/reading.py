@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from bench.harness import Sizes, interleave
 from tests.support.database_state import fetch
 
 PAGE_ROWS = 50
-#: Each filter, with the condition it stands for. The last three find nothing: everything has ended.
+#: Each filter, with the condition it stands for. Those of `false` have no deep page.
 FILTERS = {
     "": "true",
     "mode=sync": "mode = 'sync'",
@@ -26,6 +26,13 @@ FILTERS = {
     "callback_status=SUCCESS": "callback_status = 'SUCCESS'",
     "callback_status=FAILED": "callback_status = 'FAILED'",
     "mode=async&status=COMPLETED&callback_status=SUCCESS": "status = 'COMPLETED' AND callback_status = 'SUCCESS'",
+    "receiver=https://hooks-3.example.com:443&limit=10": "receiver = 'https://hooks-3.example.com:443'",
+    "receiver=https://hooks-3.example.com:443&status=PENDING": "false",
+    "q=https://hooks-3.example.com/web&limit=10": "receiver = 'https://hooks-3.example.com:443'",
+    "q=https://hooks-1": "receiver LIKE 'https://hooks-1%'",
+    "q=order-333": "false",
+    "error_code=bad_status": "callback_error_code = 'bad_status'",
+    "error_code=timeout": "false",
     "status=PENDING": "false",
     "status=PROCESSING": "false",
     "callback_status=PENDING": "false",
@@ -34,11 +41,13 @@ SEARCH = "q=Report_7"
 FIRST = "GET /requests, first page"
 DEEP = "GET /requests, deep page"
 SEARCHED = "GET /requests?q="
+COUNTED = "GET /requests/counts"
 ONE = "GET /requests/{id}"
 #: What is read, by kind.
 PAGES = {
     FIRST: f"each of {len(FILTERS)} filters",
     DEEP: "the last full page of each filter that finds anything",
+    COUNTED: "the same filters; more is counted where more is, up to 10,000 of each state",
     SEARCHED: "the first page of names that contain a text, one in nine does",
     ONE: "requests anywhere in the table",
 }
@@ -69,14 +78,17 @@ class Table:
         found = {(FIRST, case or "no filter"): [f"/api/requests?{case}"] for case in FILTERS}
         for case, condition in FILTERS.items():
             if condition != "false":
-                found[DEEP, case or "no filter"] = [f"/api/requests?{case}&cursor={self._deep_cursor(condition)}"]
+                found[DEEP, case or "no filter"] = [f"/api/requests?{case}&cursor={self._deep_cursor(case, condition)}"]
+        found |= {(COUNTED, case or "no filter"): [f"/api/requests/counts?{_unlimited(case)}"] for case in FILTERS}
         found[SEARCHED, SEARCH] = [f"/api/requests?{SEARCH}"]
         found[ONE, "by id"] = [f"/api/requests/{one['id']}" for one in asyncio.run(fetch(self._database_url, ANYWHERE))]
         return found
 
-    def _deep_cursor(self, condition: str) -> str:
+    def _deep_cursor(self, case: str, condition: str) -> str:
         """Make the cursor of the last full page: walking there would take thousands of pages."""
-        statement = LAST_FULL_PAGE.format(condition=condition, rows=PAGE_ROWS + 1)
+        statement = LAST_FULL_PAGE.format(
+            condition=condition, rows=int(dict(parse_qsl(case)).get("limit", PAGE_ROWS)) + 1
+        )
         [row] = asyncio.run(fetch(self._database_url, statement))
         return base64.urlsafe_b64encode(f"{row['created_at'].isoformat()} {row['id']}".encode()).decode().rstrip("=")
 
@@ -98,6 +110,10 @@ class Table:
         started_s = time.perf_counter()
         self.get(path)
         return (time.perf_counter() - started_s) * 1000
+
+
+def _unlimited(case: str) -> str:
+    return "&".join(one for one in case.split("&") if not one.startswith("limit="))
 
 
 def read(many: Table, few: Table, sizes: Sizes) -> Took:

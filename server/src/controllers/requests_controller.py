@@ -15,7 +15,8 @@ from src.services.parts import Parts
 from src.services.report_files.production import produce
 from src.services.report_files.storage import OpenReport, ReportStorage, StoredFile
 from src.services.report_generator import ReportParameters
-from src.services.requests.reader import Filters, Page
+from src.services.requests.filters import Filters
+from src.services.requests.history import Counts, Page
 from src.services.requests.records import LaneKey
 
 UNREADABLE = "The report's file cannot be read or written now; GET /api/health says more."
@@ -28,7 +29,12 @@ async def list_requests(parts: Parts, filters: Filters, limit: int, cursor: str 
     Raises:
         Invalid: the cursor is not one of ours.
     """
-    return await parts.reader.page(filters, limit, cursor)
+    return await parts.reader.history.page(filters, limit, cursor)
+
+
+async def count_requests(parts: Parts, filters: Filters) -> Counts:
+    """Count requests by their states."""
+    return await parts.reader.history.counts(filters)
 
 
 async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | None, str | None]:

@@ -91,6 +91,9 @@ class RequestModel(Base):
     #: When the next attempt is due; null: at once.
     callback_next_attempt_at: Mapped[datetime | None]
 
+    #: Of the last attempt; null when it succeeded, or when there was none.
+    callback_error_code: Mapped[str | None] = mapped_column(String(40))
+
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
@@ -150,6 +153,31 @@ class RequestModel(Base):
             "created_at",
             "id",
             postgresql_where=_LISTED,
+        ),
+        # The same by receiver and by the error of the last attempt: only what failed pays for the latter.
+        Index(
+            "ix_requests_newest_by_receiver",
+            "receiver",
+            "status",
+            "callback_status",
+            "created_at",
+            "id",
+            postgresql_ops={"receiver": "varchar_pattern_ops"},
+            postgresql_where=text("receiver IS NOT NULL AND run_id IS NULL"),
+        ),
+        Index(
+            "ix_requests_newest_by_error",
+            "callback_error_code",
+            "status",
+            "callback_status",
+            "created_at",
+            "id",
+            postgresql_where=text("callback_error_code IS NOT NULL AND run_id IS NULL"),
+        ),
+        Index(
+            "ix_requests_idempotency_key",
+            "idempotency_key",
+            postgresql_where=text("idempotency_key IS NOT NULL AND run_id IS NULL"),
         ),
         # What a run leaves behind.
         Index("ix_requests_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from src import failpoints
 from src.controllers import async_controller, requests_controller, sync_controller
 from src.errors import NotFound
-from src.models import CallbackStatus, Mode, Status
+from src.models import Mode
 from src.routes.http.dependencies import (
     KEY_HEADER,
     PartsDependency,
@@ -21,6 +21,7 @@ from src.routes.http.dependencies import (
 )
 from src.routes.http.downloads import judge_download, stored_report
 from src.routes.http.file_response import ReportResponse
+from src.routes.http.filters import FiltersDependency
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import DirectRoute
 from src.routes.http.strict_query import PlainRoute
@@ -32,16 +33,15 @@ from src.routes.wire.requests import (
     AsyncRequest,
     DeletedAnswer,
     DuplicateAnswer,
-    PlainText,
     RedeliverAnswer,
     ReportRequest,
     ReportResult,
+    RequestCounts,
     RequestDetail,
     RequestList,
 )
 from src.services.report_files.storage import CSV, REPORT_SUFFIX
 from src.services.report_generator import ReportParameters
-from src.services.requests.reader import Filters
 from src.services.requests.records import Duplicate, IdempotencyKey
 
 LIST_LIMIT_MAX = 200
@@ -117,12 +117,7 @@ async def list_requests(
     parts: PartsDependency,
     response: Response,
     request: Request,
-    mode: Annotated[Mode | None, Query(description="Only this mode.")] = None,
-    status: Annotated[Status | None, Query(description="Only this status of the report.")] = None,
-    callback_status: Annotated[CallbackStatus | None, Query(description="Only this status of the callback.")] = None,
-    q: Annotated[
-        PlainText | None, Query(min_length=1, max_length=100, description="Only names that contain this, in any case.")
-    ] = None,
+    filters: FiltersDependency,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Requests on a page.")] = 50,
     cursor: Annotated[
         str | None,
@@ -130,12 +125,20 @@ async def list_requests(
     ] = None,
 ) -> RequestList:
     """List requests, newest first. A deep page is as fast as the first one."""
-    filters = Filters(mode, status, callback_status, q)
     page = await requests_controller.list_requests(parts, filters, limit, cursor)
     if page.next_cursor:
         next_url = request.url.include_query_params(cursor=page.next_cursor)
         response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'
     return RequestList(requests=[views.item(row) for row in page.requests], next_cursor=page.next_cursor)
+
+
+@managing.get("/requests/counts", response_model=RequestCounts, responses=responses(422, 503))
+async def count_requests(parts: PartsDependency, filters: FiltersDependency) -> RequestCounts:
+    """Count requests by their states: each state exactly up to 10,000.
+
+    By a `q` that no index finds the newest 10,000 requests are looked at.
+    """
+    return RequestCounts.model_validate(await requests_controller.count_requests(parts, filters))
 
 
 @managing.get("/requests/{request_id}", response_model=RequestDetail, responses=responses(404, 503))

@@ -6,6 +6,7 @@ numbers. A filter that is spelt wrongly would then list everything.
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -22,6 +23,10 @@ _FORMS: dict[Any, Form] = {
     int: (re.compile(r"0|-?[1-9]\d*", re.ASCII), "Write a whole number in plain digits, such as 50"),
     float: (re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII), "Write a number as in JSON, such as 0.5"),
     bool: (re.compile(r"true|false", re.ASCII), "Write true or false"),
+    datetime: (
+        re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII),
+        "Write a time as RFC 3339 does, such as 2026-01-31T09:30:00Z; a plus sign is %2B in a query",
+    ),
     UUID: (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII), "Write an id as it was given"),
 }
 _ANY: Form = (re.compile(r".*", re.DOTALL), "")

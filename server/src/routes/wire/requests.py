@@ -214,6 +214,29 @@ class RequestList(BaseModel):
     next_cursor: str | None
 
 
+class RequestCounts(BaseModel):
+    """How many requests there are, by state."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "total": 42,
+                    "by_status": {"PENDING": 1, "PROCESSING": 1, "COMPLETED": 38, "FAILED": 2},
+                    "by_callback_status": {"PENDING": 3, "SUCCESS": 30, "FAILED": 2},
+                    "exact": True,
+                }
+            ]
+        },
+    )
+
+    total: int
+    by_status: dict[Status, int]
+    by_callback_status: dict[CallbackStatus, int] = Field(description="Requests without a callback are not among them.")
+    exact: bool = Field(description="False: there are at least so many.")
+
+
 class RedeliverAnswer(BaseModel):
     """The callback will be sent again."""
 

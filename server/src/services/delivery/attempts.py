@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from src import failpoints
 from src.errors import ForbiddenCallbackUrl
@@ -17,7 +17,11 @@ from src.services.delivery.signing import Signer
 from src.services.identity.caller import Owner
 from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.outbound.client import Failure, Reply
+from src.services.outbound.guard import ErrorCode
 from src.services.requests.records import Attempt, OwedCallback
+
+#: What an attempt may be said to have failed of.
+LoggedErrorCode = Literal[ErrorCode, "bad_status", "expired"]
 
 log = logging.getLogger(__name__)
 

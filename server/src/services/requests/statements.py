@@ -205,6 +205,20 @@ SELECT caller, receiver FROM (
 ) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[])
 """
 
+# Jumps from receiver to receiver in the index of the history. The operators are those of its order, byte by byte, in
+# which whatever begins with a text stands together.
+RECEIVERS_BEGINNING = """
+WITH RECURSIVE found AS (
+    (SELECT receiver FROM requests WHERE run_id IS NULL AND receiver ~>=~ :first AND receiver ~<~ :end
+     ORDER BY receiver USING ~<~ LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.receiver FROM requests r WHERE r.run_id IS NULL AND r.receiver ~>~ found.receiver
+            AND r.receiver ~<~ :end ORDER BY r.receiver USING ~<~ LIMIT 1)
+    FROM found WHERE found.receiver IS NOT NULL
+)
+SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT :limit
+"""
+
 STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"
 
 # The update locks the request, so it cannot be deleted before its log row stands. A record that is written
@@ -223,6 +237,7 @@ WITH term AS MATERIALIZED (
     UPDATE requests SET
         callback_attempts = tried.attempt_number,
         callback_next_attempt_at = tried.next_attempt_at,
+        callback_error_code = tried.error_code,
         callback_status = CASE WHEN tried.success THEN 'SUCCESS'
                                WHEN tried.next_attempt_at IS NULL THEN 'FAILED' ELSE 'PENDING' END,
         callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL THEN tried.ended_at END

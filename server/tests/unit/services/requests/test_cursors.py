@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.errors import Invalid
-from src.services.requests.reader import _cursor, _read_cursor
+from src.services.requests.cursors import read_cursor, write_cursor
 
 NOBODY = UUID(int=0)
 AWARE = st.datetimes(timezones=st.just(UTC))
@@ -24,7 +24,7 @@ def written(text: str) -> str:
 @example(datetime.min.replace(tzinfo=UTC), NOBODY)
 @example(datetime.max.replace(tzinfo=UTC), NOBODY)
 def test_a_cursor_that_was_given_out_is_read(created_at: datetime, request_id: UUID) -> None:
-    assert _read_cursor(_cursor(created_at, request_id)) == (created_at, request_id)
+    assert read_cursor(write_cursor(created_at, request_id)) == (created_at, request_id)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_cursor_that_was_given_out_is_read(created_at: datetime, request_id: U
 )
 def test_another_form_of_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
-        _read_cursor(written(text))
+        read_cursor(written(text))
 
 
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=150).map(lambda data: written(data.decode("latin-1")))))
@@ -53,4 +53,4 @@ def test_another_form_of_a_cursor_is_refused(text: str) -> None:
 @example("\N{GREEK SMALL LETTER ALPHA}")
 def test_no_text_is_more_than_refused(text: str) -> None:
     with suppress(Invalid):
-        assert _cursor(*_read_cursor(text)) == text
+        assert write_cursor(*read_cursor(text)) == text

@@ -1,0 +1,151 @@
+"""What the history is narrowed to, and how that is found: by an index, or by looking at so many requests."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_
+
+from src.models import CallbackStatus, Mode, RequestModel, Status
+from src.models.request_model import ENDED
+
+R = RequestModel
+#: Tells of the columns of a request whether it is wanted.
+Check = Callable[[Any], ColumnElement[bool]]
+State = tuple[Mode, Status, CallbackStatus | None]
+
+_URL = re.compile(r"(?P<origin>(?P<scheme>https?)://(?P<authority>[^/?]*))(?P<path>[/?].*)?", re.IGNORECASE | re.DOTALL)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a list is narrowed to; None leaves a column open."""
+
+    mode: Mode | None = None
+    status: Status | None = None
+    callback_status: CallbackStatus | None = None
+    #: Scheme, host and port.
+    receiver: str | None = None
+    #: Of the last attempt to deliver the callback.
+    error_code: str | None = None
+    #: Accepted from this moment on, and before that one.
+    since: datetime | None = None
+    until: datetime | None = None
+    #: A request id, an idempotency key, the beginning of a callback URL or receiver, or part of the report's name.
+    text: str | None = None
+
+    @property
+    def states(self) -> Sequence[State]:
+        """The states that requests may be in; none: they contradict each other, as sync and a callback do."""
+        about_callbacks = self.receiver is not None or self.error_code is not None
+        wanted = (self.mode, self.status, self.callback_status)
+        return [
+            state
+            for state in _all_states()
+            if all(want in (None, is_so) for want, is_so in zip(wanted, state, strict=True))
+            and (state[0] is Mode.ASYNC or not about_callbacks)
+        ]
+
+    @property
+    def by_state(self) -> bool:
+        """Whether anything is said of the state."""
+        return (self.mode, self.status, self.callback_status) != (None, None, None)
+
+    @property
+    def times(self) -> list[ColumnElement[bool]]:
+        """The conditions on when a request was accepted."""
+        since = [] if self.since is None else [R.created_at >= self.since]
+        return since + ([] if self.until is None else [R.created_at < self.until])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How what is wanted is found."""
+
+    filters: Filters
+    #: These requests alone: the text names them.
+    ids: Sequence[UUID] | None = None
+    #: What an index begins with: one receiver, or one error code.
+    leading: ColumnElement[bool] | None = None
+    #: The receivers to look for, if they are several.
+    receivers: Sequence[str] | None = None
+    #: What no index tells: it is asked of each request, of the newest ones.
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UrlBeginning:
+    """A text that is the beginning of a callback URL, of a receiver, or of both."""
+
+    text: str
+    #: The receiver, when the text goes beyond it.
+    receiver: str | None
+
+    @classmethod
+    def of(cls, text: str) -> "UrlBeginning | None":
+        """Read a text; None: no URL begins like this."""
+        if (match := _URL.fullmatch(text)) is None:
+            return None
+        origin, path = match["origin"].lower(), match["path"]
+        if path is None:
+            return cls(origin, None)
+        has_port = re.search(r":\d+$", match["authority"])
+        return cls(origin + path, origin if has_port else f"{origin}:{_DEFAULT_PORTS[match['scheme'].lower()]}")
+
+    @property
+    def end(self) -> str:
+        """The first text behind all that begin like this one."""
+        return self.text[:-1] + chr(ord(self.text[-1]) + 1)
+
+    def begins(self, request: Any) -> ColumnElement[bool]:
+        """Tell whether the callback URL or the receiver of a request begins like this."""
+        names = (request.callback_url, request.receiver)
+        return or_(*(name.startswith(self.text, autoescape=True) for name in names))
+
+
+def plan_for(filters: Filters, receivers: Sequence[str] | None = None) -> Plan:
+    """Choose how to find what is wanted, where the text is no id and no key.
+
+    Args:
+        filters: what is wanted.
+        receivers: those that begin with the text; None when they are many, or nobody has looked.
+    """
+    leading, checks = None, list[Check]()
+    url = UrlBeginning.of(filters.text) if filters.text else None
+    if filters.error_code is not None:
+        leading = R.callback_error_code == filters.error_code
+        if filters.receiver is not None:
+            checks.append(lambda request: request.receiver == filters.receiver)
+    elif filters.receiver is not None:
+        leading = R.receiver == filters.receiver
+    elif url is not None and url.receiver is not None:
+        leading = R.receiver == url.receiver
+    elif url is not None and receivers is not None:
+        return Plan(filters=filters, receivers=receivers)
+    if url is not None:
+        checks.append(url.begins)
+    elif filters.text is not None:
+        checks.append(lambda request: _name(request).icontains(filters.text, autoescape=True))
+    return Plan(filters=filters, leading=leading, check=_all_of(checks))
+
+
+def _name(request: Any) -> Any:
+    return request.input_payload["report_name"].as_string()
+
+
+def _all_of(checks: Sequence[Check]) -> Check | None:
+    if len(checks) > 1:
+        return lambda request: checks[0](request) & checks[1](request)
+    return checks[0] if checks else None
+
+
+def _all_states() -> Iterator[State]:
+    for mode, status in product(Mode, Status):
+        open_callbacks = CallbackStatus if status in ENDED else [CallbackStatus.PENDING]
+        for callback_status in open_callbacks if mode is Mode.ASYNC else [None]:
+            yield mode, status, callback_status
