@@ -15,6 +15,7 @@ from src.services.parts import Parts
 from src.services.report_files.production import produce
 from src.services.report_files.storage import OpenReport, ReportStorage, StoredFile
 from src.services.report_generator import ReportParameters
+from src.services.requests.explanation import Span, explain
 from src.services.requests.filters import Filters
 from src.services.requests.history import Counts, Page
 from src.services.requests.records import LaneKey
@@ -59,6 +60,17 @@ async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[tuple[Ro
     """
     sent = SentRequests(await _existing(parts, request_id), parts.base_url)
     return [(log, sent.of(log)) for log in await parts.reader.logs(request_id)]
+
+
+async def explain_request(parts: Parts, request_id: UUID) -> list[Span]:
+    """Tell where a request's time went.
+
+    Raises:
+        NotFound: there is no such request.
+    """
+    request = await _existing(parts, request_id)
+    logs = await parts.reader.logs(request_id)
+    return explain(await parts.reader.explanations.lifetime(request, logs, parts.now()))
 
 
 async def redeliver(parts: Parts, request_id: UUID) -> None:

@@ -3,6 +3,7 @@
 from src.models.base import Base
 from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus
 from src.models.callback_log_model import CallbackLogModel
+from src.models.ended_pause_model import EndedPauseModel
 from src.models.idempotency_key_model import IdempotencyKeyModel
 from src.models.lane_secret_model import LaneSecretModel
 from src.models.leader_model import LeaderModel
@@ -15,6 +16,7 @@ __all__ = [
     "BenchmarkRunModel",
     "CallbackLogModel",
     "CallbackStatus",
+    "EndedPauseModel",
     "IdempotencyKeyModel",
     "LaneSecretModel",
     "LeaderModel",

@@ -27,6 +27,7 @@ from src.routes.http.strict_json import DirectRoute
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire import views
 from src.routes.wire.callback_logs import CallbackLogs
+from src.routes.wire.explanations import Explanation
 from src.routes.wire.requests import (
     AcceptedAnswer,
     AllDeletedAnswer,
@@ -154,6 +155,12 @@ async def get_callback_logs(request_id: RequestIdDependency, parts: PartsDepende
     attempts = await requests_controller.get_callback_logs(parts, request_id)
     logs = [views.log(*attempt) for attempt in attempts]
     return CallbackLogs(request_id=request_id, total_attempts=len(logs), logs=logs)
+
+
+@managing.get("/requests/{request_id}/explain", response_model=Explanation, responses=responses(404, 503))
+async def explain_request(request_id: RequestIdDependency, parts: PartsDependency) -> Explanation:
+    """Tell where a request's time went, and because of whom: others' requests are counted, not named."""
+    return Explanation.of(request_id, await requests_controller.explain_request(parts, request_id))
 
 
 @managing.post(

@@ -125,25 +125,23 @@ class History:
 
     async def _cursor_of_further_search(self, plan: Plan, after: After | None) -> str | None:
         """Point behind the last request that was looked at, if a search stopped before it had seen all."""
-        last = await self._read(_newest(plan, SEARCHED_MAX, after).offset(SEARCHED_MAX - 1))
+        last = await self._read(newest(plan, SEARCHED_MAX, after).offset(SEARCHED_MAX - 1))
         return write_cursor(last[0].created_at, last[0].id) if last else None
 
 
 def _page(plan: Plan, limit: int, after: After | None) -> Select[Any]:
     """Read a page; one that has to look at requests looks at no more than `SEARCHED_MAX`."""
     if plan.check is None:
-        page = _newest(plan, limit, after).subquery()
+        page = newest(plan, limit, after).subquery()
         query = select(*LISTED).join(page, R.id == page.c.id)
         return query.order_by(R.created_at.desc(), R.id.desc())
     # Whole rows come in the order of the page, so that PostgreSQL stops at the one that fills it.
-    searched = _newest(plan, SEARCHED_MAX, after, LISTED).subquery()
+    searched = newest(plan, SEARCHED_MAX, after, LISTED).subquery()
     found = select(*searched.c).where(plan.check(searched.c))
     return found.order_by(searched.c.created_at.desc(), searched.c.id.desc()).limit(limit)
 
 
-def _newest(
-    plan: Plan, limit: int, after: After | None, columns: Sequence[ColumnElement[Any]] = _KEYSET
-) -> Select[Any]:
+def newest(plan: Plan, limit: int, after: After | None, columns: Sequence[ColumnElement[Any]] = _KEYSET) -> Select[Any]:
     """Merge one range of an index for each state that is open: of each no more than `limit` entries are read."""
     ranges = list(_ranges(plan, limit, after, columns))
     if len(ranges) == 1:
@@ -189,7 +187,7 @@ def _counting(plan: Plan) -> Select[Any]:
     """Count by state, and how many were looked at."""
     wanted: Any = true()
     if plan.check is not None:
-        seen = _newest(plan, SEARCHED_MAX, None, LISTED).subquery()
+        seen = newest(plan, SEARCHED_MAX, None, LISTED).subquery()
         wanted = plan.check(seen.c)
     else:
         ranges = _ranges(plan, COUNTED_MAX + 1, None, (*_KEYSET, *_STATE), always_by_state=True)

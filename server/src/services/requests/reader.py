@@ -20,6 +20,7 @@ from src.models import (
     Status,
 )
 from src.models.request_model import ENDED
+from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
 from src.services.requests.history import IN_HISTORY, LISTED, History
 from src.services.requests.read_slots import ReadSlots
@@ -63,6 +64,8 @@ class RequestReader:
         self._slots = slots
         #: Pages and counts.
         self.history = History(self._all)
+        #: What explains where a request's time went.
+        self.explanations = Explanations(self._all)
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         async with self._slots.slot(), database_errors(), self._engine.connect() as connection:

@@ -269,12 +269,28 @@ ON CONFLICT (receiver, caller) DO UPDATE SET reason = excluded.reason, probes = 
                                              next_probe_at = excluded.next_probe_at
 """
 
-END_PAUSE = "DELETE FROM paused_receivers WHERE receiver = $2 AND caller = $1 RETURNING caller"
+# Pauses are kept when they have ended: what was paused then is asked for later. Here and below.
+END_PAUSE = """
+WITH forgotten AS (
+    DELETE FROM ended_pauses WHERE ended_at < now() - interval '30 days'
+), changed AS (
+    DELETE FROM paused_receivers WHERE receiver = $2 AND caller = $1 RETURNING receiver, caller, paused_at, reason
+)
+INSERT INTO ended_pauses (receiver, caller, paused_at, ended_at, reason)
+SELECT receiver, caller, paused_at, greatest(now(), paused_at), reason FROM changed
+ON CONFLICT (receiver, caller, paused_at) DO UPDATE SET ended_at = excluded.ended_at
+RETURNING caller
+"""
 
 # Whoever asks is not to wait for the retry of a callback either: it is due at once. Here and below.
 RESUME = """
 WITH changed AS (
-    DELETE FROM paused_receivers WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller
+    DELETE FROM paused_receivers WHERE receiver = $2 AND caller IN ($1, '')
+    RETURNING receiver, caller, paused_at, reason
+), kept AS (
+    INSERT INTO ended_pauses (receiver, caller, paused_at, ended_at, reason)
+    SELECT receiver, caller, paused_at, greatest(now(), paused_at), reason FROM changed
+    ON CONFLICT (receiver, caller, paused_at) DO UPDATE SET ended_at = excluded.ended_at
 ), due AS (
     UPDATE requests SET callback_next_attempt_at = NULL
     WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2

@@ -1,0 +1,165 @@
+"""Where a request's time went: spans that touch and add up to the whole, whatever its times are.
+
+Times of several processes and clocks may contradict each other, by a little or after a clock was set back. Each span
+begins where the one before it ended, and none reaches beyond the end: contradictions shorten spans, and leave no gap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+Kind = Literal["waiting", "generating", "held", "attempt", "retry_wait", "paused", "idle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a request did, or waited for, from one moment to another."""
+
+    kind: Kind
+    begin: datetime
+    end: datetime
+    text: str
+    #: Starts that came before its own.
+    count: int | None = None
+    #: The number of the attempt.
+    attempt: int | None = None
+    #: The earlier request of its lane that held it.
+    request_id: UUID | None = None
+
+    @property
+    def ms(self) -> float:
+        """How long it took, to the microsecond."""
+        return _ms(self.begin, self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """One attempt to deliver the callback."""
+
+    number: int
+    begin: datetime
+    end: datetime
+    #: What came of it, in a sentence.
+    outcome: str
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """A pause of the lane, or of its receiver for everybody."""
+
+    begin: datetime
+    #: Null: it goes on.
+    end: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """All that is known of when what happened to a request."""
+
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    redelivered_at: datetime | None
+    #: When its callback ended; null where none is owed, or where it still is.
+    callback_finished_at: datetime | None
+    #: Whether a callback is still owed.
+    owes_callback: bool
+    #: Starts between its acceptance and its own.
+    ahead: int
+    attempts: Sequence[Attempted] = ()
+    pauses: Sequence[Paused] = ()
+    #: The earlier callback of its lane that ended last before its own began, and when.
+    held_by: tuple[UUID, datetime] | None = None
+    now: datetime
+
+
+@dataclass(slots=True)
+class _Timeline:
+    """Spans one after the other, up to an end."""
+
+    at: datetime
+    end: datetime
+    spans: list[Span] = field(default_factory=list)
+
+    def until(self, moment: datetime, kind: Kind, text: str, **more: object) -> None:
+        """Go on to a moment; one that is past, or beyond the end, is moved."""
+        moment = max(self.at, min(moment, self.end))
+        if moment > self.at:
+            self.spans.append(Span(kind=kind, begin=self.at, end=moment, text=text, **more))  # type: ignore[arg-type]
+            self.at = moment
+
+
+def total_ms(spans: Sequence[Span]) -> float:
+    """The whole: from acceptance to the end, or to now where it has not ended."""
+    return _ms(spans[0].begin, spans[-1].end) if spans else 0.0
+
+
+def explain(life: Lifetime) -> list[Span]:
+    """Divide a request's time into spans; none is empty, and the first begins at its acceptance."""
+    ended_at = life.now if life.completed_at is None or life.owes_callback else _last(life)
+    timeline = _Timeline(life.created_at, max(life.created_at, ended_at))
+    # What ended without having begun was given up; it waited until then.
+    begun_at = life.started_at or life.completed_at or life.now
+    timeline.until(begun_at, "waiting", _waited(life), count=life.ahead)
+    words = "The report was generated." if life.completed_at else "The report is being generated."
+    timeline.until(life.completed_at or life.now, "generating", words)
+    if life.completed_at is not None:
+        _deliver(timeline, life)
+    return timeline.spans
+
+
+def _last(life: Lifetime) -> datetime:
+    ends = [life.completed_at, life.callback_finished_at, *(attempt.end for attempt in life.attempts)]
+    return max(end for end in ends if end is not None)
+
+
+def _waited(life: Lifetime) -> str:
+    if not life.ahead:
+        return "It waited for its turn; nothing else began meanwhile."
+    others = "1 other report" if life.ahead == 1 else f"{life.ahead:,} other reports"
+    return f"It waited for its turn, behind {others}."
+
+
+def _deliver(timeline: _Timeline, life: Lifetime) -> None:
+    before: Attempted | None = None
+    for attempt in life.attempts:
+        _wait_for(timeline, life, before, attempt.begin)
+        timeline.until(attempt.end, "attempt", f"Attempt {attempt.number}: {attempt.outcome}", attempt=attempt.number)
+        before = attempt
+    _wait_for(timeline, life, before, timeline.end)
+
+
+def _wait_for(timeline: _Timeline, life: Lifetime, before: Attempted | None, until: datetime) -> None:
+    """Say what was waited for between two attempts, before the first one or after the last."""
+    if before is not None and before.next_attempt_at is None:
+        again_at = life.redelivered_at
+        asked = again_at if again_at is not None and before.end <= again_at <= until else until
+        timeline.until(asked, "idle", "Its callback had ended, until it was asked for again.")
+    elif before is not None and before.next_attempt_at is not None:
+        again_at = min(before.next_attempt_at, until)
+        _with_pauses(timeline, life, again_at, "retry_wait", "It waited to be tried again, as the schedule says.")
+    held_by, held_until = life.held_by or (None, None)
+    if before is None and held_until is not None:
+        words = f"Its callback waited for that of request {held_by}, which came before it in its lane."
+        _with_pauses(timeline, life, min(held_until, until), "held", words, held_by)
+    _with_pauses(timeline, life, until, "held", "Its callback waited for its turn among those that are sent.")
+
+
+def _with_pauses(
+    timeline: _Timeline, life: Lifetime, until: datetime, kind: Kind, text: str, request_id: UUID | None = None
+) -> None:
+    """Go on to a moment; what was paused meanwhile is a span of its own."""
+    for pause in sorted(life.pauses, key=lambda one: one.begin):
+        ends = pause.end or life.now
+        if pause.begin < until and ends > timeline.at:
+            timeline.until(min(pause.begin, until), kind, text, request_id=request_id)
+            timeline.until(min(ends, until), "paused", f"The receiver was paused: {pause.reason}")
+    timeline.until(until, kind, text, request_id=request_id)
+
+
+def _ms(begin: datetime, end: datetime) -> float:
+    return round((end - begin).total_seconds() * 1000, 3)

@@ -1,0 +1,106 @@
+"""Reads what the explanation of a request needs: a bounded number of rows, whatever the history is."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, literal, null, or_, select
+
+from src.models import CallbackStatus, EndedPauseModel, Mode, PausedReceiverModel, RequestModel, Status
+from src.services.requests.explanation import Attempted, Lifetime, Paused
+from src.services.requests.filters import Filters, plan_for
+from src.services.requests.history import LISTED, Read, newest
+
+#: Requests that are looked at, in front of one, for those that began while it waited.
+AHEAD_MAX = 10_000
+#: Requests of the same receiver that are looked at for the one that held it.
+BEFORE_MAX = 100
+PAUSES_MAX = 100
+
+R = RequestModel
+
+
+class Explanations:
+    """The queries.
+
+    Args:
+        read: runs a query.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    async def lifetime(self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime) -> Lifetime:
+        """Gather what is known of a request's times."""
+        is_async, ended = request.mode == Mode.ASYNC, request.completed_at is not None
+        return Lifetime(
+            created_at=request.created_at,
+            started_at=request.started_at,
+            completed_at=request.completed_at,
+            redelivered_at=request.callback_redelivered_at,
+            callback_finished_at=request.callback_finished_at,
+            owes_callback=request.callback_status == CallbackStatus.PENDING,
+            ahead=await self._ahead(request, now) if is_async else 0,
+            attempts=[_attempted(log) for log in logs],
+            pauses=await self._pauses(request) if is_async and ended else (),
+            held_by=await self._held_by(request, logs, now) if is_async and ended else None,
+            now=now,
+        )
+
+    async def _ahead(self, request: Row[Any], now: datetime) -> int:
+        """Count the starts before its own, of what was accepted before it; the queue lets nothing else pass."""
+        before = (
+            select(R.status, R.started_at)
+            .where(R.queue_position < request.queue_position)
+            .order_by(R.queue_position.desc())
+            .limit(AHEAD_MAX)
+            .subquery()
+        )
+        began = before.c.started_at.between(request.created_at, request.started_at or now)
+        waits = before.c.status == Status.PENDING if request.status == Status.PENDING else literal(False)  # noqa: FBT003
+        [row] = await self._read(select(func.count()).select_from(before).where(or_(began, waits)))
+        count: int = row[0]
+        return count
+
+    async def _held_by(
+        self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime
+    ) -> tuple[UUID, datetime] | None:
+        """Find the earlier callback of its lane that ended last before its own first attempt."""
+        earlier = Filters(receiver=request.receiver, until=request.created_at)
+        found = newest(plan_for(earlier), BEFORE_MAX, None, LISTED).subquery()
+        first_attempt_at = logs[0].attempted_at if logs else now
+        query = (
+            select(found.c.id, found.c.callback_finished_at)
+            .where(found.c.caller == request.caller, found.c.queue_position < request.queue_position)
+            .where(found.c.callback_finished_at.between(request.completed_at, first_attempt_at))
+            .order_by(found.c.callback_finished_at.desc())
+            .limit(1)
+        )
+        rows = await self._read(query)
+        return (rows[0].id, rows[0].callback_finished_at) if rows else None
+
+    async def _pauses(self, request: Row[Any]) -> list[Paused]:
+        """Read the pauses of its lane, and of its receiver for everybody, since its report ended."""
+        ended, present = EndedPauseModel, PausedReceiverModel
+        lane = (request.caller, "")
+        of_then = select(ended.paused_at, ended.ended_at, ended.reason).where(
+            ended.receiver == request.receiver, ended.caller.in_(lane), ended.ended_at > request.completed_at
+        )
+        of_now = select(present.paused_at, null().label("ended_at"), present.reason).where(
+            present.receiver == request.receiver, present.caller.in_(lane)
+        )
+        latest = await self._read(of_then.order_by(ended.paused_at.desc()).limit(PAUSES_MAX))
+        now_too = await self._read(of_now)
+        return [Paused(begin=row.paused_at, end=row.ended_at, reason=row.reason) for row in (*latest, *now_too)]
+
+
+def _attempted(log: Row[Any]) -> Attempted:
+    answer = log.error_message or f"The receiver answered {log.status_code}."
+    return Attempted(
+        number=log.attempt_number,
+        begin=log.attempted_at,
+        end=log.attempted_at + timedelta(milliseconds=log.response_time_ms),
+        outcome=answer,
+        next_attempt_at=log.next_attempt_at,
+    )

@@ -1,0 +1,71 @@
+"""`GET /api/requests/{id}/explain`: from the rows to sentences."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from tests.support.receivers import Receiver
+from tests.support.service import Service
+from tests.support.waiting import eventually
+
+RunService = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+async def explained(service: Service, request_id: str) -> dict[str, Any]:
+    answer = await service.client.get(f"/api/requests/{request_id}/explain")
+    assert answer.status_code == 200, answer.text
+    explanation: dict[str, Any] = answer.json()
+    spans = explanation["spans"]
+    assert all(before["to"] == after["from"] for before, after in pairwise(spans))
+    assert abs(sum(span["ms"] for span in spans) - explanation["total_ms"]) < 1
+    return explanation
+
+
+async def test_time_spent_on_retries_and_behind_another_callback_is_told(service: Service, receiver: Receiver) -> None:
+    receiver.answer = lambda number, _: 503 if number < 2 else 200
+    first = await service.submit(receiver.url)
+    second = await service.submit(receiver.url)
+    detail = await service.callback_ended(second["request_id"])
+
+    of_first, of_second = [await explained(service, one["request_id"]) for one in (first, second)]
+    kinds = [span["kind"] for span in of_first["spans"]]
+    held = [span for span in of_second["spans"] if span["kind"] == "held"]
+    whole = datetime.fromisoformat(detail["callback_finished_at"]) - datetime.fromisoformat(detail["created_at"])
+
+    assert (kinds.count("attempt"), kinds.count("retry_wait")) == (3, 2)
+    assert "503" in next(span["text"] for span in of_first["spans"] if span["kind"] == "attempt")
+    assert held[0]["request_id"] == first["request_id"]
+    assert abs(of_second["total_ms"] - whole / timedelta(milliseconds=1)) < 2
+
+
+async def test_a_pause_is_told_after_it_ended(run_service: RunService, receiver: Receiver) -> None:
+    """Five callbacks that use up their attempts pause the lane; the sixth waits until somebody resumes it."""
+    receiver.answer = lambda number, _: 500 if number < 5 else 200
+    settings = {"callback_retry_delays": (), "callback_probe_seconds": 300}
+    async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
+        ids = [(await service.submit(receiver.url))["request_id"] for _ in range(7)]
+
+        async def is_paused() -> bool:
+            [lane] = (await service.client.get("/api/queue")).json()["lanes"]
+            return bool(lane["state"] == "paused")
+
+        await eventually(is_paused)
+        await service.client.post(f"/api/receivers/{quote(receiver.origin, safe='')}/resume")
+        await service.callback_ended(ids[-1])
+        spans = (await explained(service, ids[-1]))["spans"]
+
+    assert "paused" in [span["kind"] for span in spans]
+
+
+async def test_a_sync_request_was_only_generated(service: Service) -> None:
+    made = (await service.client.post("/api/sync", json={"num_transactions": 1})).json()
+
+    assert [span["kind"] for span in (await explained(service, made["request_id"]))["spans"]] == ["generating"]
+
+
+async def test_an_unknown_request_is_not_explained(service: Service) -> None:
+    assert (await service.client.get(f"/api/requests/{uuid4()}/explain")).status_code == 404
