@@ -532,6 +532,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/requests/{request_id}/explain': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Explain Request
+     * @description Tell where a request's time went, and because of whom: others' requests are counted, not named.
+     */
+    get: operations['explain_request_api_requests__request_id__explain_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/requests/{request_id}/redeliver': {
     parameters: {
       query?: never
@@ -546,6 +566,28 @@ export interface paths {
      * @description Send the callback of a finished request again, with the same `webhook-id`.
      */
     post: operations['redeliver_callback_api_requests__request_id__redeliver_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/requests/counts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Count Requests
+     * @description Count requests by their states: each state exactly up to 10,000.
+     *
+     *     By a `q` that no index finds the newest 10,000 requests are looked at.
+     */
+    get: operations['count_requests_api_requests_counts_get']
+    put?: never
+    post?: never
     delete?: never
     options?: never
     head?: never
@@ -1387,6 +1429,93 @@ export interface components {
       status_url?: string | null
     }
     /**
+     * ExplainedSpan
+     * @description What a request did, or waited for, from one moment to another.
+     */
+    ExplainedSpan: {
+      /**
+       * Attempt
+       * @description `attempt`: its number.
+       */
+      attempt: number | null
+      /**
+       * Count
+       * @description `waiting`: the starts before its own, of anybody's reports; 10,000 at most.
+       */
+      count: number | null
+      /**
+       * From
+       * Format: date-time
+       */
+      from: string
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'waiting' | 'generating' | 'held' | 'attempt' | 'retry_wait' | 'paused' | 'idle'
+      /** Ms */
+      ms: number
+      /**
+       * Request Id
+       * @description `held`: the earlier callback of its lane that it waited for.
+       */
+      request_id: string | null
+      /**
+       * Text
+       * @description The same, as a sentence.
+       */
+      text: string
+      /**
+       * To
+       * Format: date-time
+       */
+      to: string
+    }
+    /**
+     * Explanation
+     * @description Where a request's time went. Spans touch, and add up to the whole: up to now, where it has not ended.
+     * @example {
+     *       "request_id": "0197c1e2-6d1f-7c7e-9d53-3f0a4a1b2c3d",
+     *       "spans": [
+     *         {
+     *           "count": 2,
+     *           "from": "2026-01-31T09:30:00.000000Z",
+     *           "kind": "waiting",
+     *           "ms": 1000,
+     *           "text": "It waited for its turn, behind 2 other reports.",
+     *           "to": "2026-01-31T09:30:01.000000Z"
+     *         },
+     *         {
+     *           "from": "2026-01-31T09:30:01.000000Z",
+     *           "kind": "generating",
+     *           "ms": 500,
+     *           "text": "The report was generated.",
+     *           "to": "2026-01-31T09:30:01.500000Z"
+     *         },
+     *         {
+     *           "attempt": 1,
+     *           "from": "2026-01-31T09:30:01.500000Z",
+     *           "kind": "attempt",
+     *           "ms": 12.5,
+     *           "text": "Attempt 1: The receiver answered 200.",
+     *           "to": "2026-01-31T09:30:01.512500Z"
+     *         }
+     *       ],
+     *       "total_ms": 1512.5
+     *     }
+     */
+    Explanation: {
+      /**
+       * Request Id
+       * Format: uuid
+       */
+      request_id: string
+      /** Spans */
+      spans: components['schemas']['ExplainedSpan'][]
+      /** Total Ms */
+      total_ms: number
+    }
+    /**
      * FieldProblem
      * @description What is wrong with one field.
      */
@@ -1864,6 +1993,45 @@ export interface components {
        */
       status: 'completed'
       summary: components['schemas']['Summary']
+    }
+    /**
+     * RequestCounts
+     * @description How many requests there are, by state.
+     * @example {
+     *       "by_callback_status": {
+     *         "FAILED": 2,
+     *         "PENDING": 3,
+     *         "SUCCESS": 30
+     *       },
+     *       "by_status": {
+     *         "COMPLETED": 38,
+     *         "FAILED": 2,
+     *         "PENDING": 1,
+     *         "PROCESSING": 1
+     *       },
+     *       "exact": true,
+     *       "total": 42
+     *     }
+     */
+    RequestCounts: {
+      /**
+       * By Callback Status
+       * @description Requests without a callback are not among them.
+       */
+      by_callback_status: {
+        [key: string]: number
+      }
+      /** By Status */
+      by_status: {
+        [key: string]: number
+      }
+      /**
+       * Exact
+       * @description False: there are at least so many.
+       */
+      exact: boolean
+      /** Total */
+      total: number
     }
     /**
      * RequestDetail
@@ -3990,14 +4158,36 @@ export interface operations {
         callback_status?: components['schemas']['CallbackStatus'] | null
         /** @description `next_cursor` of the page before. */
         cursor?: string | null
+        /** @description Only where the last attempt to deliver the callback failed like this. */
+        error_code?:
+          | (
+              | 'blocked_address'
+              | 'dns_failure'
+              | 'connect_failed'
+              | 'connection_reset'
+              | 'tls_failure'
+              | 'timeout'
+              | 'bad_http'
+              | 'local_resources'
+              | 'internal_error'
+              | 'bad_status'
+              | 'expired'
+            )
+          | null
         /** @description Requests on a page. */
         limit?: number
         /** @description Only this mode. */
         mode?: components['schemas']['Mode'] | null
-        /** @description Only names that contain this, in any case. */
+        /** @description Only requests with this id or idempotency key; if there are none: those whose callback URL or receiver begins with it, where it begins with `http://` or `https://`, else those whose name contains it, in any case. What no index finds is looked for among 10,000 requests a page; the cursor goes on behind them. */
         q?: string | null
+        /** @description Only this receiver: scheme, host and port, such as `https://hooks.example.com:443`. */
+        receiver?: string | null
+        /** @description Only what was accepted at this time or later, RFC 3339. */
+        since?: string | null
         /** @description Only this status of the report. */
         status?: components['schemas']['Status'] | null
+        /** @description Only what was accepted before this time, RFC 3339. */
+        until?: string | null
       }
       header?: never
       path?: never
@@ -4294,6 +4484,65 @@ export interface operations {
       }
     }
   }
+  explain_request_api_requests__request_id__explain_get: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a request. */
+        request_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Explanation']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
   redeliver_callback_api_requests__request_id__redeliver_post: {
     parameters: {
       query?: never
@@ -4362,6 +4611,84 @@ export interface operations {
       }
       /** @description Too Many Requests */
       429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  count_requests_api_requests_counts_get: {
+    parameters: {
+      query?: {
+        /** @description Only this status of the callback. */
+        callback_status?: components['schemas']['CallbackStatus'] | null
+        /** @description Only where the last attempt to deliver the callback failed like this. */
+        error_code?:
+          | (
+              | 'blocked_address'
+              | 'dns_failure'
+              | 'connect_failed'
+              | 'connection_reset'
+              | 'tls_failure'
+              | 'timeout'
+              | 'bad_http'
+              | 'local_resources'
+              | 'internal_error'
+              | 'bad_status'
+              | 'expired'
+            )
+          | null
+        /** @description Only this mode. */
+        mode?: components['schemas']['Mode'] | null
+        /** @description Only requests with this id or idempotency key; if there are none: those whose callback URL or receiver begins with it, where it begins with `http://` or `https://`, else those whose name contains it, in any case. What no index finds is looked for among 10,000 requests a page; the cursor goes on behind them. */
+        q?: string | null
+        /** @description Only this receiver: scheme, host and port, such as `https://hooks.example.com:443`. */
+        receiver?: string | null
+        /** @description Only what was accepted at this time or later, RFC 3339. */
+        since?: string | null
+        /** @description Only this status of the report. */
+        status?: components['schemas']['Status'] | null
+        /** @description Only what was accepted before this time, RFC 3339. */
+        until?: string | null
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['RequestCounts']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
