@@ -21,7 +21,9 @@ from src.errors import (
     ForbiddenCallbackUrl,
     IdempotencyKeyReused,
     Invalid,
+    LeadershipLost,
     NotFound,
+    NotStarted,
     ServiceError,
     StillProcessing,
     TooManyReceivers,
@@ -48,7 +50,10 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (Conflict, 409, "conflict"),
     (CallerQueueFull, 429, "too-many-waiting"),
     (TooManyReceivers, 429, "too-many-receivers"),
+    (LeadershipLost, 503, "unavailable"),
+    (NotStarted, 503, "unavailable"),
     (Unavailable, 503, "unavailable"),
+    (ServiceError, 500, "internal-error"),  # last: one that nobody gave a row
 ]
 
 #: What pydantic calls a body that is a list, a text, …
@@ -69,6 +74,33 @@ _SLUGS = {
     422: "invalid-request",
     429: "rate-limited",
     500: "internal-error",
+}
+
+_TYPE_PREFIX = "urn:problem:financial-report-generator:"
+#: Every kind of problem, and when it comes: what the OpenAPI document says of `type`.
+_MEANINGS = {
+    "body-too-large": "the body has too many bytes",
+    "callback-url-forbidden": "the callback URL breaks the rule that `rule` names",
+    "conflict": "the state of the request forbids it now",
+    "cross-origin": "a page of another origin may not send this",
+    "error": "anything else that is refused",
+    "idempotency-key-reused": "the idempotency key came before with another body",
+    "internal-error": "a fault of the server's",
+    "invalid-request": "`errors` names the fields or the parameter",
+    "malformed-request": "the request cannot be read",
+    "method-not-allowed": "`Allow` names the methods of this path",
+    "misdirected-request": "`Host` is no name of this server",
+    "not-found": "there is no such request, report, run or path",
+    "precondition-failed": "what a precondition names is not so",
+    "range-not-satisfiable": "the report has no such bytes",
+    "rate-limited": "too often; `Retry-After` says when again",
+    "signature-refused": "the demo receiver refused a signature",
+    "simulated-failure": "the demo receiver was told to fail",
+    "still-processing": "the first request with this idempotency key is not answered yet",
+    "too-many-receivers": "the caller has something owed to too many receivers",
+    "too-many-waiting": "too many requests of the caller wait",
+    "unavailable": "not now; nothing was stored, and `Retry-After` says when again",
+    "unsupported-media-type": "the body is no JSON by its headers",
 }
 
 
@@ -96,7 +128,7 @@ def problem(
         extensions: further members, such as `errors`.
     """
     body = {
-        "type": f"urn:problem:financial-report-generator:{slug}",
+        "type": f"{_TYPE_PREFIX}{slug}",
         "title": _TITLES.get(slug, HTTPStatus(status).phrase),
         "status": status,
         "detail": detail,
@@ -134,6 +166,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+def described_types() -> str:
+    """Describe every `type` of a problem, for the OpenAPI document."""
+    lines = [f"* `{_TYPE_PREFIX}{slug}`: {meaning}" for slug, meaning in _MEANINGS.items()]
+    return "\n".join(["`about:blank` where the request was refused before it was routed, else one of:", "", *lines])
 
 
 def instance_of(scope: Scope) -> str:

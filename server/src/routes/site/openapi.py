@@ -13,7 +13,7 @@ from src import __version__
 from src.config import Settings
 from src.routes.http.codings import accepts_coding
 from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge
-from src.routes.http.problems import responses
+from src.routes.http.problems import described_types, responses
 from src.routes.middleware.same_origin import SAFE_METHODS
 from src.routes.wire import callbacks as callback_schemas
 from src.routes.wire.callbacks import report_callback
@@ -108,6 +108,7 @@ def _serve(app: FastAPI) -> None:
 def _finished(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=REF_TEMPLATE)
+    problem["properties"]["type"]["description"] = described_types()
     schemas.update(problem.pop("$defs"), Problem=problem)
     # FastAPI promises a 422 of its own shape wherever something is validated; ours is a problem.
     for path in (*document["paths"].values(), *document.get("webhooks", {}).values()):
