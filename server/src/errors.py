@@ -11,6 +11,7 @@
     ├── LeadershipLost              another process works now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
         ├── QueueFull               more requests wait than `MAX_PENDING_REQUESTS`
+        ├── CallerQueueFull         a caller has more requests waiting than `MAX_PENDING_PER_CALLER`
         ├── TooManyReceivers        a caller has more receivers waiting than `MAX_RECEIVERS_PER_CALLER`
         └── DatabaseAway            PostgreSQL does not answer, is read-only, full or busy
 

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
@@ -82,9 +83,25 @@ class Wire(asyncio.Transport):
         self.ended: str | None = None
         self.has_eof = False
         self.protocol: asyncio.BaseProtocol | None = None
+        #: Real sockets, where bytes have come that were not read.
+        self._unread: tuple[socket.socket, socket.socket] | None = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket" and self._unread is not None:
+            return self._unread[0]
         return (self._address, 5) if name == "peername" else default
+
+    def leave_unread(self, data: bytes) -> None:
+        """Let bytes come that the event loop does not read yet."""
+        self._unread = socket.socketpair()
+        self._unread[1].sendall(data)
+
+    def read_all(self) -> None:
+        """Nothing is left that has come."""
+        if self._unread is not None:
+            for end in self._unread:
+                end.close()
+            self._unread = None
 
     def write(self, data: Any) -> None:
         self.waiting += data
@@ -230,6 +247,7 @@ class Connection:
         """Clean up after a test, however it went."""
         for connection in cls.opened:
             connection.app.may_answer.set()
+            connection.wire.read_all()
             if connection.wire.ended in {None, "closing"}:
                 connection.wire.reset()
         cls.opened.clear()

@@ -4,8 +4,10 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,20 +32,32 @@ async def nothing_fails_unseen() -> AsyncIterator[None]:
     assert seen == []
 
 
+class _Dialling:
+    """Hears of every connection that Python begins; to another machine would be a broken test, and is not done."""
+
+    def __init__(self) -> None:
+        self.seen: list[socket.socket] | None = None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and self.seen is not None:
+            sock, address = arguments
+            if sock.family != socket.AF_UNIX:
+                self.seen.append(sock)
+                assert ipaddress.ip_address(address[0]).is_loopback, "a test dialled another machine"
+
+
+@pytest.fixture(scope="session")
+def _dialling() -> _Dialling:
+    return _Dialling()
+
+
 @pytest.fixture
-def dialled(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
-    """Every socket that connects; to another machine would be a broken test, and is not done."""
-    seen: list[socket.socket] = []
-    connect = socket.socket.connect
-
-    def watched(sock: socket.socket, address: tuple[str, int]) -> None:
-        if sock.family != socket.AF_UNIX:
-            seen.append(sock)
-            assert ipaddress.ip_address(address[0]).is_loopback, "a test dialled another machine"
-        connect(sock, address)
-
-    monkeypatch.setattr(socket.socket, "connect", watched)
-    return seen
+def dialled(_dialling: _Dialling) -> Iterator[list[socket.socket]]:
+    """Every socket that connects."""
+    _dialling.seen = []
+    yield _dialling.seen
+    _dialling.seen = None
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What the source never does; and each rule notices when it does."""
 
+import re
+
 import pytest
 
 from src.config import SERVER_FOLDER
@@ -84,3 +86,12 @@ def test_no_module_is_excepted_without_need(name: str) -> None:
     for pattern in RULES[name].excepted:
         found = [RULES[name].broken_by("services/any.py", path.read_text()) for path in SOURCE.glob(pattern)]
         assert any(found) or not found, pattern
+
+
+def test_no_test_patches_what_others_import() -> None:
+    patching = re.compile(r"\bmonkeypatch\.(setattr|delattr|setitem)\b|\bunittest\.mock\b|\bmock\.patch\b")
+    tests = {path: path.read_text() for path in (SERVER_FOLDER / "tests").rglob("test_*.py")}
+    tests |= {path: path.read_text() for path in (SERVER_FOLDER / "tests").rglob("conftest.py")}
+
+    assert len(tests) > 100
+    assert [path.name for path, text in tests.items() if patching.search(text)] == []

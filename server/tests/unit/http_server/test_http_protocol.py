@@ -21,7 +21,6 @@ from src.http_server.limits import (
     UPGRADE_TIMEOUT_S,
     WRITE_TIMEOUT_S,
 )
-from src.http_server.transport import GuardedTransport
 from tests.support.http_front import GET, HANDSHAKE, Connection, settle
 
 KEEP_ALIVE_S = uvicorn.Config(lambda: None).timeout_keep_alive
@@ -111,12 +110,10 @@ async def test_the_deadline_of_a_request_whose_turn_has_not_come_begins_with_its
     assert connection.statuses == [200, 200, 200]
 
 
-async def test_a_request_that_has_come_but_was_not_read_is_served_though_the_time_is_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_request_that_has_come_but_was_not_read_is_served_though_the_time_is_over() -> None:
     connection = Connection()
     await connection.send(GET)
-    monkeypatch.setattr(GuardedTransport, "has_unread", lambda _: True)
+    connection.wire.leave_unread(GET)
     await connection.loop.pass_by(KEEP_ALIVE_S)
     await connection.send(GET)
     await connection.loop.pass_by(1)
@@ -128,15 +125,16 @@ async def test_a_request_that_has_come_but_was_not_read_is_served_though_the_tim
 
 @pytest.mark.parametrize("unread", [False, True])
 async def test_a_server_that_stops_closes_idle_connections_unless_a_request_has_come(
-    unread: bool, monkeypatch: pytest.MonkeyPatch
+    unread: bool,
 ) -> None:
     connection = Connection()
     await connection.send(GET)
-    monkeypatch.setattr(GuardedTransport, "has_unread", lambda _: unread)
+    if unread:
+        connection.wire.leave_unread(GET)
     connection.protocol.shutdown()
     assert (connection.wire.ended == "closed") is not unread
     if unread:
-        monkeypatch.setattr(GuardedTransport, "has_unread", lambda _: False)
+        connection.wire.read_all()
         await connection.send(GET)
         assert connection.statuses == [200, 200]
         assert b"connection: close" in connection.wire.sent

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -27,7 +27,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def answering(*answers: bytes, closes: bool = False) -> AsyncIterator[tuple[HttpClient, list[bytes]]]:
+async def answering(
+    *answers: bytes, closes: bool = False, clock: Callable[[], float] = time.perf_counter
+) -> AsyncIterator[tuple[HttpClient, list[bytes]]]:
     """A server that answers its requests with these bytes, one after the other, and counts its connections."""
     heads: list[bytes] = []
     script = iter(answers)
@@ -47,7 +49,7 @@ async def answering(*answers: bytes, closes: bool = False) -> AsyncIterator[tupl
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     target = Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/prefix")
-    client = HttpClient(target, timeout_s=0.5, headers={"X-Trace": "1"})
+    client = HttpClient(target, timeout_s=0.5, headers={"X-Trace": "1"}, clock=clock)
     await client.find()
     try:
         yield client, heads
@@ -102,8 +104,7 @@ async def test_a_connection_is_used_again_unless_it_was_closed() -> None:
 
 async def test_a_connection_that_was_idle_for_long_is_not_trusted() -> None:
     now_s = time.perf_counter()
-    async with answering(OK, OK) as (client, heads):
-        client._clock = lambda: now_s
+    async with answering(OK, OK, clock=lambda: now_s) as (client, heads):
         await client.exchange(client.request("GET", "/x"))
         now_s += 60
         await client.exchange(client.request("GET", "/x"))

@@ -1,6 +1,7 @@
 """Delivering to receivers that are good, slow, broken or hostile, over real sockets of this machine alone."""
 
 import asyncio
+import errno
 import gc
 import gzip
 import ipaddress
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]  # ships no types
@@ -19,8 +21,6 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.services.outbound import transport as callback_transport
-from src.services.outbound import wire as callback_wire
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl
 from src.services.outbound.client import (
     BODY_KEPT_BYTES_MAX,
@@ -31,7 +31,7 @@ from src.services.outbound.client import (
 )
 from src.services.outbound.guard import Address, Blocked, CallbackGuard, ThreadResolver
 from src.services.outbound.tls import tls_context
-from src.services.outbound.transport import GuardedTransport
+from src.services.outbound.transport import KEEPALIVE_IDLE_S, GuardedTransport
 from tests.support.callback_lanes import BODY, HEADERS, SHORT_S, V4, V6, Connect, Lane, Start, code, url_of
 from tests.support.hostile_answers import HEAD, OK, broken_answers, broken_bodies
 from tests.support.raw_receivers import RawReceiver, hangs, in_turn, repeats, says, then_closes
@@ -379,17 +379,22 @@ async def test_a_name_that_turns_bad_between_two_attempts_is_blocked_in_spite_of
     await client.aclose()
 
 
-async def test_a_connection_that_is_gone_at_once_is_a_reset_and_not_a_forbidden_address(
-    start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def made(wire: callback_wire.Wire, transport: asyncio.BaseTransport) -> None:
-        transport._extra["peername"] = None  # type: ignore[attr-defined]  # what asyncio finds on a reset socket
-        connection_made(wire, transport)
+class GoneAtOnce(socket.socket):
+    """A socket that nobody is at the other end of any more when it is asked."""
 
-    connection_made = callback_wire.Wire.connection_made
-    monkeypatch.setattr(callback_wire.Wire, "connection_made", made)
+    def getpeername(self) -> Any:
+        raise OSError(errno.ENOTCONN, "not connected")
+
+
+async def test_a_connection_that_is_gone_at_once_is_a_reset_and_not_a_forbidden_address(
+    start: Start, tls: ssl.SSLContext
+) -> None:
     receiver = await start(says(OK))
-    assert code(await connect(receiver.port).post()) == "connection_reset"
+    url = url_of(receiver.port)
+    guard = CallbackGuard(Names([V4]))
+    client = ReceiverClient(url.receiver, guard, tls, lambda info: GoneAtOnce(*info[:3]))
+    assert code(await client.post(url, HEADERS, BODY, deadline_s=5)) == "connection_reset"
+    await client.aclose()
     assert receiver.requests == []
 
 
@@ -416,13 +421,18 @@ async def test_an_address_in_the_url_is_not_dialled_past_the_guard(
     assert dialled == []
 
 
-async def test_a_connection_that_leads_elsewhere_gets_no_byte(
-    start: Start, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class LeadsElsewhere(socket.socket):
+    """A socket that connects to 127.0.0.1, whatever it is told."""
+
+    def connect(self, address: Any) -> None:
+        super().connect((str(V4), address[1]))
+
+
+async def test_a_connection_that_leads_elsewhere_gets_no_byte(start: Start, tls: ssl.SSLContext) -> None:
     canary = await start(says(OK))
-    url = url_of(canary.port)
-    monkeypatch.setattr(callback_transport._Pin, "make_socket", lambda _, info: socket.socket(*info[:3]))
-    client = ReceiverClient(url.receiver, Approves(V6), tls)
+    url = url_of(canary.port, host="a.test")
+    approved = Approves(ipaddress.ip_address("127.0.0.2"))
+    client = ReceiverClient(url.receiver, approved, tls, lambda info: LeadsElsewhere(*info[:3]))
     assert code(await client.post(url, HEADERS, BODY, deadline_s=5)) == "blocked_address"
     await canary.dropped()
     await client.aclose()
@@ -510,10 +520,10 @@ async def test_an_idle_connection_is_not_used_after_fifteen_seconds(start: Start
     assert session.connector is not None
     connections = session.connector._conns
     ((key, [(wire, since)]),) = connections.items()
-    connections[key][0] = (wire, since - callback_transport.KEEPALIVE_IDLE_S - 1)
+    connections[key][0] = (wire, since - KEEPALIVE_IDLE_S - 1)
     assert code(await lane.post()) == "connection_reset"  # on a new one: so it is not sent again
     assert (receiver.connections, len(receiver.requests)) == (2, 2)
-    assert callback_transport.KEEPALIVE_IDLE_S == 15
+    assert KEEPALIVE_IDLE_S == 15
 
 
 @pytest.mark.parametrize("reset", [False, True])
