@@ -1731,7 +1731,33 @@ export interface components {
       status: number
       /** Title */
       title: string
-      /** Type */
+      /**
+       * Type
+       * @description `about:blank` where the request was refused before it was routed, else one of:
+       *
+       *     * `urn:problem:financial-report-generator:body-too-large`: the body has too many bytes
+       *     * `urn:problem:financial-report-generator:callback-url-forbidden`: the callback URL breaks the rule that `rule` names
+       *     * `urn:problem:financial-report-generator:conflict`: the state of the request forbids it now
+       *     * `urn:problem:financial-report-generator:cross-origin`: a page of another origin may not send this
+       *     * `urn:problem:financial-report-generator:error`: anything else that is refused
+       *     * `urn:problem:financial-report-generator:idempotency-key-reused`: the idempotency key came before with another body
+       *     * `urn:problem:financial-report-generator:internal-error`: a fault of the server's
+       *     * `urn:problem:financial-report-generator:invalid-request`: `errors` names the fields or the parameter
+       *     * `urn:problem:financial-report-generator:malformed-request`: the request cannot be read
+       *     * `urn:problem:financial-report-generator:method-not-allowed`: `Allow` names the methods of this path
+       *     * `urn:problem:financial-report-generator:misdirected-request`: `Host` is no name of this server
+       *     * `urn:problem:financial-report-generator:not-found`: there is no such request, report, run or path
+       *     * `urn:problem:financial-report-generator:precondition-failed`: what a precondition names is not so
+       *     * `urn:problem:financial-report-generator:range-not-satisfiable`: the report has no such bytes
+       *     * `urn:problem:financial-report-generator:rate-limited`: too often; `Retry-After` says when again
+       *     * `urn:problem:financial-report-generator:signature-refused`: the demo receiver refused a signature
+       *     * `urn:problem:financial-report-generator:simulated-failure`: the demo receiver was told to fail
+       *     * `urn:problem:financial-report-generator:still-processing`: the first request with this idempotency key is not answered yet
+       *     * `urn:problem:financial-report-generator:too-many-receivers`: the caller has something owed to too many receivers
+       *     * `urn:problem:financial-report-generator:too-many-waiting`: too many requests of the caller wait
+       *     * `urn:problem:financial-report-generator:unavailable`: not now; nothing was stored, and `Retry-After` says when again
+       *     * `urn:problem:financial-report-generator:unsupported-media-type`: the body is no JSON by its headers
+       */
       type: string
     }
     /**
