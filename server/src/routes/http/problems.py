@@ -152,8 +152,7 @@ def install(app: FastAPI) -> None:
 def note_refusal(scope: Scope, slug: str) -> None:
     """Tell the observers of a submission that is refused; of other calls they are told nothing."""
     mode = _SUBMISSIONS.get(scope["path"]) if scope["method"] == "POST" else None
-    parts = getattr(scope["app"].state, "parts", None)
-    if mode and parts:
+    if mode and (parts := getattr(scope["app"].state, "parts", None)):
         parts.observers.refused(Refused(mode=mode, problem=slug))
 
 
