@@ -12,12 +12,12 @@ import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Any, Literal
 
 import orjson
 
 from src.errors import ServiceError
+from src.random_ids import new_hex
 
 LogFormat = Literal["plain", "json"]
 
@@ -41,7 +41,7 @@ call_id: ContextVar[str] = ContextVar("call_id", default="")
 
 def new_call_id() -> str:
     """Make an id for a call that brought none."""
-    return token_hex(8)
+    return new_hex(8)
 
 
 def harmless(text: str) -> str:

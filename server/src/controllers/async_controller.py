@@ -1,9 +1,8 @@
 """Use case: accept a report and call back later."""
 
-from uuid import uuid4
-
 from src.errors import Invalid
 from src.models import Mode
+from src.random_ids import new_uuid
 from src.services.identity.caller import Caller
 from src.services.parts import Parts
 from src.services.report_generator import ReportParameters
@@ -36,7 +35,7 @@ async def accept(
     target = caller.callback_policy.check(callback_url)
     return await parts.batcher.accept(
         NewRequest(
-            id=uuid4(),
+            id=new_uuid(),
             mode=Mode.ASYNC,
             caller=caller,
             parameters=parameters,

@@ -5,13 +5,14 @@ import logging
 import math
 import time
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 
 from src import failpoints
 from src.errors import Invalid, StillProcessing, Unavailable
 from src.models import Mode, Status
+from src.random_ids import new_uuid
 from src.services.identity.caller import Caller
 from src.services.parts import Parts
 from src.services.report_files.production import describe, produce
@@ -53,7 +54,7 @@ async def generate_now(
         Unavailable: the database or the disk cannot be used now.
     """
     request = NewRequest(
-        id=uuid4(),
+        id=new_uuid(),
         mode=Mode.SYNC,
         caller=caller,
         parameters=parameters,
