@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,10 @@ HEAD = (
 )
 # RFC 6455, section 5.2.
 CLOSE, PING, PONG = 0x8, 0x9, 0xA
-COMPRESSED = 0x40
+#: RFC 7692, 6.
+DEFLATED = 0x40
+#: Of a message, enough to hold its type, deflated or not; control frames are never larger.
+BEGINNING_BYTES = 512
 LENGTH_16_BITS, LENGTH_64_BITS = 126, 127
 
 
@@ -91,7 +95,7 @@ class Watcher:
                 length, begins = int.from_bytes(buffer[begins : begins + 8], "big"), begins + 8
             if len(buffer) < begins + length:
                 break
-            self._take(buffer[at], buffer[begins : begins + min(length, 125)])
+            self._take(buffer[at], buffer[begins : begins + min(length, BEGINNING_BYTES)])
             at = begins + length
         del buffer[:at]
 
@@ -99,9 +103,9 @@ class Watcher:
         opcode = head & 0xF
         if opcode == PING:
             self.socket.send(bytes([0x80 | PONG, 0x80 | len(beginning), 0, 0, 0, 0]) + beginning)
-        elif head & COMPRESSED:
-            self._seen.types["compressed"] += 1
         elif opcode != CLOSE:
+            if head & DEFLATED:
+                beginning = bytearray(zlib.decompressobj(-zlib.MAX_WBITS).decompress(beginning, BEGINNING_BYTES))
             self._seen.types[beginning.split(b'"', 4)[3].decode()] += 1
 
 

@@ -20,7 +20,8 @@
 | no pong | uvicorn's `ws_ping_interval` and `ws_ping_timeout`, 20 s each | closed |
 | connections | `CONNECTIONS_PER_ADDRESS_MAX`, including WebSockets; IPv6 counts by /64 | closed |
 
-A peer that does not read is subject to `WRITE_TIMEOUT_S`, in every state, until the connection is gone.
+A peer that does not read is subject to `WRITE_TIMEOUT_S`, in every state, until the connection is gone. While a
+WebSocket is open its pings, which time out sooner, watch over what the kernel has buffered.
 """
 
 #: Bytes of a request's head: request line and header fields.

@@ -1,20 +1,46 @@
 """WebSockets: uvicorn's protocol, counted against the connection limit, with limits on incoming frames."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.exceptions import NegotiationError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode
 from websockets.http11 import Request
+from websockets.typing import ExtensionParameter
 
 from src.http_server.limits import FRAGMENTS_MAX, FRAMES_MAX, FRAMES_WINDOW_S, PARSE_BYTES_MAX
 from src.http_server.transport import GuardedTransport
 
 #: Fed to the WebSocket parser in place of the real head, which is already parsed: two parsers could disagree on it.
 _PLACEHOLDER_HEAD = b"GET / HTTP/1.1\r\n\r\n"
+
+
+class SharedDeflate(ServerPerMessageDeflateFactory):
+    """`permessage-deflate` (RFC 7692) without context takeover: a message is the same bytes for every client, and no
+    connection keeps a window. Offers that require a smaller server window are declined.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(server_no_context_takeover=True, client_no_context_takeover=True)
+
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
+        """Accept an offer on the shared terms.
+
+        Raises:
+            NegotiationError: it requires a smaller server window.
+        """
+        if any(name == "server_max_window_bits" for name, _ in params):
+            raise NegotiationError("the server's window is the same for every client")
+        return super().process_request_params(params, accepted_extensions)
 
 
 class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
@@ -31,6 +57,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, dict(app_state), loop)
+        self.conn.available_extensions = [SharedDeflate()]
         self._handshake_request = request
         self._frames = 0
         self._window_started_at = self.loop.time()
@@ -45,6 +72,37 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, _: Request) -> None:
         """Handle the request as the HTTP parser read it, not the placeholder."""
         super().handle_connect(self._handshake_request)
+        if self.handshake_initiated and not self.close_sent:  # the app's task has not run yet
+            self.scope["extensions"]["websocket.encoded"] = {
+                "write": self.write_encoded,
+                "until_writable": self.until_writable,
+                "deflate": bool(self.conn.extensions),
+            }
+
+    def write_encoded(self, frame: bytes) -> bool:
+        """Write an already encoded frame (RFC 6455, 5.2) unless the write buffer is full; returns whether it was written.
+
+        `write` of the ASGI extension `websocket.encoded`, with which an app encodes a broadcast once.
+        """
+        if not self._is_open or not self.writable.is_set():
+            return False
+        self.transport.write(frame)
+        return True
+
+    async def until_writable(self) -> None:
+        """Wait until the write buffer has drained.
+
+        Raises:
+            ClientDisconnected: the WebSocket has ended.
+        """
+        await self.writable.wait()
+        if not self._is_open:
+            raise ClientDisconnected
+
+    @property
+    def _is_open(self) -> bool:
+        has_ended = self.close_sent or self.disconnected or self.transport.is_closing()
+        return self.handshake_complete and not has_ended
 
     async def send(self, message: Any) -> None:
         """Send an event; a rejection in progress completes the handshake.
@@ -59,7 +117,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     def start_keepalive(self) -> None:
         """Start pinging, which replaces the deadline once the WebSocket is open."""
         super().start_keepalive()
-        self.transport.clear_deadline()
+        self.transport.rely_on_pings()
 
     def data_received(self, data: bytes) -> None:
         """Parse frames in pieces of `PARSE_BYTES_MAX`, checking the limits after each."""

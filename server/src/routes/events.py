@@ -1,17 +1,22 @@
 """The live stream: `WS /api/ws` sends what happens as JSON, `{type, seq, at, data}`."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from src.routes.http.problems import instance_of, problem
-from src.services.live.event_bus import Event, EventBus, Watcher
+from src.services.live.event_bus import EventBus, Watcher
+from src.services.live.frames import Event, Frame, SendNow
 from src.services.live.live_updates import HEARTBEAT_EVERY_S
 
 ASK_AGAIN_AFTER_S = 30
+#: The extension of ASGI with which our server writes frames that are encoded already.
+ENCODED = "websocket.encoded"
+
+Send = Callable[[Frame], Awaitable[None]]
 
 router = APIRouter(prefix="/api")
 
@@ -27,8 +32,9 @@ async def stream_events(websocket: WebSocket) -> None:
     # The place is held before the handshake is answered: many at once are not to pass the limit together.
     with bus.place(caller):
         await websocket.accept()
-        with bus.watching(_greeting) as watcher:
-            await _first_to_end(_send(websocket, watcher), _until_it_leaves(websocket))
+        send_now, send = _ways_to_send(websocket)
+        with bus.watching(_greeting, send_now) as watcher:
+            await _first_to_end(_send_all(watcher, send), _until_it_leaves(websocket))
 
 
 def _greeting(spread_s: float) -> Event:
@@ -55,12 +61,32 @@ async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _send(websocket: WebSocket, watcher: Watcher) -> None:
+def _ways_to_send(websocket: WebSocket) -> tuple[SendNow, Send]:
+    """Give a way to send at once and one that waits while the socket's buffer is full.
+
+    Our server takes frames as they go over the wire, so that they are encoded once for all; others, texts.
+    """
+    encoded = websocket.scope["extensions"].get(ENCODED)
+    if encoded is None:
+        return (lambda _: False), lambda frame: websocket.send({"type": "websocket.send", "text": frame.text})
+    write, until_writable = encoded["write"], encoded["until_writable"]
+
+    def send_now(frame: Frame) -> bool:
+        written: bool = write(frame.deflated_for_websocket if encoded["deflate"] else frame.for_websocket)
+        return written
+
+    async def send(frame: Frame) -> None:
+        while not send_now(frame):
+            await until_writable()
+
+    return send_now, send
+
+
+async def _send_all(watcher: Watcher, send: Send) -> None:
     """Send one frame after the other; while the socket's buffer is full, this waits, and nobody else does."""
-    with suppress(WebSocketDisconnect, RuntimeError):  # it left while we were sending
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):  # it left while we were sending
         while True:
-            frame = await watcher.next()
-            await websocket.send({"type": "websocket.send", "text": frame.text})
+            await send(await watcher.next())
 
 
 async def _until_it_leaves(websocket: WebSocket) -> None:

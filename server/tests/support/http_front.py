@@ -207,7 +207,12 @@ class Connection:
     opened: ClassVar[list["Connection"]] = []
 
     def __init__(
-        self, app: ASGIApp | None = None, other: "Connection | None" = None, address: str = "127.0.0.1", **limits: Any
+        self,
+        app: ASGIApp | None = None,
+        other: "Connection | None" = None,
+        address: str = "127.0.0.1",
+        wire: type[Wire] = Wire,
+        **limits: Any,
     ) -> None:
         self.app = App()
         self.config: uvicorn.Config = other.config if other else _config(app or self.app)
@@ -216,7 +221,7 @@ class Connection:
         self.loop = MovedLoop()
         loop: Any = self.loop
         self.protocol = self.kind(config=self.config, server_state=self.state, app_state={}, _loop=loop)
-        self.wire = Wire(address)
+        self.wire = wire(address)
         self.wire.protocol = self.protocol
         self.protocol.connection_made(self.wire)
         self.opened.append(self)

@@ -15,7 +15,8 @@ from src.services.benchmarks.gate import BenchmarkGate
 from src.services.benchmarks.process import LoadGenerator, LoadOrder, receiver_socket
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.kit.supervision import Supervisor
-from src.services.live.event_bus import Event, EventBus
+from src.services.live.event_bus import EventBus
+from src.services.live.frames import Event
 
 #: A run that takes longer is stopped; what it has measured is kept.
 RUN_SECONDS_MAX = 600.0

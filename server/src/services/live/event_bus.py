@@ -1,14 +1,12 @@
-"""The live stream: one sequence of frames, each written once and sent as the same text to everybody who watches."""
+"""The live stream: one sequence of frames, each written once and sent as the same bytes to everybody who watches."""
 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from time import perf_counter
 
-import orjson
+from src.services.live.frames import Event, Frame, SendNow, write
 
 WATCHERS_MAX = 1_250
 WATCHERS_OF_ONE_CALLER_MAX = 50
@@ -17,67 +15,45 @@ CROWDED_FROM = 1_000
 WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD = 3
 #: Frames that wait for one watcher, bytes; one that does not keep up is told to read again instead.
 BEHIND_BYTES_MAX = 256 * 1024
-#: Frames handed out before others get their turn on the loop, and how long that turn is.
-HANDED_OUT_AT_ONCE = 25
+#: How long a frame is handed out before others get their turn on the loop, and how long that turn is.
+HANDS_OUT_FOR_S = 0.002
 TURN_OF_OTHERS_S = 0.004
 #: Watchers that read everything again in a second, when all must; a page makes two or three calls of some 4 ms.
 READ_AGAIN_PER_S = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, as JSON-ready data."""
-
-    type: str
-    data: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A message of the stream.
-
-    Attributes:
-        seq: its number.
-        text: `{type, seq, at, data}` as JSON.
-        size: of the text, bytes.
-    """
-
-    seq: int
-    text: str
-    size: int
-
-
-def write(event: Event, seq: int) -> Frame:
-    """Write an event as a frame."""
-    message = {"type": event.type, "seq": seq, "at": datetime.now(UTC), "data": event.data}
-    written = orjson.dumps(message, option=orjson.OPT_UTC_Z)
-    return Frame(seq, written.decode(), len(written))
-
-
 class Watcher:
     """What waits for one watcher. Handing it a frame never waits; whoever sends takes one after the other.
 
+    A frame that finds the sender idle is sent at once: to wake a task for each of a thousand watchers takes several
+    times as long as their sockets do.
+
     Args:
         resync: makes the frame that stands for everything that was missed, up to a number.
+        send_now: used while nothing waits and the task that takes frames waits for one.
     """
 
-    def __init__(self, resync: Callable[[int], Frame]) -> None:
+    def __init__(self, resync: Callable[[int], Frame], send_now: SendNow = lambda _: False) -> None:
         self._resync = resync
+        self._send_now = send_now
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._missed_up_to: int | None = None
         self._wake: asyncio.Future[None] | None = None
 
     def put(self, frame: Frame) -> None:
-        """Add a frame. When too much waits already, all of it is dropped for one `resync`."""
+        """Send a frame, or add it to what waits. When too much does already, all of it is dropped for one `resync`."""
+        is_idle = self._wake is not None and not self._wake.done()
+        if is_idle and self._send_now(frame):
+            return
         is_behind = self._missed_up_to is not None
-        if is_behind or (self._frames and self._bytes + frame.size > BEHIND_BYTES_MAX):
+        if is_behind or (self._frames and self._bytes + len(frame.json) > BEHIND_BYTES_MAX):
             self._frames.clear()
             self._bytes = 0
             self._missed_up_to = frame.seq
         else:
             self._frames.append(frame)
-            self._bytes += frame.size
+            self._bytes += len(frame.json)
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
@@ -93,7 +69,7 @@ class Watcher:
             finally:
                 self._wake = None
         frame = self._frames.popleft()
-        self._bytes -= frame.size
+        self._bytes -= len(frame.json)
         return frame
 
 
@@ -105,10 +81,14 @@ class EventBus:
 
     Args:
         pause: lets others have the loop, seconds.
+        clock: the time, seconds.
     """
 
-    def __init__(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep, clock: Callable[[], float] = perf_counter
+    ) -> None:
         self._pause = pause
+        self._clock = clock
         self._watchers: set[Watcher] = set()
         self._places: Counter[str] = Counter()
         self._seq = 1
@@ -155,13 +135,14 @@ class EventBus:
                 del self._places[caller]
 
     @contextmanager
-    def watching(self, greeting: Callable[[float], Event]) -> Iterator[Watcher]:
+    def watching(self, greeting: Callable[[float], Event], send_now: SendNow = lambda _: False) -> Iterator[Watcher]:
         """Watch: a greeting with the number of the last frame comes first, then every frame from now on.
 
         Args:
             greeting: makes the greeting, from `spread_s`.
+            send_now: see `Watcher`.
         """
-        watcher = Watcher(lambda seq: write(self.resync(), seq))
+        watcher = Watcher(lambda seq: write(self.resync(), seq), send_now)
         self._watchers.add(watcher)
         watcher.put(write(greeting(self.spread_s), self._seq))
         try:
@@ -196,7 +177,9 @@ class EventBus:
         """
         self._seq += 1
         frame = write(event, self._seq)
-        for number, watcher in enumerate(list(self._watchers), start=1):
+        began_s = self._clock()
+        for watcher in list(self._watchers):
             watcher.put(frame)
-            if number % HANDED_OUT_AT_ONCE == 0:
+            if self._clock() - began_s >= HANDS_OUT_FOR_S:
                 await self._pause(TURN_OF_OTHERS_S)
+                began_s = self._clock()

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,8 @@ import orjson
 
 from src.database import database_errors
 from src.services.requests.observers import Observers
+
+T = TypeVar("T")
 
 CHANNEL = "financial_report_generator"
 ANNOUNCED_EVERY_S = 0.05
@@ -84,7 +86,7 @@ class Changes:
                     self.receivers[name] = None
 
 
-def batched(entries: Sequence[tuple[Any, ...]], size: int) -> list[Sequence[tuple[Any, ...]]]:
+def batched(entries: Sequence[T], size: int) -> list[Sequence[T]]:
     """Cut into parts of at most `size`."""
     return [entries[at : at + size] for at in range(0, len(entries), size)]
 

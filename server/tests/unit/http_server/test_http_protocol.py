@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from src.http_server.limits import (
     BODY_TIMEOUT_S,
@@ -21,7 +22,8 @@ from src.http_server.limits import (
     UPGRADE_TIMEOUT_S,
     WRITE_TIMEOUT_S,
 )
-from tests.support.http_front import GET, HANDSHAKE, Connection, settle
+from src.http_server.websocket import LimitedWebSocketProtocol
+from tests.support.http_front import GET, HANDSHAKE, Connection, Wire, settle
 
 KEEP_ALIVE_S = uvicorn.Config(lambda: None).timeout_keep_alive
 HALF_BODY = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab"
@@ -577,3 +579,95 @@ async def test_a_watcher_that_answers_pings_stays() -> None:
         await connection.send(b"\x8a\x84\0\0\0\0" + bytes(connection.wire.sent[-4:]))
 
     assert connection.wire.ended is None
+
+
+async def test_the_app_may_write_frames_that_are_encoded_already_while_the_socket_takes_them() -> None:
+    connection = Connection()
+    await connection.send(HANDSHAKE)
+    encoded = connection.app.seen[0]["extensions"]["websocket.encoded"]
+    websocket = connection.wire.protocol
+    assert isinstance(websocket, LimitedWebSocketProtocol)
+    taken = [encoded["write"](b"\x81\x01a")]
+    websocket.pause_writing()
+    taken.append(encoded["write"](b"\x81\x01b"))
+    waiting = asyncio.create_task(encoded["until_writable"]())
+    await settle()
+    waited = not waiting.done()
+    websocket.resume_writing()
+    await waiting
+    taken.append(encoded["write"](b"\x81\x01c"))
+
+    assert (taken, waited, encoded["deflate"]) == ([True, False, True], True, False)
+    assert connection.wire.sent.endswith(b"\r\n\r\n\x81\x01a\x81\x01c")
+
+
+@pytest.mark.parametrize("end", ["the client closes", "it is lost", "the server stops"])
+async def test_nothing_is_written_to_a_websocket_that_has_ended_and_waiting_for_it_ends(end: str) -> None:
+    connection = Connection()
+    await connection.send(HANDSHAKE)
+    encoded = connection.app.seen[0]["extensions"]["websocket.encoded"]
+    websocket = connection.wire.protocol
+    assert isinstance(websocket, LimitedWebSocketProtocol)
+    websocket.pause_writing()
+    waiting = asyncio.create_task(encoded["until_writable"]())
+    await settle()
+    match end:
+        case "the client closes":
+            await connection.send(b"\x88\x80\0\0\0\0")
+        case "it is lost":
+            connection.wire.reset()
+        case _:
+            websocket.shutdown()
+    sent = bytes(connection.wire.sent)
+    await settle()
+
+    with pytest.raises(ClientDisconnected):
+        await waiting
+    assert not encoded["write"](b"\x81\x01a")
+    assert bytes(connection.wire.sent) == sent
+
+
+@pytest.mark.parametrize(
+    ("offer", "agreed"),
+    [
+        (b"permessage-deflate", True),
+        (b"permessage-deflate; client_max_window_bits", True),
+        (b"permessage-deflate; server_no_context_takeover", True),
+        (b"permessage-deflate; server_max_window_bits=10", False),
+        (b"permessage-deflate; server_max_window_bits=10, permessage-deflate", True),
+        (b"x-webkit-deflate-frame", False),
+    ],
+)
+async def test_compression_is_agreed_on_only_as_everybody_has_it(offer: bytes, agreed: bool) -> None:
+    connection = Connection()
+    await connection.send(HANDSHAKE[:-2] + b"sec-websocket-extensions: " + offer + b"\r\n\r\n")
+    both = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+
+    assert (b"sec-websocket-extensions: " + both in bytes(connection.wire.sent).lower()) == agreed
+    assert connection.app.seen[0]["extensions"]["websocket.encoded"]["deflate"] == agreed
+
+
+async def test_an_open_websocket_costs_no_system_call_now_and_then() -> None:
+    looks = []
+
+    class Socket:
+        def getsockname(self) -> tuple[str, int]:
+            return ("127.0.0.1", 80)
+
+        getpeername = getsockname
+
+        def fileno(self) -> int:
+            looks.append(self)
+            raise OSError
+
+    class WithSocket(Wire):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return Socket() if name == "socket" else super().get_extra_info(name, default)
+
+    connection = Connection(wire=WithSocket)
+    await connection.send(HANDSHAKE)
+    looks.clear()
+    await connection.loop.pass_by(19)
+
+    assert connection.wire.ended is None
+    assert looks == []

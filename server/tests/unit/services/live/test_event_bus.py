@@ -11,15 +11,14 @@ import pytest
 from src.services.live.event_bus import (
     BEHIND_BYTES_MAX,
     CROWDED_FROM,
-    HANDED_OUT_AT_ONCE,
+    HANDS_OUT_FOR_S,
     WATCHERS_MAX,
     WATCHERS_OF_ONE_CALLER_MAX,
     WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD,
-    Event,
     EventBus,
-    Frame,
     Watcher,
 )
+from src.services.live.frames import Event, Frame
 
 
 def hello(spread_s: float) -> Event:
@@ -53,6 +52,31 @@ class Turns:
     async def __call__(self, _seconds: float) -> None:
         self.count += 1
         self._do()
+
+
+class Clock:
+    """A clock on which each look takes so long: as long as handing a frame to one watcher does."""
+
+    def __init__(self, look_s: float) -> None:
+        self._look_s = look_s
+        self._now_s = 0.0
+
+    def __call__(self) -> float:
+        self._now_s += self._look_s
+        return self._now_s
+
+
+class Socket:
+    """What a socket was sent at once, while it takes something."""
+
+    def __init__(self) -> None:
+        self.sent: list[Frame] = []
+        self.takes = True
+
+    def send_now(self, frame: Frame) -> bool:
+        if self.takes:
+            self.sent.append(frame)
+        return self.takes
 
 
 async def hand_out(bus: EventBus, *data: object) -> None:
@@ -125,22 +149,42 @@ async def test_a_frame_is_handed_over_however_large_it_is() -> None:
         assert [kind for kind, _, _ in read(await taken(watcher, 1))] == ["test"]
 
 
-async def test_others_get_turns_while_a_frame_is_handed_to_many() -> None:
+async def test_others_get_turns_whenever_handing_out_has_taken_as_long_as_it_may() -> None:
     turns = Turns()
-    bus = EventBus(pause=turns)
+    bus = EventBus(pause=turns, clock=Clock(HANDS_OUT_FOR_S / 20))
     with ExitStack() as stack:
-        watch(stack, bus, 4 * HANDED_OUT_AT_ONCE)
+        watch(stack, bus, 200)
         await hand_out(bus, 1)
 
-    assert turns.count == 4
+    assert 8 <= turns.count <= 11
+
+
+async def test_a_frame_that_finds_the_sender_idle_is_sent_at_once_and_none_overtakes_another() -> None:
+    bus, socket = EventBus(), Socket()
+    with bus.watching(hello, socket.send_now) as watcher:
+        await hand_out(bus, "before anybody waits")
+        waited = await taken(watcher, 2)
+        taking = asyncio.create_task(watcher.next())
+        await asyncio.sleep(0)
+        await hand_out(bus, "a", "b")
+        at_once = list(socket.sent)
+        socket.takes = False
+        await hand_out(bus, "c")
+        socket.takes = True
+        await hand_out(bus, "d")  # "c" is in the sender's hands, and comes first
+        waited += [await taking, await watcher.next()]
+
+    assert [data for _, _, data in read(at_once)] == ["a", "b"]
+    assert [data for _, _, data in read(waited)][1:] == ["before anybody waits", "c", "d"]
+    assert socket.sent == at_once
 
 
 async def test_who_comes_while_a_frame_is_handed_out_begins_behind_it() -> None:
     newcomers: list[Watcher] = []
     turns = Turns(lambda: newcomers.append(stack.enter_context(bus.watching(hello))))
-    bus = EventBus(pause=turns)
+    bus = EventBus(pause=turns, clock=Clock(HANDS_OUT_FOR_S))
     with ExitStack() as stack:
-        watch(stack, bus, HANDED_OUT_AT_ONCE)
+        watch(stack, bus, 1)
         await hand_out(bus, "a", "b")
         [greeting, following] = read(await taken(newcomers[0], 2))
 
