@@ -23,8 +23,10 @@ _PLACEHOLDER_HEAD = b"GET / HTTP/1.1\r\n\r\n"
 
 
 class SharedDeflate(ServerPerMessageDeflateFactory):
-    """`permessage-deflate` (RFC 7692) without context takeover: a message is the same bytes for every client, and no
-    connection keeps a window. Offers that require a smaller server window are declined.
+    """`permessage-deflate` (RFC 7692) without context takeover.
+
+    A message is the same bytes for every client, and no connection keeps a window. Offers that require a smaller server
+    window are declined.
     """
 
     def __init__(self) -> None:
@@ -80,7 +82,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
             }
 
     def write_encoded(self, frame: bytes) -> bool:
-        """Write an already encoded frame (RFC 6455, 5.2) unless the write buffer is full; returns whether it was written.
+        """Write an encoded frame (RFC 6455, 5.2) unless the write buffer is full; returns whether it was written.
 
         `write` of the ASGI extension `websocket.encoded`, with which an app encodes a broadcast once.
         """
