@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { deleteAll, expect, misbehave, submitAsync, test } from './fixtures'
 
 test.beforeEach(({ request }) => deleteAll(request))
@@ -18,6 +19,35 @@ test('a failing callback is followed to its retry in one timeline', async ({ pag
     timeline.getByText(/Received by the demo receiver: signature valid, answered 200/),
   ).toBeVisible()
   await expect(timeline.getByText('Callback acknowledged after 2 attempts')).toBeVisible()
+})
+
+test('each attempt opens to what was sent and what came back, and is copied as curl to the receiver', async ({
+  page,
+  context,
+  request,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await misbehave(request, 'enabled=true&fail_next=1&status_code=503')
+  const id = await submitAsync(request, 'Open_me')
+  await page.goto(`/history?request=${id}`)
+  await page.getByRole('tab', { name: 'Attempts (2)' }).click()
+  const sent = page.getByRole('region', { name: 'request of attempt 1' })
+  await expect(sent).toBeHidden()
+  await page.getByRole('dialog').getByText('Attempt 1', { exact: true }).click()
+  await expect(sent).toContainText(
+    /POST http.*\/api\/callbacks\/receive[^]*webhook-signature: v1,[^]*"type": "report.completed"/,
+  )
+  await expect(page.getByRole('region', { name: 'response to attempt 1' })).toContainText(
+    /HTTP 503[^]*content-type/,
+  )
+
+  await page.getByRole('button', { name: 'Copy attempt 2 as curl, to the receiver' }).click()
+  const command = await page.evaluate(() => navigator.clipboard.readText())
+  // The signature is over the very bytes: the demo receiver would answer 401 to others.
+  const answer = execFileSync('bash', ['-c', `${command} -s -o /dev/null -w '%{http_code}'`], {
+    encoding: 'utf8',
+  })
+  expect(answer).toMatch(/200$/)
 })
 
 test('filters live in the address and survive a reload', async ({ page, request }) => {

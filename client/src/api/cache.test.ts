@@ -2,7 +2,7 @@ import { QueryClient } from '@tanstack/react-query'
 import { expect, test } from 'vitest'
 import { attempt, detail } from '@/testing/factories'
 import { applyBatch, mergeAttempts } from './cache'
-import { emptyBatch } from './events'
+import { collect, emptyBatch } from './events'
 import { keys } from './keys'
 import type { RequestItem } from './types'
 
@@ -15,6 +15,22 @@ function updated(...items: RequestItem[]) {
 test('an attempt that came twice is one attempt', () => {
   const logs = { request_id: 'a', total_attempts: 1, logs: [attempt(1)] }
   expect(mergeAttempts(logs, [attempt(2), attempt(1)]).logs.map((log) => log.attempt_number)).toEqual([1, 2])
+})
+
+test('an attempt that the stream tells shows at once, and its exchange is read; one that was read keeps it', () => {
+  const client = new QueryClient()
+  const exchange = { request: { url: 'http://a/', headers: {}, body: '{}' }, response: null }
+  client.setQueryData(keys.logs('a'), { request_id: 'a', total_attempts: 1, logs: [attempt(1, exchange)] })
+  const batch = emptyBatch()
+  const { request: _, response: __, ...told } = attempt(2)
+  collect(batch, { type: 'callback.attempted', seq: 1, at: '', data: { ...attempt(1), request_id: 'a' } })
+  collect(batch, { type: 'callback.attempted', seq: 2, at: '', data: { ...told, request_id: 'a' } })
+
+  expect(applyBatch(client, batch)).toContainEqual(keys.logs('a'))
+  expect(client.getQueryData(keys.logs('a'))).toMatchObject({
+    total_attempts: 2,
+    logs: [exchange, { attempt_number: 2, request: null, response: null }],
+  })
 })
 
 test('a changed state is shown at once and its details are read again', () => {

@@ -37,6 +37,8 @@ function patchDetails(client: QueryClient, batch: Batch): (readonly unknown[])[]
   }
   for (const [id, attempts] of batch.attempts) {
     client.setQueryData<CallbackLogs>(keys.logs(id), (logs) => logs && mergeAttempts(logs, attempts))
+    // The stream does not tell what was sent and what came back.
+    if (client.getQueryData(keys.logs(id))) stale.push(keys.logs(id))
   }
   for (const id of batch.deleted) client.removeQueries({ queryKey: keys.detail(id) })
   return stale
@@ -46,9 +48,13 @@ function wasAttempted(batch: Batch): boolean {
   return batch.attempts.size > 0 || [...batch.changed.values()].some((change) => change.callback_attempts > 0)
 }
 
+/** Attempts as the stream tells them; what the log knows of their exchange stays. */
 export function mergeAttempts(logs: CallbackLogs, attempts: CallbackLog[]): CallbackLogs {
   const byNumber = new Map(logs.logs.map((log) => [log.attempt_number, log]))
-  for (const attempt of attempts) byNumber.set(attempt.attempt_number, attempt)
+  for (const attempt of attempts) {
+    const { request = null, response = null } = byNumber.get(attempt.attempt_number) ?? {}
+    byNumber.set(attempt.attempt_number, { ...attempt, request, response })
+  }
   const merged = [...byNumber.values()].toSorted((one, other) => one.attempt_number - other.attempt_number)
   return { ...logs, total_attempts: merged.length, logs: merged }
 }

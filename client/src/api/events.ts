@@ -24,12 +24,15 @@ type Told =
   | { type: 'requests.updated'; data: { requests: WithoutNulls<RequestItem>[] } }
   | { type: 'requests.changed'; data: { requests: WithoutNulls<RequestChange>[] } }
   | { type: 'request.deleted'; data: { ids: string[] } }
-  | { type: 'callback.attempted'; data: CallbackLog & { request_id: string } }
+  | { type: 'callback.attempted'; data: AttemptedEvent }
   | { type: 'queue.changed'; data: { waiting: number; processing_request_id: string | null } }
   | { type: 'benchmark.progress'; data: BenchmarkEvent }
   | { type: 'resync'; data?: { spread_s: number } }
 
 /** One frame of the live stream. `seq` is the stream's and grows by one from frame to frame. */
+/** An attempt as the stream tells it: what was sent and what came back stands in the log alone. */
+type AttemptedEvent = Omit<CallbackLog, 'request' | 'response'> & { request_id: string }
+
 export type LiveEvent = { seq: number; at: string } & (
   | Told
   | { type: 'hello'; data: { heartbeat_s: number; spread_s: number } }
@@ -142,7 +145,8 @@ function collectDeleted(batch: Batch, ids: string[]): void {
   }
 }
 
-function collectAttempt(batch: Batch, attempt: CallbackLog & { request_id: string }): void {
+function collectAttempt(batch: Batch, event: AttemptedEvent): void {
+  const attempt = { ...event, request: null, response: null }
   const logs = batch.attempts.get(attempt.request_id)
   if (logs) logs.push(attempt)
   else batch.attempts.set(attempt.request_id, [attempt])

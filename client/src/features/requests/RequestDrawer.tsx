@@ -15,7 +15,7 @@ import { useKey } from '@/hooks/useKey'
 import { formatExact } from '@/lib/format'
 import { toCurl } from '@/lib/curl'
 import { paths } from '@/lib/paths'
-import { AttemptsTable } from './AttemptsTable'
+import { Attempts } from './Attempts'
 import { DrawerActions } from './DrawerActions'
 import { PhaseStrip } from './PhaseStrip'
 import { Timeline } from './Timeline'
@@ -123,7 +123,7 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
           {
             value: 'attempts',
             label: `Attempts (${attempts.length})`,
-            content: <AttemptsTable detail={detail} logs={attempts} received={toDemo ? callbacks : null} />,
+            content: <Attempts detail={detail} logs={attempts} received={toDemo ? callbacks : null} />,
           },
           { value: 'curl', label: 'curl', content: <CodeBlock label="curl command" code={curlOf(detail)} /> },
           {

@@ -1,11 +1,14 @@
-import { Send } from 'lucide-react'
+import { ChevronRight, Send } from 'lucide-react'
 import type { CallbackLog, ReceivedCallback, RequestDetail } from '@/api/types'
+import { CodeBlock } from '@/components/CodeBlock'
+import { CopyButton } from '@/components/CopyButton'
 import { EmptyState } from '@/components/EmptyState'
 import { ScrollRegion } from '@/components/ScrollRegion'
 import { cx } from '@/lib/cx'
 import { formatDuration, formatExact, formatTimeOfDay } from '@/lib/format'
+import { curlToReceiver, receivedText, sentText } from './exchange'
 
-type AttemptsTableProps = {
+type AttemptsProps = {
   detail: RequestDetail
   logs: CallbackLog[]
   /** What the demo receiver wrote down; null for a callback that goes somewhere else. */
@@ -13,7 +16,7 @@ type AttemptsTableProps = {
 }
 
 /** The sender's log and, for the demo receiver, what it wrote down for the same message. Both oldest first. */
-export function AttemptsTable({ detail, logs, received }: AttemptsTableProps) {
+export function Attempts({ detail, logs, received }: AttemptsProps) {
   if (logs.length === 0) {
     return (
       <EmptyState icon={Send} title="No attempts yet">
@@ -29,28 +32,78 @@ export function AttemptsTable({ detail, logs, received }: AttemptsTableProps) {
         To <span className="font-mono text-ink">{detail.callback_url}</span>, webhook-id{' '}
         <span className="font-mono text-ink">{detail.webhook_id}</span>
       </p>
-      <Rows
-        title="Sender's log"
-        names={['#', 'Sent at', 'Status', 'Took', 'Response or error']}
-        rows={logs.map((log) => ({
-          key: log.attempt_number,
-          at: log.attempted_at,
-          cells: [
-            String(log.attempt_number),
-            formatTimeOfDay(log.attempted_at),
-            log.status_code === null ? 'none' : String(log.status_code),
-            formatDuration(log.response_time_ms),
-            said(log),
-          ],
-        }))}
-      />
+      <section>
+        <h3 className="mb-2 font-medium">Sender&rsquo;s log</h3>
+        <ol className="divide-y divide-line overflow-hidden rounded-lg border border-line">
+          {logs.map((log) => (
+            <li key={log.attempt_number}>
+              <Attempt log={log} newest={log === logs.at(-1)} />
+            </li>
+          ))}
+        </ol>
+      </section>
       {received && <Received detail={detail} received={received} />}
     </div>
   )
 }
 
-function said({ error_message: error, response_excerpt: excerpt }: CallbackLog): string {
-  return [error, excerpt].filter(Boolean).join(' ') || '–'
+/** One line that opens to the whole exchange. */
+function Attempt({ log, newest }: { log: CallbackLog; newest: boolean }) {
+  return (
+    <details open={newest} className="group">
+      <summary className="flex flex-wrap items-center gap-x-3 px-3 py-2 text-xs -outline-offset-2 hover:bg-raised">
+        <ChevronRight aria-hidden size={14} className="shrink-0 text-faint group-open:rotate-90" />
+        <span className="font-medium">Attempt {log.attempt_number}</span>
+        <span className={cx('font-mono', log.success ? 'text-good' : 'text-bad')}>
+          {log.status_code ?? log.error_code ?? 'no response'}
+        </span>
+        <span className="text-muted">{formatDuration(log.response_time_ms)}</span>
+        <time
+          dateTime={log.attempted_at}
+          title={formatExact(log.attempted_at)}
+          className="ml-auto text-muted"
+        >
+          {formatTimeOfDay(log.attempted_at)}
+        </time>
+      </summary>
+      <div className="grid gap-3 border-t border-line p-3">
+        {log.error_message && <p className="text-xs break-words">{log.error_message}</p>}
+        <Sent log={log} />
+        <Answer log={log} />
+      </div>
+    </details>
+  )
+}
+
+function Sent({ log: { attempt_number: number, request } }: { log: CallbackLog }) {
+  if (request === null) return <p className="text-xs text-muted">What was sent is not on record.</p>
+  const curl = curlToReceiver(request)
+  return (
+    <div className="grid gap-1">
+      <CodeBlock label={`request of attempt ${number}`} code={sentText(request)} wrap />
+      {curl === null ? (
+        <p className="text-xs text-muted">The body would be another one today, so it is not shown.</p>
+      ) : (
+        <p className="flex flex-wrap items-center justify-between gap-x-3 text-xs text-muted">
+          <span>Receivers reject a signature that is more than 5 minutes old.</span>
+          <CopyButton
+            text={curl}
+            label={`Copy attempt ${number} as curl, to the receiver`}
+            withText="Copy as curl to the receiver"
+          />
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Answer({ log }: { log: CallbackLog }) {
+  const text = receivedText(log)
+  if (text !== null) return <CodeBlock label={`response to attempt ${log.attempt_number}`} code={text} wrap />
+  // Logged by a version that kept the excerpt alone; or nothing came back at all.
+  if (log.response_excerpt)
+    return <CodeBlock label={`response to attempt ${log.attempt_number}`} code={log.response_excerpt} wrap />
+  return log.status_code === null ? <p className="text-xs text-muted">No response.</p> : null
 }
 
 function Received({ detail, received }: { detail: RequestDetail; received: ReceivedCallback[] }) {
