@@ -1,4 +1,4 @@
-import { Keyboard } from 'lucide-react'
+import { Keyboard, Search } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { IconButton } from '@/components/Button'
 import { Link } from '@/components/Link'
@@ -9,11 +9,13 @@ import { usePath } from '@/lib/router'
 import { ConnectionState } from './ConnectionState'
 import { OfflineBanner, useAway } from './OfflineBanner'
 import { routes, type Route } from './routes'
+import { Palette } from './Palette'
 import { Shortcuts } from './Shortcuts'
 import { ThemeSwitch } from './ThemeSwitch'
 
 export function Layout({ children }: { children: ReactNode }) {
   const [help, setHelp] = useState(false)
+  const [palette, setPalette] = useState(false)
   const away = useAway()
   return (
     <div className="flex min-h-dvh flex-col pb-16 md:pb-0">
@@ -33,6 +35,13 @@ export function Layout({ children }: { children: ReactNode }) {
           </nav>
           <div className="ml-auto flex items-center gap-1.5">
             <ConnectionState />
+            <IconButton
+              label="Commands (Ctrl K)"
+              aria-keyshortcuts="Control+K Meta+K"
+              onClick={() => setPalette(true)}
+            >
+              <Search aria-hidden size={18} />
+            </IconButton>
             <ThemeSwitch />
             <IconButton
               label="Keyboard shortcuts"
@@ -57,6 +66,7 @@ export function Layout({ children }: { children: ReactNode }) {
       </main>
       <BottomNav />
       <Toaster />
+      <Palette open={palette} onOpen={setPalette} />
       <Shortcuts help={help} onHelp={setHelp} />
     </div>
   )

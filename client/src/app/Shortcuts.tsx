@@ -9,8 +9,9 @@ import { routes } from './routes'
 const CHORD_MS = 1_200
 
 const elsewhere: [string[], string][] = [
+  [['Ctrl K', '⌘ K'], 'Commands: views, search and actions'],
   [['r'], 'Playground: race both'],
-  [['/'], 'History: search by report name'],
+  [['/'], 'History: search'],
   [['j', 'k'], 'History: next and previous request, in the list and in the open one'],
   [['Enter'], 'History: open the focused request'],
   [['x'], 'History: select the focused row'],

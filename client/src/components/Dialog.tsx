@@ -7,14 +7,15 @@ import { ScrollRegion } from './ScrollRegion'
 type DialogProps = {
   title: ReactNode
   onClose: () => void
-  /** `side`: a drawer along the right edge, the whole width on a phone. */
-  place?: 'centre' | 'side'
+  /** `side`: a drawer along the right edge, the whole width on a phone. `top`: near the top, growing downwards. */
+  place?: 'centre' | 'side' | 'top'
   /** Beside the close button. */
   actions?: ReactNode
   children: ReactNode
 }
 
 const places = {
+  top: 'mx-auto mt-[12vh] mb-auto w-[min(92vw,36rem)] rounded-xl enter max-h-[80vh]',
   centre: 'm-auto w-[min(92vw,34rem)] rounded-xl enter max-h-[85vh]',
   side: 'ml-auto mr-0 my-0 h-dvh max-h-dvh w-full max-w-full sm:w-[min(94vw,44rem)] enter-side sm:border-l backdrop:bg-slate-950/20',
 }

@@ -11,6 +11,7 @@ import { Kbd } from '@/components/Kbd'
 import { useKey } from '@/hooks/useKey'
 import { useStore } from '@/hooks/useStore'
 import { formatDuration, formatNumber } from '@/lib/format'
+import { startRace } from '@/lib/wishes'
 import { checkOrder, orderForm, toOrder, type OrderForm } from './orderForm'
 import { LimitNote, useBlocked } from './LimitNote'
 import { refusalOf, type Refusal } from './refusal'
@@ -41,6 +42,7 @@ export function OrderCard({ raceEndedAt, onStart }: { raceEndedAt: number; onSta
   }
   const race = () => run(['sync', 'async'])
   useKey('r', race)
+  useWish(race, settings !== undefined)
 
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -108,6 +110,16 @@ export function OrderCard({ raceEndedAt, onStart }: { raceEndedAt: number; onSta
       </form>
     </Card>
   )
+}
+
+/** Start the race that was asked for on another view, once it is known where callbacks go. */
+function useWish(race: () => void, ready: boolean): void {
+  const wished = useStore(startRace)
+  useEffect(() => {
+    if (!wished || !ready) return
+    startRace.set(false)
+    race()
+  })
 }
 
 type ReceiverFieldsProps = {
