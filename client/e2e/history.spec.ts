@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { deleteAll, expect, misbehave, submitAsync, test } from './fixtures'
+import { deleteAll, expect, misbehave, submitAsync, test, url } from './fixtures'
 
 test.beforeEach(({ request }) => deleteAll(request))
 test.afterEach(({ request }) => misbehave(request, 'enabled=false'))
@@ -54,12 +54,12 @@ test('filters live in the address and survive a reload', async ({ page, request 
   await submitAsync(request, 'Apples')
   await submitAsync(request, 'Pears')
   await page.goto('/history')
-  await page.getByLabel('Report name').fill('appl')
+  await page.getByRole('searchbox', { name: 'Search' }).fill('appl')
   await expect(page).toHaveURL(/q=appl/)
   await page.getByLabel('Mode').selectOption('async')
   await expect(page.getByTestId('rows').getByRole('row')).toHaveCount(1)
   await page.reload()
-  await expect(page.getByLabel('Report name')).toHaveValue('appl')
+  await expect(page.getByRole('searchbox', { name: 'Search' })).toHaveValue('appl')
   await expect(page.getByTestId('rows').getByRole('row')).toHaveCount(1)
   await expect(page.getByText('Apples')).toBeVisible()
 })
@@ -159,4 +159,56 @@ test('a selection is redelivered, and it is said how it went', async ({ page, re
   await page.getByLabel('Select all loaded requests').check()
   await page.getByRole('button', { name: 'Redeliver 2' }).click()
   await expect(page.getByText('Redelivering 2 callbacks.')).toBeVisible()
+})
+
+test('one search finds a name, an id, a URL and an idempotency key', async ({ page, request }) => {
+  const id = await submitAsync(request, 'Needle')
+  await submitAsync(request, 'Haystack')
+  const payload = { report_name: 'Keyed', num_transactions: 1 }
+  await request.post(`${url()}/api/sync`, { headers: { 'X-Idempotency-Key': 'key-of-mine' }, data: payload })
+  await page.goto('/history')
+  const rows = page.getByTestId('rows').getByRole('row')
+  const box = page.getByRole('searchbox', { name: 'Search' })
+  for (const [typed, found, count] of [
+    ['needl', 'Needle', 1],
+    [id, 'Needle', 1],
+    ['key-of-mine', 'Keyed', 1],
+    [`${url()}/api/callbacks`, 'Haystack', 2],
+  ] as const) {
+    await box.fill(typed)
+    await expect(rows).toHaveCount(count)
+    await expect(page.getByTestId('rows').getByText(found)).toBeVisible()
+  }
+})
+
+test('days, errors and receivers narrow the list, and each state says how many it has', async ({
+  page,
+  request,
+}) => {
+  await misbehave(request, 'enabled=true&fail_next=1&status_code=400')
+  await submitAsync(request, 'Refused')
+  await submitAsync(request, 'Delivered_well')
+  await page.goto('/history')
+  const rows = page.getByTestId('rows').getByRole('row')
+  await expect(page.getByLabel('Callback').locator('option')).toContainText([
+    'Any',
+    'Pending, retrying (0)',
+    'Delivered (1)',
+    'Undelivered (1)',
+  ])
+  await page.getByLabel('Last error').selectOption('Error status')
+  await expect(rows).toHaveCount(1)
+  await expect(page.getByTestId('rows').getByText('Refused')).toBeVisible()
+
+  await page.getByRole('button', { name: 'Clear', exact: true }).click()
+  await page.getByRole('button', { name: 'Today' }).click()
+  await expect(page).toHaveURL(/from=\d{4}-\d\d-\d\d&to=/)
+  await expect(rows).toHaveCount(2)
+  await page.getByLabel('Accepted from').fill('2000-01-01')
+  await page.getByLabel('to', { exact: true }).fill('2000-01-02')
+  await expect(page.getByText('No matches')).toBeVisible()
+  await page.goto(`/history?receiver=${encodeURIComponent(url())}`)
+  await expect(rows).toHaveCount(2)
+  await page.getByRole('button', { name: /Any receiver/ }).click()
+  await expect(page).toHaveURL(/history$/)
 })

@@ -52,5 +52,5 @@ test('an attempt that shows in its request alone has its log read again', () => 
   const batch = emptyBatch()
   batch.changed.set(id, { ...rest, id, status, callback_attempts })
   client.setQueryData(keys.logs(id), { request_id: id, total_attempts: 1, logs: [attempt(1)] })
-  expect(applyBatch(client, batch)).toEqual([keys.logs(id), keys.queue, keys.received])
+  expect(applyBatch(client, batch)).toEqual([keys.logs(id), keys.queue, keys.received, keys.counts])
 })

@@ -18,6 +18,7 @@ export function applyBatch(client: QueryClient, batch: Batch): (readonly unknown
   const stale = listsOf(client).apply(batch)
   stale.push(...patchDetails(client, batch), ...patchQueue(client, batch), ...staleRuns(client, batch))
   if (wasAttempted(batch)) stale.push(keys.received)
+  if (batch.updated.size + batch.changed.size + batch.deleted.size > 0) stale.push(keys.counts)
   return stale
 }
 

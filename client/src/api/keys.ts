@@ -1,8 +1,12 @@
+import type { ErrorCode } from './types'
+
 /** Every key of the query cache, so that the live updates and the queries mean the same entry. */
 export const keys = {
   requests: ['requests'] as const,
   lists: ['requests', 'list'] as const,
   list: (filters: RequestFilters) => ['requests', 'list', filters] as const,
+  counts: ['requests', 'counts'] as const,
+  count: (filters: RequestFilters) => ['requests', 'counts', filters] as const,
   details: ['requests', 'detail'] as const,
   detail: (id: string) => ['requests', 'detail', id] as const,
   logs: (id: string) => ['requests', 'logs', id] as const,
@@ -19,10 +23,14 @@ export const keys = {
   comparison: (a: string, b: string) => ['benchmarks', 'comparison', a, b] as const,
 }
 
-/** The filters of the list, as the API names them. */
+/** The filters of the list, as the API names them; times are ISO 8601 with their zone. */
 export type RequestFilters = {
   mode?: 'sync' | 'async'
   status?: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED'
   callback_status?: 'PENDING' | 'SUCCESS' | 'FAILED'
+  receiver?: string
+  error_code?: ErrorCode
+  since?: string
+  until?: string
   q?: string
 }

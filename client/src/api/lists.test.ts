@@ -95,6 +95,9 @@ test('the text filter is a part of the name, whatever its case', () => {
   const item = request({ report_name: 'Annual_Report' })
   expect(matches(item, { q: 'ANNUAL' })).toBe(true)
   expect(matches(item, { q: 'monthly' })).toBe(false)
+  expect(matches(item, { q: item.id.toUpperCase() })).toBe(true)
+  expect(matches(item, { q: 'http://localhost:8000/api' })).toBe(true)
+  expect(matches(item, { q: 'http://localhost:8001' })).toBe(false)
 })
 
 test('a request that was told whole enters a list whose filters it matches later', () => {
@@ -249,4 +252,24 @@ describe('any interleaving of pages and events ends in what the API says', () =>
     const data = client.getQueryData<InfiniteData<RequestList>>(options.queryKey)
     expect(data?.pages.flatMap((page) => page.requests)).toEqual(server.list(filters))
   })
+})
+
+test('a new row is told by its receiver and its time; how an attempt failed it does not tell', () => {
+  const item = request({ callback_url: 'https://a.example/hook?x=1', created_at: '2026-01-31T10:00:00.5Z' })
+  expect(matches(item, { receiver: 'https://a.example:443' })).toBe(true)
+  expect(matches(item, { receiver: 'http://a.example:80' })).toBe(false)
+  expect(matches(item, { since: '2026-01-31T11:00:00+01:00', until: '2026-01-31T10:00:01Z' })).toBe(true)
+  expect(matches(item, { until: '2026-01-31T10:00:00.500Z' })).toBe(false)
+  expect(matches(item, { error_code: 'timeout' })).toBe(false)
+})
+
+test('a row that the API found by something the row does not tell stays when it changes', () => {
+  const found = request({ callback_status: 'FAILED' })
+  const filters = { q: 'its-idempotency-key', error_code: 'timeout', callback_status: 'FAILED' } as const
+  expect(idsOf(patchPages(pagesOf([[found]]), filters, changed(found, { callback_attempts: 3 })))).toEqual([
+    found.id,
+  ])
+  expect(
+    idsOf(patchPages(pagesOf([[found]]), filters, changed(found, { callback_status: 'SUCCESS' }))),
+  ).toEqual([])
 })

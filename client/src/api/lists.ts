@@ -34,7 +34,7 @@ class Lists {
       if (!pages) continue
       const patched = patchPages(pages, filters, batch)
       if (patched !== pages) this.#client.setQueryData(query.queryKey, patched)
-      if (lacksSome(patched, filters, batch.changed)) stale.push(query.queryKey)
+      if (lacksSome(patched, filters, batch)) stale.push(query.queryKey)
     }
     return stale
   }
@@ -110,7 +110,7 @@ function patchPage(
     const change = batch.changed.get(item.id)
     const update = batch.updated.get(item.id) ?? (change && { ...item, ...change })
     unseen.delete(item.id)
-    const gone = batch.deleted.has(item.id) || (update !== undefined && !matches(update, filters))
+    const gone = batch.deleted.has(item.id) || (update !== undefined && !hasState(update, filters))
     changed ||= gone || update !== undefined
     if (!gone) requests.push(update ?? item)
   }
@@ -133,12 +133,10 @@ function insert(pages: RequestList[], item: RequestItem): void {
 }
 
 /** Whether a changed request that is not in the list may belong there now. */
-function lacksSome(
-  pages: RequestPages,
-  filters: RequestFilters,
-  changed: Map<string, RequestChange>,
-): boolean {
-  if (!filters.status && !filters.callback_status) return false
+function lacksSome(pages: RequestPages, filters: RequestFilters, { changed, attempts }: Batch): boolean {
+  // How an attempt failed does not stand in the request.
+  if (filters.error_code && attempts.size > 0) return true
+  if (!filters.status && !filters.callback_status && !filters.error_code) return false
   const missing = new Map(changed)
   for (const page of pages.pages) for (const { id } of page.requests) missing.delete(id)
   return [...missing.values()].some((change) => hasState(change, filters))
@@ -151,10 +149,30 @@ function hasState(change: RequestChange, filters: RequestFilters): boolean {
   )
 }
 
+/** Whether a request that the list does not have yet belongs there, as far as the request itself can tell. */
 export function matches(item: RequestItem, filters: RequestFilters): boolean {
   return (
     hasState(item, filters) &&
+    !filters.error_code &&
     (!filters.mode || item.mode === filters.mode) &&
-    (!filters.q || item.report_name.toLowerCase().includes(filters.q.toLowerCase()))
+    (!filters.receiver || receiverOf(item.callback_url) === filters.receiver) &&
+    (!filters.since || Date.parse(item.created_at) >= Date.parse(filters.since)) &&
+    (!filters.until || Date.parse(item.created_at) < Date.parse(filters.until)) &&
+    (!filters.q || isFound(item, filters.q))
   )
+}
+
+/** As the API searches, but for idempotency keys, which the list does not tell. */
+function isFound(item: RequestItem, q: string): boolean {
+  if (/^https?:\/\//i.test(q)) {
+    return [item.callback_url, receiverOf(item.callback_url)].some((url) => url?.startsWith(q))
+  }
+  return item.id === q.toLowerCase() || item.report_name.toLowerCase().includes(q.toLowerCase())
+}
+
+/** Scheme, host and port of a callback URL, as the API names a receiver. */
+export function receiverOf(callbackUrl: string | null): string | null {
+  if (callbackUrl === null) return null
+  const { protocol, hostname, port } = new URL(callbackUrl)
+  return `${protocol}//${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
 }

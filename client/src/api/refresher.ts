@@ -5,8 +5,11 @@ import { keys } from './keys'
 const PAUSE_MS = 400
 /** The stream tells the length of the queue itself; the rest of it is for people to read. */
 const QUEUE_PAUSE_MS = 1_500
+/** Counting reads up to ten thousand rows. */
+const COUNT_PAUSE_MS = 3_000
 
 function pauseOf(key: QueryKey): number {
+  if (key[1] === keys.counts[1]) return COUNT_PAUSE_MS
   return key[0] === keys.queue[0] ? QUEUE_PAUSE_MS : PAUSE_MS
 }
 

@@ -1,4 +1,4 @@
-import type { components } from './schema.gen'
+import type { components, paths } from './schema.gen'
 
 type Schemas = components['schemas']
 
@@ -34,3 +34,7 @@ export type SyncSide = Schemas['SyncSide']
 export type AsyncSide = Schemas['AsyncSide']
 export type Distribution = Schemas['Distribution']
 export type Account = Schemas['Account']
+export type RequestCounts = Schemas['RequestCounts']
+type ListQuery = NonNullable<paths['/api/requests']['get']['parameters']['query']>
+/** How an attempt can fail. */
+export type ErrorCode = NonNullable<ListQuery['error_code']>

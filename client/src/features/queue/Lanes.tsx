@@ -7,11 +7,13 @@ import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
 import { ErrorState } from '@/components/ErrorState'
+import { Link } from '@/components/Link'
 import { RequestLink } from '@/components/RequestLink'
 import { StateBadge } from '@/components/StateBadge'
 import type { StateLook } from '@/components/states'
 import { useLostContact, useServerNow } from '@/hooks/useServerNow'
 import { formatCount, formatTimeOfDay, secondsLeft } from '@/lib/format'
+import { paths } from '@/lib/paths'
 import { showToast } from '@/lib/toasts'
 import { describeAttempt, pausedBecause } from './lanes'
 import { resumeReceiver } from './queries'
@@ -58,7 +60,12 @@ function LaneRow({ lane, queue }: { lane: QueueLane; queue: Queue }) {
         <StateBadge look={looks[lane.state]} />
       </div>
       <p className="flex flex-wrap items-center gap-x-3 text-xs text-muted">
-        <span>{formatCount(lane.owed, 'callback')} pending</span>
+        <Link
+          href={`${paths.history}?${new URLSearchParams({ receiver: lane.receiver, callback_status: 'PENDING' })}`}
+          className="underline underline-offset-2"
+        >
+          {formatCount(lane.owed, 'callback')} pending
+        </Link>
         {lane.current_request_id && (
           <span>
             first <RequestLink id={lane.current_request_id} />

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { CircleStop, RotateCw, Trash2 } from 'lucide-react'
 import { useState } from 'react'
-import { keys } from '@/api/keys'
+import { keys, type RequestFilters } from '@/api/keys'
 import { settingsQuery } from '@/api/queries'
 import type { RequestItem } from '@/api/types'
 import { Button } from '@/components/Button'
@@ -10,7 +10,8 @@ import { ErrorState } from '@/components/ErrorState'
 import { useStore } from '@/hooks/useStore'
 import { formatCount, formatNumber } from '@/lib/format'
 import { showToast } from '@/lib/toasts'
-import { deleteAllRequests } from './queries'
+import { describeCount } from './describeCount'
+import { countsQuery, deleteAllRequests } from './queries'
 import { redeliverable, redelivering, stopRedelivering, type BulkProgress } from './redelivery'
 
 type BulkBarProps = {
@@ -18,6 +19,7 @@ type BulkBarProps = {
   complete: boolean
   /** How many a search by name has looked through; null when that says nothing. */
   searched: number | null
+  filters: RequestFilters
   selected: RequestItem[]
   onDelete: () => void
   onRedeliver: (ids: string[]) => void
@@ -28,6 +30,7 @@ export function BulkBar({
   count,
   complete,
   searched,
+  filters,
   selected,
   onDelete,
   onRedeliver,
@@ -35,6 +38,7 @@ export function BulkBar({
 }: BulkBarProps) {
   const [asking, setAsking] = useState(false)
   const { data: settings } = useQuery(settingsQuery)
+  const { data: total } = useQuery(countsQuery(filters))
   const progress = useStore(redelivering)
   return (
     <div className="flex min-h-11 flex-wrap items-center gap-2 border-y border-line px-3 py-1.5 text-muted">
@@ -43,7 +47,7 @@ export function BulkBar({
       ) : selected.length > 0 ? (
         <Selection selected={selected} onDelete={onDelete} onRedeliver={onRedeliver} onClear={onClear} />
       ) : (
-        <span>{describeCount(count, complete, searched)}</span>
+        <span>{describeCount(count, complete, searched, total)}</span>
       )}
       {settings?.demo_tools && (
         <Button
@@ -60,13 +64,6 @@ export function BulkBar({
       {asking && <DeleteAll onClose={() => setAsking(false)} />}
     </div>
   )
-}
-
-function describeCount(count: number, complete: boolean, searched: number | null): string {
-  const requests = formatCount(count, 'request')
-  if (complete) return requests
-  if (searched !== null) return `${requests} so far, searched ${formatNumber(searched)}`
-  return `First ${requests}; scroll for more`
 }
 
 function Selection({

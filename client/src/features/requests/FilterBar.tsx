@@ -1,46 +1,94 @@
+import { useQuery } from '@tanstack/react-query'
 import { Search, X } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
 import type { RequestFilters } from '@/api/keys'
+import type { ErrorCode, RequestCounts } from '@/api/types'
 import { Button, IconButton } from '@/components/Button'
 import { SelectField, TextField } from '@/components/Field'
 import { useKey } from '@/hooks/useKey'
-import { isFiltered } from './filters'
+import { useSlowNow } from '@/hooks/useSlowNow'
+import { formatNumber } from '@/lib/format'
+import { errorWords, isFiltered, lastDays, noFilters, type Days } from './filters'
+import { countsQuery } from './queries'
 
 const TYPING_PAUSE_MS = 250
 
-type FilterBarProps = {
-  filters: RequestFilters
-  onChange: (changes: Record<string, string | null>, options?: { replace?: boolean }) => void
+type Change = (changes: Record<string, string | null>, options?: { replace?: boolean }) => void
+type FilterBarProps = { filters: RequestFilters; days: Days; onChange: Change }
+
+export function FilterBar({ filters, days, onChange }: FilterBarProps) {
+  // How many each state would leave, whichever of them is chosen.
+  const { data: counts } = useQuery(
+    countsQuery({ ...filters, status: undefined, callback_status: undefined }),
+  )
+  return (
+    <div role="search" aria-label="Filter requests" className="grid gap-3 p-3">
+      <div className="grid grid-cols-2 items-end gap-3 md:grid-cols-[minmax(8rem,1fr)_6rem_9.5rem_12rem]">
+        <SearchBox value={filters.q ?? ''} onChange={onChange} />
+        <SelectField
+          label="Mode"
+          value={filters.mode ?? ''}
+          onChange={(event) => onChange({ mode: event.target.value })}
+        >
+          <option value="">Any</option>
+          <option value="sync">sync</option>
+          <option value="async">async</option>
+        </SelectField>
+        <States filters={filters} counts={counts} onChange={onChange} />
+      </div>
+      <div className="grid grid-cols-2 items-end gap-3 md:flex md:flex-wrap">
+        <DayFields days={days} onChange={onChange} />
+        <SelectField
+          label="Last error"
+          className="md:w-44"
+          value={filters.error_code ?? ''}
+          onChange={(event) => onChange({ error_code: event.target.value })}
+        >
+          <option value="">Any</option>
+          {(Object.keys(errorWords) as ErrorCode[]).map((code) => (
+            <option key={code} value={code}>
+              {errorWords[code]}
+            </option>
+          ))}
+        </SelectField>
+        {filters.receiver && (
+          <Button small className="h-9 max-w-full min-w-0" onClick={() => onChange({ receiver: null })}>
+            <span className="truncate">{filters.receiver}</span>
+            <X aria-label="Any receiver" size={14} className="shrink-0" />
+          </Button>
+        )}
+        <Button
+          look="ghost"
+          className="md:ml-auto"
+          disabled={!isFiltered(filters)}
+          onClick={() => onChange(noFilters)}
+        >
+          <X aria-hidden size={15} />
+          Clear
+        </Button>
+      </div>
+    </div>
+  )
 }
 
-export function FilterBar({ filters, onChange }: FilterBarProps) {
-  const clear = () => onChange({ mode: null, status: null, callback_status: null, q: null })
+type StatesProps = { filters: RequestFilters; counts: RequestCounts | undefined; onChange: Change }
+
+function States({ filters, counts, onChange }: StatesProps) {
+  const of = (word: string, count: number | undefined) =>
+    counts ? `${word} (${formatNumber(count ?? 0)}${counts.exact ? '' : '+'})` : word
+  const { by_status: statuses, by_callback_status: callbacks } = counts ?? {}
   return (
-    <div
-      role="search"
-      aria-label="Filter requests"
-      className="grid grid-cols-2 items-end gap-3 p-3 md:grid-cols-[minmax(8rem,1fr)_6rem_8rem_9rem_auto]"
-    >
-      <NameSearch value={filters.q ?? ''} onChange={onChange} />
-      <SelectField
-        label="Mode"
-        value={filters.mode ?? ''}
-        onChange={(event) => onChange({ mode: event.target.value })}
-      >
-        <option value="">Any</option>
-        <option value="sync">sync</option>
-        <option value="async">async</option>
-      </SelectField>
+    <>
       <SelectField
         label="Status"
         value={filters.status ?? ''}
         onChange={(event) => onChange({ status: event.target.value })}
       >
         <option value="">Any</option>
-        <option value="PENDING">Queued</option>
-        <option value="PROCESSING">Generating</option>
-        <option value="COMPLETED">Completed</option>
-        <option value="FAILED">Failed</option>
+        <option value="PENDING">{of('Queued', statuses?.PENDING)}</option>
+        <option value="PROCESSING">{of('Generating', statuses?.PROCESSING)}</option>
+        <option value="COMPLETED">{of('Completed', statuses?.COMPLETED)}</option>
+        <option value="FAILED">{of('Failed', statuses?.FAILED)}</option>
       </SelectField>
       <SelectField
         label="Callback"
@@ -48,19 +96,61 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
         onChange={(event) => onChange({ callback_status: event.target.value })}
       >
         <option value="">Any</option>
-        <option value="PENDING">Pending or retrying</option>
-        <option value="SUCCESS">Delivered</option>
-        <option value="FAILED">Undelivered</option>
+        <option value="PENDING">{of('Pending, retrying', callbacks?.PENDING)}</option>
+        <option value="SUCCESS">{of('Delivered', callbacks?.SUCCESS)}</option>
+        <option value="FAILED">{of('Undelivered', callbacks?.FAILED)}</option>
       </SelectField>
-      <Button look="ghost" disabled={!isFiltered(filters)} onClick={clear}>
-        <X aria-hidden size={15} />
-        Clear
-      </Button>
-    </div>
+    </>
   )
 }
 
-function NameSearch({ value, onChange }: { value: string; onChange: FilterBarProps['onChange'] }) {
+const presets = [
+  { name: 'Today', days: 1 },
+  { name: '7 days', days: 7 },
+  { name: '30 days', days: 30 },
+]
+
+function DayFields({ days: { from, to }, onChange }: { days: Days; onChange: Change }) {
+  const now = new Date(useSlowNow())
+  return (
+    <>
+      <TextField
+        label="Accepted from"
+        type="date"
+        value={from ?? ''}
+        max={to ?? undefined}
+        onChange={(event) => onChange({ from: event.target.value })}
+      />
+      <TextField
+        label="to"
+        type="date"
+        value={to ?? ''}
+        min={from ?? undefined}
+        onChange={(event) => onChange({ to: event.target.value })}
+      />
+      <div role="group" aria-label="Accepted within" className="flex gap-1 max-md:col-span-2">
+        {presets.map(({ name, days }) => {
+          const range = lastDays(days, now)
+          const chosen = range.from === from && range.to === to
+          return (
+            <Button
+              key={name}
+              small
+              look={chosen ? 'chosen' : 'secondary'}
+              className="h-9"
+              aria-pressed={chosen}
+              onClick={() => onChange(chosen ? { from: null, to: null } : range)}
+            >
+              {name}
+            </Button>
+          )
+        })}
+      </div>
+    </>
+  )
+}
+
+function SearchBox({ value, onChange }: { value: string; onChange: Change }) {
   // Null once the address bar has what was typed.
   const [typed, setTyped] = useState<string | null>(null)
   const box = useRef<HTMLDivElement>(null)
@@ -76,9 +166,9 @@ function NameSearch({ value, onChange }: { value: string; onChange: FilterBarPro
   return (
     <div ref={box} className="relative max-md:col-span-2">
       <TextField
-        label="Report name"
+        label="Search"
         type="search"
-        placeholder="contains…"
+        placeholder="name, id, URL or idempotency key"
         inputClass="pr-8 [&::-webkit-search-cancel-button]:hidden"
         value={typed ?? value}
         onChange={(event) => setTyped(event.target.value)}

@@ -10,7 +10,7 @@ import { BulkBar } from './BulkBar'
 import { redeliverAll } from './redelivery'
 import { deleteWithUndo, hiddenRequests } from './deletion'
 import { FilterBar } from './FilterBar'
-import { isFiltered, readFilters, readOpenRequest } from './filters'
+import { isFiltered, readDays, readFilters, readOpenRequest } from './filters'
 import { NoRequests } from './NoRequests'
 import { PAGE_SIZE, requestsQuery } from './queries'
 import { RequestDrawer } from './RequestDrawer'
@@ -39,11 +39,12 @@ export function HistoryView() {
   return (
     <>
       <Card>
-        <FilterBar filters={filters} onChange={change} />
+        <FilterBar filters={filters} days={readDays(search)} onChange={change} />
         <BulkBar
           count={items.length}
           complete={!query.hasNextPage}
           searched={list.searched}
+          filters={filters}
           selected={items.filter((item) => selection.ids.has(item.id))}
           onDelete={() => remove([...selection.ids])}
           onRedeliver={(ids) => void redeliverAll(client, ids)}

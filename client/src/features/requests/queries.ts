@@ -1,4 +1,4 @@
-import { infiniteQueryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { api, unwrap } from '@/api/client'
 import { keys, type RequestFilters } from '@/api/keys'
 
@@ -13,6 +13,14 @@ export const requestsQuery = (filters: RequestFilters) =>
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
+  })
+
+/** How many requests the filters leave, by state. */
+export const countsQuery = (filters: RequestFilters) =>
+  queryOptions({
+    queryKey: keys.count(filters),
+    queryFn: ({ signal }) => unwrap(api.GET('/api/requests/counts', { params: { query: filters }, signal })),
+    placeholderData: keepPreviousData,
   })
 
 export function redeliver(id: string) {
