@@ -24,6 +24,7 @@ from src.services.requests.log_lines import log_lines
 from src.services.requests.observers import Observers, together
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.reader import RequestReader
+from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
 #: Sync reports generated, files hashed or deleted at the same moment.
@@ -51,6 +52,7 @@ class Data:
     #: Hear of what happens.
     observers: Observers
     storage: ReportStorage
+    removal: ReportRemoval
     threads: Executor
 
 
@@ -78,6 +80,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
     database = DatabaseCondition(queries, slots)
     changes = ChangeNotifier(partial(announce, pool))
     observers = together(changes.observers(), log_lines())
+    store = RequestStore(pool, observers, on_away=database.note)
     return Data(
         url=url,
         queries=queries,
@@ -86,10 +89,11 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         heal=partial(_heal, postgres, database),
         reader=reader,
         lane_ids=LaneIds(await reader.lane_secret()),
-        store=RequestStore(pool, observers, on_away=database.note),
+        store=store,
         changes=changes,
         observers=observers,
         storage=storage,
+        removal=ReportRemoval(store, storage, threads),
         threads=threads,
     )
 

@@ -84,6 +84,7 @@ def _parts(
         failer=accepting.failer,
         in_flight=accepting.in_flight,
         storage=data.storage,
+        removal=data.removal,
         engine=opened.engine,
         signed_url_s=settings.storage_signed_url_seconds if settings.storage_downloads == "auto" else None,
         local_lacks=outbound.lacks,
@@ -109,6 +110,7 @@ def _start_tasks(data: Data, live: Live, upkeep: Upkeep, tasks: Supervisor, stac
     for name, work in (
         ("database", data.heal),
         ("janitor", upkeep.janitor.run),
+        ("removal of reports", data.removal.run),
         ("change notifier", data.changes.run),
         ("change listener", live.listener.run),
         ("live events", live.updates.run),

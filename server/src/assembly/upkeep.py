@@ -40,8 +40,8 @@ def open_upkeep(
     """Prepare both; a benchmark that is under way when the service stops is ended."""
     benchmark_store = BenchmarkStore(data.queries, data.slots)
     retention = timedelta(days=settings.retention_days) if settings.retention_days else None
-    leftovers = BenchmarkLeftovers(benchmark_store, data.store, data.storage, now)
-    janitor = Janitor(data.store, data.storage, retention=retention, now=now, chores=[leftovers.clean_up])
+    leftovers = BenchmarkLeftovers(benchmark_store, data.store, data.removal, now)
+    janitor = Janitor(data.store, data.storage, data.removal, retention=retention, now=now, chores=[leftovers.clean_up])
     benchmarks = BenchmarkRunner(
         store=benchmark_store,
         clean_up=leftovers.clean_up,

@@ -96,14 +96,14 @@ async def delete_request(parts: Parts, request_id: UUID) -> None:
     if not await parts.store.delete(request_id):
         await _existing(parts, request_id)
         raise Conflict("The request is being processed; delete it when it has ended.")
-    await _in_thread(parts, parts.storage.delete, [request_id])
+    await parts.removal.remove([request_id])
 
 
 async def delete_all(parts: Parts) -> int:
     """Delete every request that is not being processed; returns how many that were."""
     count = 0
     while deleted := await parts.store.delete_some():
-        await _in_thread(parts, parts.storage.delete, deleted)
+        await parts.removal.remove(deleted)
         count += len(deleted)
     return count
 

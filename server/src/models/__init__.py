@@ -4,6 +4,7 @@ from src.models.base import Base
 from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus
 from src.models.callback_log_model import CallbackLogModel
 from src.models.ended_pause_model import EndedPauseModel
+from src.models.file_to_delete_model import FileToDeleteModel
 from src.models.idempotency_key_model import IdempotencyKeyModel
 from src.models.lane_secret_model import LaneSecretModel
 from src.models.leader_model import LeaderModel
@@ -17,6 +18,7 @@ __all__ = [
     "CallbackLogModel",
     "CallbackStatus",
     "EndedPauseModel",
+    "FileToDeleteModel",
     "IdempotencyKeyModel",
     "LaneSecretModel",
     "LeaderModel",

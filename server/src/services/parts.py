@@ -24,6 +24,7 @@ from src.services.requests.in_flight import InFlight
 from src.services.requests.observers import Observers
 from src.services.requests.reader import RequestReader
 from src.services.requests.records import Finished
+from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
 
@@ -45,6 +46,8 @@ class Parts:
     #: The sync requests that this process works on.
     in_flight: InFlight
     storage: ReportStorage
+    #: Deletes the reports of requests that are gone.
+    removal: ReportRemoval
     engine: Engine
     #: How long an address of the store's own is good for, seconds; None: every download comes from here.
     signed_url_s: int | None

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import time
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -15,12 +17,14 @@ from tests.support.database_state import fetch, settled
 from tests.support.databases import run_sql
 from tests.support.history import Client, History, client_session, load
 from tests.support.receivers import Receiver
+from tests.support.s3 import S3Server
 from tests.support.verdict import check
 from tests.support.waiting import eventually
 
 #: Reached once in a process's life; something has to be left for them by one that died before.
 WHILE_RECOVERING = {"after_election", "mid_recovery"}
 SYNC = {"after_sync_accept", "after_sync_file"}
+DELETING = {"after_delete_commit", "after_file_delete"}
 #: Those that every test run passes; the others are long.
 SHORT = {"after_accept_commit", "mid_generate", "after_answer_before_record", "mid_recovery"}
 POSTED_AFTERWARDS = 10
@@ -69,7 +73,11 @@ async def check_sync_reports(url: str, answers: list[str], reports: Path) -> Non
 
 @pytest.mark.parametrize(
     "point",
-    [pytest.param(name, marks=() if name in SHORT else pytest.mark.chaos_long) for name in get_args(CrashPoint)],
+    [
+        pytest.param(name, marks=() if name in SHORT else pytest.mark.chaos_long)
+        for name in get_args(CrashPoint)
+        if name not in DELETING
+    ],
 )
 async def test_a_process_that_dies_here_loses_nothing(
     point: str, server: StartServer, receivers: list[Receiver], database_url: str, tmp_path: Path, proof: Proof
@@ -94,3 +102,36 @@ async def test_a_process_that_dies_here_loses_nothing(
     assert verdict.told == []
     if point in SYNC:
         await check_sync_reports(database_url, answers, tmp_path / "reports")
+
+
+@pytest.mark.parametrize("point", sorted(DELETING))
+@pytest.mark.parametrize("store", ["folder", "s3"])
+async def test_a_process_that_dies_while_it_deletes_leaves_no_report(
+    point: str, store: str, server: StartServer, request: pytest.FixtureRequest, tmp_path: Path, proof: Proof
+) -> None:
+    settings, stored = {}, partial(stored_in_folder, tmp_path / "reports")
+    if store == "s3":
+        s3: S3Server = request.getfixturevalue("s3")
+        settings, stored = s3.environment(point), partial(s3.stored, point)
+    dying = server(**settings)
+    dying.spawn(point, 1)
+    await dying.ready()
+    async with aiohttp.ClientSession(f"{dying.base_url}/") as session:
+        async with session.post("api/sync", json={}) as answer:
+            request_id = (await answer.json())["request_id"]
+        before = stored()
+        with pytest.raises(aiohttp.ClientError):
+            await session.delete(f"api/requests/{request_id}")
+    assert await dying.ended() == -9
+    started_s = time.monotonic()
+    await dying.start()
+    await eventually(lambda: stored() == [], 60)
+    took_s = time.monotonic() - started_s
+    assert await dying.stop() == 0
+
+    proof(f"failpoint {point}, reports in {store}: the deleted report was gone {took_s:.1f} s after the restart began")
+    assert before == [f"{request_id}.csv"]
+
+
+def stored_in_folder(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("*.csv")]

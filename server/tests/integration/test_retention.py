@@ -26,7 +26,7 @@ async def make_older(service: Service) -> None:
 
 def janitor(service: Service) -> Janitor:
     parts = service.parts
-    return Janitor(parts.store, parts.storage, retention=timedelta(days=7), now=parts.now)
+    return Janitor(parts.store, parts.storage, parts.removal, retention=timedelta(days=7), now=parts.now)
 
 
 async def test_old_requests_go_with_their_logs_keys_and_files(service: Service, receiver: Receiver) -> None:
@@ -78,7 +78,7 @@ async def test_what_the_benchmark_of_a_dead_process_left_goes_without_anybody_as
     left, mine = [(await service.client.post("/api/sync", json={})).json()["request_id"] for _ in range(2)]
     await run_sql(service.settings.database_url, f"UPDATE requests SET run_id = '{dead}' WHERE id = '{left}'")
     parts = service.parts
-    await BenchmarkLeftovers(benchmarks, parts.store, parts.storage, parts.now).clean_up()
+    await BenchmarkLeftovers(benchmarks, parts.store, parts.removal, parts.now).clean_up()
     run = await benchmarks.get(dead)
 
     assert run is not None

@@ -31,6 +31,9 @@ def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
 
 
 BACK_TO_0003 = """
+DROP TRIGGER note_files_to_delete ON requests;
+DROP FUNCTION note_files_to_delete;
+DROP TABLE files_to_delete;
 DROP TABLE ended_pauses;
 DROP INDEX ix_requests_newest_by_receiver, ix_requests_newest_by_error, ix_requests_idempotency_key;
 ALTER TABLE requests DROP COLUMN callback_error_code;

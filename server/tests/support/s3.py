@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import obstore
+from obstore.store import S3Store
+
 BUCKET = "reports"
 REGION = "us-east-1"
 STARTS_WITHIN_S = 60.0
@@ -89,6 +92,20 @@ class S3Server:
         except urllib.error.HTTPError as error:  # none was ever begun
             error.close()
             return 0
+
+    def stored(self, prefix: str) -> list[str]:
+        """Name the reports below a prefix."""
+        store = S3Store(
+            BUCKET,
+            prefix=prefix,
+            endpoint=self.endpoint,
+            region=REGION,
+            access_key_id="writer",
+            secret_access_key="writer-secret",
+            client_options={"allow_http": True},
+        )
+        paths = [entry["path"] for page in obstore.list(store) for entry in page]
+        return sorted(path for path in paths if path.endswith(".csv"))
 
     def let_in(self, *users: str) -> None:
         """Say whose keys are good from now on."""

@@ -1,11 +1,10 @@
 """What benchmarks leave: their requests and files, whoever began the run and however it ended."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
 from src.services.benchmarks.store import BenchmarkStore
-from src.services.report_files.storage import ReportStorage
+from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
 
@@ -15,16 +14,16 @@ class BenchmarkLeftovers:
     Args:
         runs: the runs.
         store: the requests, on the same event loop.
-        storage: where reports are.
+        removal: deletes their reports.
         now: the time, aware UTC.
     """
 
     def __init__(
-        self, runs: BenchmarkStore, store: RequestStore, storage: ReportStorage, now: Callable[[], datetime]
+        self, runs: BenchmarkStore, store: RequestStore, removal: ReportRemoval, now: Callable[[], datetime]
     ) -> None:
         self._runs = runs
         self._store = store
-        self._storage = storage
+        self._removal = removal
         self._now = now
 
     async def clean_up(self) -> None:
@@ -37,4 +36,4 @@ class BenchmarkLeftovers:
         left = await self._store.runs_with_requests()
         ended = set(left) - await self._runs.under_way() if left else None
         while ended and (deleted := await self._store.delete_of_runs(ended)):
-            await asyncio.to_thread(self._storage.delete, deleted)
+            await self._removal.remove(deleted)

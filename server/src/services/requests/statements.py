@@ -325,6 +325,16 @@ DELETE FROM requests WHERE id IN (
 RETURNING id
 """
 
+FILES_TO_DELETE = "SELECT request_id AS id FROM files_to_delete WHERE due_at <= now() ORDER BY due_at LIMIT $1"
+
+FILES_DELETED = """
+WITH done AS (
+    DELETE FROM files_to_delete WHERE request_id = ANY($1::uuid[]) AND NOT again
+)
+UPDATE files_to_delete SET again = false, due_at = now() + $2
+WHERE request_id = ANY($1::uuid[]) AND again
+"""
+
 KNOWN = "SELECT id FROM requests WHERE id = ANY($1::uuid[])"
 
 DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNING id"

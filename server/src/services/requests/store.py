@@ -44,6 +44,8 @@ IDEMPOTENCY_KEY_KEPT = timedelta(hours=24)
 #: Longer than any sync report may take: a row that is older was left by a process that died.
 SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
+#: Longer than a write that was under way, or given up by us, may take to land in the store.
+FILES_DELETED_AGAIN_AFTER = timedelta(minutes=2)
 #: Small, so that nobody waits for a clean-up.
 RETENTION_BATCH_ROWS = 500
 #: Callers named by a count of what waits, those with most first.
@@ -341,6 +343,14 @@ class RequestStore:
         deleted = [record["id"] for record in records]
         self._observers.deleted(deleted)
         return deleted
+
+    async def files_to_delete(self) -> list[UUID]:
+        """Name a batch of requests that are gone and whose reports are to be deleted; an empty list: none is left."""
+        return [record["id"] for record in await self._fetch(statements.FILES_TO_DELETE, DELETE_BATCH_ROWS)]
+
+    async def files_deleted(self, request_ids: Collection[UUID]) -> None:
+        """Note that reports were deleted. Once more is due later; after that they are forgotten."""
+        await self._fetch(statements.FILES_DELETED, list(request_ids), FILES_DELETED_AGAIN_AFTER)
 
     async def known(self, request_ids: Collection[UUID]) -> set[UUID]:
         """Tell which of some ids are those of requests."""

@@ -8,11 +8,14 @@ from itertools import count
 from uuid import UUID
 
 from src.services.report_files.storage import ReportStorage
+from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
 CLEANS_EVERY_S = 30.0
-#: Listing every file costs more than the rest.
-ORPHANS_EVERY_ROUNDS = 10
+#: What deleted requests leave is deleted by the note of it, within seconds. Beside that a file may come too late, of
+#: a write that was given up; to find it the whole store is listed, once an hour.
+ORPHANS_EVERY_ROUNDS = 120
+ORPHANS_IN_ROUND = 10
 IDS_LOOKED_UP_TOGETHER = 1_000
 
 
@@ -22,6 +25,7 @@ class Janitor:
     Args:
         store: the statements, on this loop.
         storage: where reports are.
+        removal: deletes them.
         retention: requests that ended before are deleted; None keeps them.
         now: the time, aware UTC.
         chores: what else is to be cleaned up, again and again.
@@ -31,6 +35,7 @@ class Janitor:
         self,
         store: RequestStore,
         storage: ReportStorage,
+        removal: ReportRemoval,
         *,
         retention: timedelta | None,
         now: Callable[[], datetime],
@@ -38,6 +43,7 @@ class Janitor:
     ) -> None:
         self._store = store
         self._storage = storage
+        self._removal = removal
         self._retention = retention
         self._now = now
         self._chores = chores
@@ -45,23 +51,23 @@ class Janitor:
     async def run(self) -> None:
         """Clean up, again and again."""
         for round_number in count():
-            if round_number % ORPHANS_EVERY_ROUNDS == 0:
-                await self.delete_orphans()
             await self._store.fail_abandoned_sync(self._now())
             await self._store.expire_keys(self._now())
             for chore in self._chores:
                 await chore()
             if self._retention is not None:
                 await self.delete_old(self._now() - self._retention)
+            if round_number % ORPHANS_EVERY_ROUNDS == ORPHANS_IN_ROUND:
+                await self.delete_orphans()
             await asyncio.sleep(CLEANS_EVERY_S)
 
     async def delete_old(self, ended_before: datetime) -> None:
         """Delete requests that ended before a moment, with their logs, keys and files."""
         while deleted := await self._store.delete_older_than(ended_before):
-            await asyncio.to_thread(self._storage.delete, deleted)
+            await self._removal.remove(deleted)
 
     async def delete_orphans(self) -> None:
-        """Delete files whose requests are gone: what a process left that died before it came to the file.
+        """Delete files whose requests are gone and of which there is no note: what was written too late.
 
         A request is stored before its report is, so a file that nobody knows is one that nobody will ask for.
         """
