@@ -15,7 +15,7 @@ import pytest
 from obstore.store import S3Store
 
 from tests.support.over_http import over_http
-from tests.support.s3 import BUCKET, REGION, S3Server
+from tests.support.s3 import S3Server
 from tests.support.service import Service
 
 ROWS = 200_000
@@ -46,15 +46,7 @@ async def served(service: Service) -> AsyncIterator[str]:
 
 @pytest.fixture
 def bucket(s3: S3Server, prefix: str) -> S3Store:
-    return S3Store(
-        BUCKET,
-        prefix=prefix,
-        endpoint=s3.endpoint,
-        region=REGION,
-        access_key_id="writer",
-        secret_access_key="writer-secret",
-        client_options={"allow_http": True},
-    )
+    return s3.client(prefix)
 
 
 async def made(service: Service, **parameters: Any) -> dict[str, Any]:

@@ -40,16 +40,7 @@ def store(s3: S3Server, prefix: str) -> ObjectStore:
 
 @pytest.fixture
 def bucket(s3: S3Server, prefix: str) -> S3Store:
-    """Somebody else's client, who changes what is stored behind our back."""
-    return S3Store(
-        BUCKET,
-        prefix=prefix,
-        endpoint=s3.endpoint,
-        region=REGION,
-        access_key_id="writer",
-        secret_access_key="writer-secret",
-        client_options={"allow_http": True},
-    )
+    return s3.client(prefix)
 
 
 def long_report(parts: int = 3) -> list[bytes]:

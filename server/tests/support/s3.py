@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 BUCKET = "reports"
@@ -93,17 +94,30 @@ class S3Server:
             error.close()
             return 0
 
-    def stored(self, prefix: str) -> list[str]:
-        """Name the reports below a prefix."""
-        store = S3Store(
+    def client(self, prefix: str = "", user: str = "writer") -> S3Store:
+        """Make a client of somebody else, who changes what is stored behind our back."""
+        return S3Store(
             BUCKET,
-            prefix=prefix,
+            prefix=prefix or None,
             endpoint=self.endpoint,
             region=REGION,
-            access_key_id="writer",
-            secret_access_key="writer-secret",
+            access_key_id=user,
+            secret_access_key=f"{user}-secret",
             client_options={"allow_http": True},
         )
+
+    def _knows(self, user: str) -> bool:
+        try:
+            obstore.head(self.client(user=user), "nothing")
+        except FileNotFoundError:
+            return True
+        except BaseError:
+            return False
+        return True
+
+    def stored(self, prefix: str) -> list[str]:
+        """Name the reports below a prefix."""
+        store = self.client(prefix)
         paths = [entry["path"] for page in obstore.list(store) for entry in page]
         return sorted(path for path in paths if path.endswith(".csv"))
 
@@ -112,14 +126,18 @@ class S3Server:
         identities = [
             {
                 "name": user,
-                "credentials": [{"accessKey": user, "secretKey": f"{user}-secret"}],
-                "actions": _RIGHTS[user],
+                # One that is left out stays known until a restart; with another secret it is let in no more.
+                "credentials": [{"accessKey": user, "secretKey": f"{user}-secret" if user in users else "changed"}],
+                "actions": rights,
             }
-            for user in users
+            for user, rights in _RIGHTS.items()
         ]
-        nobody = {"name": "nobody", "credentials": [{"accessKey": "n", "secretKey": "n"}], "actions": ["Admin"]}
-        (self.folder / "s3.json").write_text(json.dumps({"identities": identities or [nobody]}))
+        (self.folder / "s3.json").write_text(json.dumps({"identities": identities}))
         self.send(signal.SIGHUP)
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while self.process is not None and self._knows("writer") != ("writer" in users):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
 
     def send(self, what: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
