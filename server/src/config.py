@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         description="where reports are: file:///folder, or s3://bucket/prefix (AWS, R2, MinIO, SeaweedFS, …); empty: "
         "DATA_DIR/reports",
     )
+    storage_fallback_url: Annotated[str, AfterValidator(_storage_url)] = Field(
+        default="",
+        description="while reports move: the store where they were, which is only read; python -m src.manage storage "
+        "move copies them",
+    )
     storage_downloads: Literal["auto", "proxy"] = Field(
         default="auto",
         description="auto: a report in S3 is downloaded from there, by a redirect to an address that is signed at that "

@@ -64,7 +64,12 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         NotStarted: something has to be mended first.
     """
     make_data_folder(settings.data_dir)
-    storage = make_storage(settings.storage_url, settings.reports_folder, **settings.s3_access)
+    storage = make_storage(
+        settings.storage_url,
+        settings.reports_folder,
+        settings.s3_access,
+        fallback_url=settings.storage_fallback_url,
+    )
     await asyncio.to_thread(storage.prepare)
     postgres, url = await _found_database(settings, stack)
     queries = create_engine(url)

@@ -139,6 +139,14 @@ class LocalFolder:
         self._checked.add(request_id, state)
         return True
 
+    def holds(self, request_id: UUID, size_bytes: int) -> bool:
+        """Look at the size alone."""
+        try:
+            found = self._path(request_id).lstat()
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == size_bytes
+
     def delete(self, request_ids: Iterable[UUID]) -> None:
         """Delete files; missing ones are ignored."""
         for request_id in request_ids:

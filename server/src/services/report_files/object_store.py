@@ -231,6 +231,14 @@ class ObjectStore:
         with self._asking("read"):
             return obstore.sign(self._store, "GET", file_name(request_id), timedelta(seconds=valid_s))
 
+    def holds(self, request_id: UUID, size_bytes: int) -> bool:
+        """Look at the size alone."""
+        with self._asking("read"):
+            try:
+                return bool(obstore.head(self._store, file_name(request_id))["size"] == size_bytes)
+            except FileNotFoundError:
+                return False
+
     def delete(self, request_ids: Iterable[UUID]) -> None:
         """Delete objects, 1,000 in a request; missing ones are ignored."""
         names = []

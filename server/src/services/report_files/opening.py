@@ -3,19 +3,23 @@
 from pathlib import Path
 
 from src.errors import NotStarted
+from src.services.report_files.fallback import FallbackStorage
 from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.storage import ReportStorage
 from src.storage_url import Bucket, Folder, read_storage_url
 
 
-def make_storage(url: str, folder: Path, **access: str) -> ReportStorage:
+def make_storage(url: str, folder: Path, access: dict[str, str], *, fallback_url: str = "") -> ReportStorage:
     """Make the store that a URL names; nothing is looked at yet.
 
     Args:
         url: a checked `STORAGE_URL`; empty: `folder`.
         folder: where reports are kept without a URL.
         access: the fields of `S3Access`.
+        fallback_url: a checked `STORAGE_FALLBACK_URL`; empty: there is none.
     """
+    if fallback_url:
+        return FallbackStorage(make_storage(url, folder, access), make_storage(fallback_url, folder, access))
     place = read_storage_url(url) if url else Folder(folder)
     if isinstance(place, Folder):
         return LocalFolder(place.path)

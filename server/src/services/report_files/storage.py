@@ -76,6 +76,9 @@ class ReportStorage(Protocol):
     def open(self, request_id: UUID, expected: StoredFile) -> OpenReport | None:
         """Open a report, if it is there and is what was stored; hashes it if it changed since the last look."""
 
+    def holds(self, request_id: UUID, size_bytes: int) -> bool:
+        """Whether there is a report of this size; its bytes are not looked at."""
+
     def delete(self, request_ids: Iterable[UUID]) -> None:
         """Delete reports; missing ones are ignored."""
 

@@ -89,6 +89,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedReport:
+    """A report that has been stored: what it was made from, and what its file must be."""
+
+    request_id: UUID
+    parameters: ReportParameters
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """How the generation of one report ended: with a result, or with the reason why not."""
 

@@ -7,7 +7,7 @@ from src.models import Mode, Status
 from src.services.identity.caller import Owner
 from src.services.report_generator import ReportParameters
 from src.services.requests.observers import Ended
-from src.services.requests.records import Duplicate, Finished, Job, OwedCallback
+from src.services.requests.records import CompletedReport, Duplicate, Finished, Job, OwedCallback
 
 
 def ended_of(record: asyncpg.Record) -> Ended:
@@ -63,4 +63,15 @@ def owed_of(record: asyncpg.Record) -> OwedCallback:
         series_start=record["callback_series_start"],
         next_attempt_at=record["callback_next_attempt_at"],
         redelivered_at=record["callback_redelivered_at"],
+    )
+
+
+def completed_of(record: asyncpg.Record) -> CompletedReport:
+    """Read a report that has been stored."""
+    result = orjson.loads(record["result_payload"])
+    return CompletedReport(
+        request_id=record["id"],
+        parameters=ReportParameters.from_json(orjson.loads(record["input_payload"])),
+        size_bytes=result["file_size_bytes"],
+        sha256=result["sha256"],
     )

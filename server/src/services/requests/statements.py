@@ -325,6 +325,12 @@ DELETE FROM requests WHERE id IN (
 RETURNING id
 """
 
+COUNT_COMPLETED = "SELECT count(*) AS number FROM requests WHERE status = 'COMPLETED'"
+
+COMPLETED_AFTER = """
+SELECT id, input_payload, result_payload FROM requests WHERE id > $1 AND status = 'COMPLETED' ORDER BY id LIMIT $2
+"""
+
 FILES_TO_DELETE = "SELECT request_id AS id FROM files_to_delete WHERE due_at <= now() ORDER BY due_at LIMIT $1"
 
 FILES_DELETED = """

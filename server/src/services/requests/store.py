@@ -25,6 +25,7 @@ from src.services.requests.observers import Observers
 from src.services.requests.records import (
     Accepted,
     Attempt,
+    CompletedReport,
     Duplicate,
     Finished,
     IdempotencyKey,
@@ -36,7 +37,7 @@ from src.services.requests.records import (
     Pause,
     Waiting,
 )
-from src.services.requests.rows import duplicate_of, ended_of, job_of, owed_of
+from src.services.requests.rows import completed_of, duplicate_of, ended_of, job_of, owed_of
 
 #: A request that began this often and never ended takes its process with it; it is not tried again.
 GENERATION_ATTEMPTS_MAX = 3
@@ -343,6 +344,15 @@ class RequestStore:
         deleted = [record["id"] for record in records]
         self._observers.deleted(deleted)
         return deleted
+
+    async def count_completed(self) -> int:
+        """Count the reports that have been stored. Looks through the table."""
+        number: int = (await self._fetch(statements.COUNT_COMPLETED))[0]["number"]
+        return number
+
+    async def completed_after(self, after: UUID, limit: int) -> list[CompletedReport]:
+        """Read the next stored reports behind an id, in the order of their ids."""
+        return [completed_of(record) for record in await self._fetch(statements.COMPLETED_AFTER, after, limit)]
 
     async def files_to_delete(self) -> list[UUID]:
         """Name a batch of requests that are gone and whose reports are to be deleted; an empty list: none is left."""
