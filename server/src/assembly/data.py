@@ -64,13 +64,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         NotStarted: something has to be mended first.
     """
     make_data_folder(settings.data_dir)
-    storage = make_storage(
-        settings.storage_url,
-        settings.reports_folder,
-        settings.s3_access,
-        fallback_url=settings.storage_fallback_url,
-    )
-    await asyncio.to_thread(storage.prepare)
+    storage = await _opened_storage(settings)
     postgres, url = await _found_database(settings, stack)
     queries = create_engine(url)
     stack.push_async_callback(queries.dispose)
@@ -101,6 +95,18 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         removal=ReportRemoval(store, storage, threads),
         threads=threads,
     )
+
+
+async def _opened_storage(settings: Settings) -> ReportStorage:
+    """Make the store of reports, and see that it does what is needed."""
+    storage = make_storage(
+        settings.storage_url,
+        settings.reports_folder,
+        settings.s3_access,
+        fallback_url=settings.storage_fallback_url,
+    )
+    await asyncio.to_thread(storage.prepare)
+    return storage
 
 
 async def _found_database(settings: Settings, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, str]:
