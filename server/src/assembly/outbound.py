@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from src.assembly.rules import given_secrets, own_authorities
 from src.config import Settings
 from src.services.delivery.concurrency import DeliverySlots
-from src.services.delivery.pace import DeliveryPace, parse_rate
-from src.services.delivery.ping import Pinger
+from src.services.delivery.pace import DeliveryPace, parse_rate, slower
+from src.services.delivery.ping import PINGS_MAX, Pinger
 from src.services.delivery.sender import CallbackSender, DeliveryRules
 from src.services.delivery.signing import Signer
 from src.services.delivery.signing_secrets import kept_secret
@@ -107,7 +107,7 @@ def _pinger(
         guard=guard,
         connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket),
         signer=signer,
-        slots=DeliverySlots(DeliveryPace(parse_rate(settings.callback_rate_per_receiver))),
+        slots=DeliverySlots(DeliveryPace(slower(parse_rate(settings.callback_rate_per_receiver), PINGS_MAX))),
         timeout_s=settings.callback_timeout_seconds,
         now=now,
     )

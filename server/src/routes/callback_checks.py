@@ -15,7 +15,7 @@ CHECKS_RATE = "10/minute"
 router = APIRouter(prefix="/api", tags=["Submit"], route_class=PlainRoute)
 
 
-@router.post("/callbacks/check", response_model=CallbackCheckAnswer, responses=responses(400, 413, 415, 422, 429))
+@router.post("/callbacks/check", response_model=CallbackCheckAnswer, responses=responses(400, 413, 415, 422, 429, 503))
 async def check_callback_url(
     body: CallbackCheckRequest, request: Request, parts: PartsDependency
 ) -> CallbackCheckAnswer:

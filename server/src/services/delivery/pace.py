@@ -35,6 +35,11 @@ def parse_rate(text: str) -> Rate | None:
     return Rate(int(attempts), _WINDOWS_S[unit])
 
 
+def slower(rate: Rate | None, most: Rate) -> Rate:
+    """Choose the rate that lets less through; None is no limit."""
+    return most if rate is None or rate.attempts * most.window_s > most.attempts * rate.window_s else rate
+
+
 class DeliveryPace:
     """Delays attempts, loses none and changes no order. Used on one thread.
 

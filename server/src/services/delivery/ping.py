@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import orjson
 
+from src.errors import Unavailable
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.message import message_id, utc_text
+from src.services.delivery.pace import Rate
 from src.services.delivery.schedule import Outcome, succeeded
 from src.services.delivery.sent_requests import USER_AGENT
 from src.services.delivery.signing import Signer
@@ -19,6 +21,8 @@ from src.services.outbound.client import Failure, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, literal_address
 from src.services.outbound.transport import Timings
 
+#: To one receiver or address, beside callbacks.
+PINGS_MAX = Rate(60, 60.0)
 NOTE = "A test that somebody asked for; there is no report."
 
 
@@ -71,19 +75,24 @@ class Pinger:
         self._now = now
 
     async def ping(self, caller: str, url: CallbackUrl) -> Pinged:
-        """Look up, connect, send, and wait for the answer; whatever happens is an outcome.
+        """Look up, connect, send, and wait for the answer; whatever the receiver does is an outcome.
 
         Args:
             caller: who is counted.
             url: allowed by the rules just now.
+
+        Raises:
+            Unavailable: its turn did not come in time.
         """
-        clock, dns_s, timings = asyncio.get_running_loop().time, None, Timings()
+        clock, dns_s, timings, waiting = asyncio.get_running_loop().time, None, Timings(), False
         began_s = clock()
         try:
             async with asyncio.timeout(self._timeout_s):
                 address = await self._guard.locate(url)
                 dns_s = None if literal_address(url.host) else clock() - began_s
+                waiting = True
                 async with self._slots.slot(caller, url.receiver, address, proven=False):
+                    waiting = False
                     client = self._connect(url.receiver)
                     try:
                         outcome = await client.post(url, *self._message(), deadline_s=self._timeout_s)
@@ -91,6 +100,8 @@ class Pinger:
                         timings = client.timings()
                         await client.aclose()
         except TimeoutError:
+            if waiting:
+                raise Unavailable("Too many pings go there or are under way; try again.") from None
             outcome = Failure("timeout", f"no answer within {self._timeout_s:g} s")
         return Pinged(outcome=outcome, dns_s=dns_s, timings=timings)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.services.delivery.concurrency import IN_FLIGHT_MAX, DeliverySlots
-from src.services.delivery.pace import DeliveryPace, Rate, parse_rate
+from src.services.delivery.pace import DeliveryPace, Rate, parse_rate, slower
 from tests.support.virtual_time import VirtualTime
 
 WINDOW_S = 60.0
@@ -143,3 +143,11 @@ async def test_without_a_rate_nothing_is_delayed_or_remembered() -> None:
 @pytest.mark.parametrize(("text", "rate"), [("1000/second", Rate(1000, 1)), ("60/minute", Rate(60, 60))])
 def test_a_rate_is_read(text: str, rate: Rate) -> None:
     assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    ("rate", "slowest"),
+    [("off", "60/minute"), ("1000/second", "60/minute"), ("1/second", "1/second"), ("2/minute", "2/minute")],
+)
+def test_of_two_rates_the_one_holds_that_lets_less_through(rate: str, slowest: str) -> None:
+    assert slower(parse_rate(rate), Rate(60, 60.0)) == parse_rate(slowest)
