@@ -21,7 +21,7 @@ from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
 from src.services.kit.supervision import Supervisor
 from src.services.outbound.transport import Network
-from src.services.parts import Parts
+from src.services.parts import Parts, SyncParts
 from src.services.report_files.production import SimulatedWork
 
 
@@ -80,9 +80,7 @@ def _parts(
         reader=data.reader,
         observers=data.observers,
         batcher=accepting.batcher,
-        finisher=accepting.finisher,
-        failer=accepting.failer,
-        in_flight=accepting.in_flight,
+        sync=_sync_parts(data, accepting, simulated_work, now),
         storage=data.storage,
         removal=data.removal,
         engine=opened.engine,
@@ -97,12 +95,24 @@ def _parts(
         benchmark_store=opened.upkeep.benchmark_store,
         threads=data.threads,
         lane_ids=data.lane_ids,
-        simulated_work=simulated_work,
         sync_max_transactions=settings.sync_max_transactions,
         async_max_transactions=settings.async_max_transactions,
         now=now,
         started_at=now(),
         stopping=accepting.stopping,
+    )
+
+
+def _sync_parts(data: Data, accepting: Accepting, simulated_work: SimulatedWork, now: SteadyClock) -> SyncParts:
+    return SyncParts(
+        batcher=accepting.batcher,
+        finisher=accepting.finisher,
+        failer=accepting.failer,
+        in_flight=accepting.in_flight,
+        storage=data.storage,
+        threads=data.threads,
+        simulated_work=simulated_work,
+        now=now,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from sqlalchemy import Row
 
 from src.errors import Conflict, Invalid, NotFound, Unavailable
 from src.services.benchmarks.process import LoadOrder
-from src.services.parts import Parts
+from src.services.benchmarks.runner import BenchmarkRunner
+from src.services.benchmarks.store import BenchmarkStore
 
 RUNS_LISTED_MAX = 100
 MODES = ("sync", "async")
@@ -46,100 +48,100 @@ class Measured:
     better: bool | None
 
 
-async def begin(parts: Parts, order: LoadOrder) -> UUID:
+async def begin(runner: BenchmarkRunner, order: LoadOrder, *, sync_transactions_max: int) -> UUID:
     """Begin a benchmark of this server.
 
     Raises:
         Invalid: a report of the run is larger than a sync one may be.
         Conflict: one is under way.
     """
-    if order.mode != "async" and order.num_transactions > parts.sync_max_transactions:
+    if order.mode != "async" and order.num_transactions > sync_transactions_max:
         raise Invalid(
-            f"A sync report has at most {parts.sync_max_transactions:,} transactions (SYNC_MAX_TRANSACTIONS).",
+            f"A sync report has at most {sync_transactions_max:,} transactions (SYNC_MAX_TRANSACTIONS).",
             "/num_transactions",
         )
-    return await parts.benchmarks.begin(order)
+    return await runner.begin(order)
 
 
-async def finish(parts: Parts, run_id: UUID) -> dict[str, Any]:
+async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
     """Wait for a run that was begun here, and read what it measured.
 
     Raises:
         NotFound: somebody deleted it meanwhile.
         Unavailable: it measured nothing; the sentence says why.
     """
-    await parts.benchmarks.wait(run_id)
-    run = await get(parts, run_id)
+    await runner.wait(run_id)
+    run = await get(runs, run_id)
     if run.summary is None:
         raise Unavailable(run.failure_reason or "The benchmark has no result.")
     summary: dict[str, Any] = run.summary
     return summary
 
 
-async def result(parts: Parts, run_id: UUID) -> dict[str, Any]:
+async def result(runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
     """Read what a run measured.
 
     Raises:
         NotFound: there is no such run.
         Conflict: it has no result, or none yet.
     """
-    run = await get(parts, run_id)
+    run = await get(runs, run_id)
     if run.summary is None:
         raise Conflict("The benchmark has no result, or none yet.")
     summary: dict[str, Any] = run.summary
     return summary
 
 
-async def list_runs(parts: Parts) -> Sequence[Row[Any]]:
+async def list_runs(runs: BenchmarkStore, now: datetime) -> Sequence[Row[Any]]:
     """Read the runs that are kept, newest first."""
-    await parts.benchmark_store.fail_abandoned(parts.now())
-    return await parts.benchmark_store.newest(RUNS_LISTED_MAX)
+    await runs.fail_abandoned(now)
+    return await runs.newest(RUNS_LISTED_MAX)
 
 
-async def get(parts: Parts, run_id: UUID) -> Row[Any]:
+async def get(runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
     """Read one run.
 
     Raises:
         NotFound: there is none.
     """
-    run = await parts.benchmark_store.get(run_id)
+    run = await runs.get(run_id)
     if run is None:
         raise NotFound("There is no benchmark run with this id.")
     return run
 
 
-async def stop(parts: Parts, run_id: UUID) -> Row[Any]:
+async def stop(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
     """End a run early; what it has measured is kept.
 
     Raises:
         NotFound: there is none.
         Conflict: it is not under way in this process.
     """
-    await get(parts, run_id)
-    await parts.benchmarks.stop(run_id)
-    return await get(parts, run_id)
+    await get(runs, run_id)
+    await runner.stop(run_id)
+    return await get(runs, run_id)
 
 
-async def delete(parts: Parts, run_id: UUID) -> None:
+async def delete(runs: BenchmarkStore, run_id: UUID) -> None:
     """Delete a run that has ended.
 
     Raises:
         NotFound: there is none.
         Conflict: it is under way.
     """
-    if not await parts.benchmark_store.delete(run_id):
-        await get(parts, run_id)
+    if not await runs.delete(run_id):
+        await get(runs, run_id)
         raise Conflict("The benchmark is under way; stop it first.")
 
 
-async def compare(parts: Parts, a: UUID, b: UUID) -> tuple[Row[Any], Row[Any], list[Measured]]:
+async def compare(runs: BenchmarkStore, a: UUID, b: UUID) -> tuple[Row[Any], Row[Any], list[Measured]]:
     """Put two runs side by side.
 
     Raises:
         NotFound: one does not exist.
         Conflict: one has no result.
     """
-    first, second = await get(parts, a), await get(parts, b)
+    first, second = await get(runs, a), await get(runs, b)
     if first.summary is None or second.summary is None:
         raise Conflict("Only runs that have a result can be compared.")
     return first, second, list(_side_by_side(first.summary, second.summary))

@@ -14,7 +14,7 @@ from src.errors import Invalid, StillProcessing, Unavailable
 from src.models import Mode, Status
 from src.random_ids import new_uuid
 from src.services.identity.caller import Caller
-from src.services.parts import Parts
+from src.services.parts import SyncParts
 from src.services.report_files.production import describe, produce
 from src.services.report_generator import ReportParameters
 from src.services.requests.records import Duplicate, Finished, IdempotencyKey, NewRequest
@@ -29,22 +29,22 @@ STOPPED = "The server stopped before the report was finished."
 log = logging.getLogger(__name__)
 
 
-def check_size(parts: Parts, num_transactions: int) -> None:
+def check_size(num_transactions: int, *, at_most: int, async_at_most: int) -> None:
     """Refuse a report that is too large for this way.
 
     Raises:
         Invalid: it is; the sentence names the way for larger ones.
     """
-    if num_transactions > parts.sync_max_transactions:
+    if num_transactions > at_most:
         raise Invalid(
-            f"A sync report has at most {parts.sync_max_transactions:,} transactions (SYNC_MAX_TRANSACTIONS);"
-            f" POST /api/async takes up to {parts.async_max_transactions:,}.",
+            f"A sync report has at most {at_most:,} transactions (SYNC_MAX_TRANSACTIONS);"
+            f" POST /api/async takes up to {async_at_most:,}.",
             "/num_transactions",
         )
 
 
 async def generate_now(
-    parts: Parts, caller: Caller, parameters: ReportParameters, key: IdempotencyKey | None
+    parts: SyncParts, caller: Caller, parameters: ReportParameters, key: IdempotencyKey | None
 ) -> dict[str, Any] | Duplicate:
     """Store the request, generate, store the result, and return it.
 
@@ -76,7 +76,7 @@ async def generate_now(
             raise Unavailable("The server is stopping; try again.") from None
 
 
-async def _generate_and_record(parts: Parts, request: NewRequest) -> dict[str, Any]:
+async def _generate_and_record(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
     reason = "The report could not be generated."
     try:
         result = await _generate(parts, request)
@@ -91,7 +91,7 @@ async def _generate_and_record(parts: Parts, request: NewRequest) -> dict[str, A
     return result
 
 
-async def _fail(parts: Parts, request_id: UUID, reason: str) -> None:
+async def _fail(parts: SyncParts, request_id: UUID, reason: str) -> None:
     """End a request whose caller gets no report, so that its key is free again.
 
     Where the database cannot take this either, the caller still hears of the first fault, and the janitor ends the
@@ -105,7 +105,7 @@ async def _fail(parts: Parts, request_id: UUID, reason: str) -> None:
         log.warning("Sync request %s stays unfinished for now: %s", request_id, type(error).__name__)
 
 
-async def _generate(parts: Parts, request: NewRequest) -> dict[str, Any]:
+async def _generate(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
     started_s = time.perf_counter()
     simulated_s = parts.simulated_work.seconds(request.parameters.num_transactions)
     if simulated_s:
@@ -119,14 +119,14 @@ async def _generate(parts: Parts, request: NewRequest) -> dict[str, Any]:
     return describe(request.id, request.mode, request.parameters, report, started_s)
 
 
-def _ended(parts: Parts, duplicate: Duplicate) -> Duplicate:
+def _ended(parts: SyncParts, duplicate: Duplicate) -> Duplicate:
     if duplicate.status is Status.PROCESSING:
         detail = "The first request with this key is still being processed."
         raise StillProcessing(detail, _worth_asking_after_s(parts, duplicate))
     return duplicate
 
 
-def _worth_asking_after_s(parts: Parts, duplicate: Duplicate) -> int:
+def _worth_asking_after_s(parts: SyncParts, duplicate: Duplicate) -> int:
     """Tell when a request may have ended: soon if we work on it; else, if its process died, when it is abandoned."""
     if duplicate.request_id in parts.in_flight:
         return RETRY_AFTER_S

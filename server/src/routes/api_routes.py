@@ -78,10 +78,12 @@ def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> Id
 async def generate_report_synchronously(body: ReportRequest, request: Request) -> Response:
     """Generate a report and answer when it exists: the connection is held all the way."""
     parts = parts_of(request)
-    sync_controller.check_size(parts, body.num_transactions)
+    sync_controller.check_size(
+        body.num_transactions, at_most=parts.sync_max_transactions, async_at_most=parts.async_max_transactions
+    )
     key = _key(request, sync_controller.SYNC_ROUTE, body)
     parameters = ReportParameters.of(body, parts.now().date())
-    outcome = await sync_controller.generate_now(parts, caller_of(request), parameters, key)
+    outcome = await sync_controller.generate_now(parts.sync, caller_of(request), parameters, key)
     return _replay(outcome) if isinstance(outcome, Duplicate) else _json(outcome)
 
 
@@ -95,10 +97,17 @@ async def generate_report_synchronously(body: ReportRequest, request: Request) -
 async def generate_report_asynchronously(body: AsyncRequest, request: Request) -> Response:
     """Accept a report at once; it is generated in order and delivered to the callback URL."""
     parts = parts_of(request)
-    async_controller.check_size(parts, body.payload.num_transactions)
+    async_controller.check_size(body.payload.num_transactions, at_most=parts.async_max_transactions)
     key = _key(request, async_controller.ASYNC_ROUTE, body)
-    parameters = ReportParameters.of(body.payload, parts.now().date())
-    outcome = await async_controller.accept(parts, caller_of(request), parameters, body.callback_url, key)
+    now = parts.now()
+    outcome = await async_controller.accept(
+        parts.batcher,
+        caller_of(request),
+        ReportParameters.of(body.payload, now.date()),
+        body.callback_url,
+        key,
+        now,
+    )
     if isinstance(outcome, Duplicate):
         return _replay(outcome)
     status_url = _status_url(outcome.request_id)

@@ -68,9 +68,13 @@ async def benchmark_both(body: BenchmarkRequest, parts: PartsDependency, wait: W
 
 
 async def _measure(parts: Parts, mode: str, body: BenchmarkRequest, *, wait: bool) -> Response:
-    run_id = await benchmark_controller.begin(parts, LoadOrder(mode=mode, **body.model_dump()))
+    run_id = await benchmark_controller.begin(
+        parts.benchmarks,
+        LoadOrder(mode=mode, **body.model_dump()),
+        sync_transactions_max=parts.sync_max_transactions,
+    )
     if wait:
-        return _json(await benchmark_controller.finish(parts, run_id))
+        return _json(await benchmark_controller.finish(parts.benchmarks, parts.benchmark_store, run_id))
     status_url = f"{router.prefix}/runs/{run_id}"
     started = BenchmarkStarted(run_id=run_id, status="RUNNING", status_url=status_url)
     return _json(started.model_dump(mode="json"), 202, {"location": status_url})
@@ -79,25 +83,30 @@ async def _measure(parts: Parts, mode: str, body: BenchmarkRequest, *, wait: boo
 @router.get("/runs", response_model=BenchmarkRuns, responses=responses(503))
 async def list_benchmark_runs(parts: PartsDependency) -> BenchmarkRuns:
     """List the runs that are kept, newest first."""
-    return BenchmarkRuns(runs=[_item(row, row.sync, row.async_) for row in await benchmark_controller.list_runs(parts)])
+    return BenchmarkRuns(
+        runs=[
+            _item(row, row.sync, row.async_)
+            for row in await benchmark_controller.list_runs(parts.benchmark_store, parts.now())
+        ]
+    )
 
 
 @router.get("/runs/{run_id}", response_model=BenchmarkRunDetail, responses=responses(404, 503))
 async def get_benchmark_run(run_id: RunId, parts: PartsDependency) -> Response:
     """Read everything that a run measured."""
-    return _json(_detail(parts, await benchmark_controller.get(parts, run_id)))
+    return _json(_detail(parts, await benchmark_controller.get(parts.benchmark_store, run_id)))
 
 
 @router.post("/runs/{run_id}/stop", response_model=BenchmarkRunDetail, responses=responses(404, 409, 503))
 async def stop_benchmark_run(run_id: RunId, parts: PartsDependency) -> Response:
     """End a run early; what it has measured is kept."""
-    return _json(_detail(parts, await benchmark_controller.stop(parts, run_id)))
+    return _json(_detail(parts, await benchmark_controller.stop(parts.benchmarks, parts.benchmark_store, run_id)))
 
 
 @router.delete("/runs/{run_id}", response_model=RunDeleted, responses=responses(404, 409, 503))
 async def delete_benchmark_run(run_id: RunId, parts: PartsDependency) -> RunDeleted:
     """Delete a run that has ended."""
-    await benchmark_controller.delete(parts, run_id)
+    await benchmark_controller.delete(parts.benchmark_store, run_id)
     return RunDeleted(deleted=True, run_id=run_id)
 
 
@@ -115,7 +124,7 @@ async def export_benchmark_run(
     format: Annotated[Literal["json", "csv"], Query(description="`csv` has one line for each figure.")] = "json",  # noqa: A002  the parameter's name
 ) -> Response:
     """Download what a run measured."""
-    summary = await benchmark_controller.result(parts, run_id)
+    summary = await benchmark_controller.result(parts.benchmark_store, run_id)
     content = orjson.dumps(summary, option=orjson.OPT_INDENT_2) if format == "json" else _csv(summary)
     headers = {"content-disposition": f'attachment; filename="benchmark-{run_id}.{format}"'}
     return Response(content, 200, headers, {"json": "application/json", "csv": "text/csv; charset=utf-8"}[format])
@@ -128,7 +137,7 @@ async def compare_benchmark_runs(
     b: Annotated[UUID, Query(description="The run that is compared.")],
 ) -> BenchmarkComparison:
     """Put two runs side by side, figure by figure."""
-    first, second, measures = await benchmark_controller.compare(parts, a, b)
+    first, second, measures = await benchmark_controller.compare(parts.benchmark_store, a, b)
     return BenchmarkComparison(
         a=_item(first, first.summary["sync"], first.summary["async"]),
         b=_item(second, second.summary["sync"], second.summary["async"]),

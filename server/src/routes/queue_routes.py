@@ -141,7 +141,7 @@ class PublicSettings(BaseModel):
 @router.get("/queue", response_model=QueueAnswer, responses=responses(503))
 async def get_queue(parts: PartsDependency) -> QueueAnswer:
     """Look at what waits, what is processed and what is delivered."""
-    queue = await queue_controller.look(parts)
+    queue = await queue_controller.look(parts.reader, parts.engine, parts.now())
     return QueueAnswer(
         waiting=queue.depth.waiting,
         oldest_age_ms=queue.oldest_age_ms,
@@ -160,7 +160,7 @@ async def get_fifo_proof(
     limit: Annotated[int, Query(ge=1, le=PROOF_LIMIT_MAX, description="How many of the newest requests.")] = 50,
 ) -> FifoProofAnswer:
     """Compare the orders of acceptance, generation and delivery over the newest async requests."""
-    return FifoProofAnswer.model_validate(await queue_controller.prove_order(parts, limit))
+    return FifoProofAnswer.model_validate(await queue_controller.prove_order(parts.reader, parts.lane_ids, limit))
 
 
 @router.post(
@@ -174,7 +174,7 @@ async def resume_receiver(request: Request, origin: Origin, parts: PartsDependen
 
     It ends the pause of your own lane, and that of a receiver which is paused for everybody.
     """
-    await queue_controller.resume(parts, LaneKey(caller_of(request).name, origin))
+    await queue_controller.resume(parts.store, parts.engine, LaneKey(caller_of(request).name, origin))
     return ResumedAnswer(receiver=origin, status="resumed")
 
 
@@ -186,7 +186,7 @@ async def resume_receiver(request: Request, origin: Origin, parts: PartsDependen
 )
 async def probe_receiver(request: Request, origin: Origin, parts: PartsDependency) -> ProbingAnswer:
     """Try a paused receiver once, now, with your callback that waits longest; where it fails the pause stays."""
-    await queue_controller.probe(parts, LaneKey(caller_of(request).name, origin))
+    await queue_controller.probe(parts.store, parts.engine, LaneKey(caller_of(request).name, origin), parts.now())
     return ProbingAnswer(receiver=origin, status="probing")
 
 

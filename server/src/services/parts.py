@@ -29,6 +29,25 @@ from src.services.requests.store import RequestStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncParts:
+    """What generates a report while its caller waits."""
+
+    batcher: AcceptBatcher
+    #: Records how reports ended, many in one transaction.
+    finisher: GroupCommit[Finished, None]
+    #: Records that requests have no report and will have none, in the same way.
+    failer: GroupCommit[Finished, None]
+    #: The requests that this process works on.
+    in_flight: InFlight
+    storage: ReportStorage
+    #: Threads for generating.
+    threads: Executor
+    simulated_work: SimulatedWork
+    #: The time, aware UTC, never going back.
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything a use case may need; built once, in `assembly/`."""
 
@@ -39,12 +58,7 @@ class Parts:
     reader: RequestReader
     observers: Observers
     batcher: AcceptBatcher
-    #: Records how sync reports ended, many in one transaction.
-    finisher: GroupCommit[Finished, None]
-    #: Records that sync requests have no report and will have none, in the same way.
-    failer: GroupCommit[Finished, None]
-    #: The sync requests that this process works on.
-    in_flight: InFlight
+    sync: SyncParts
     storage: ReportStorage
     #: Deletes the reports of requests that are gone.
     removal: ReportRemoval
@@ -66,7 +80,6 @@ class Parts:
     threads: Executor
     #: How lanes are shown.
     lane_ids: LaneIds
-    simulated_work: SimulatedWork
     sync_max_transactions: int
     async_max_transactions: int
     #: The time, aware UTC, never going back.
