@@ -1,12 +1,15 @@
 """What the load generator shows: a table that fits, a bar, and a report that loads nothing and escapes everything."""
 
+import hashlib
+import json
+import platform
 import re
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
+from src.config import SERVER_FOLDER
 from src.loadgen.callbacks.ledger import Accepted, Arrival, Ledger
 from src.loadgen.callbacks.receiver import Receiver, Receivers
 from src.loadgen.callbacks.states import State
@@ -23,6 +26,7 @@ from src.loadgen.show.report import html_report
 from src.loadgen.show.table import table
 
 KINDS = ["timeout", "connection", "bad_answer", "interrupted", "status_429", "status_503", "status_500", "timeout"]
+SHOWN_WITH = SERVER_FOLDER / "src" / "loadgen" / "show" / "page"
 HOSTILE = "<script>alert('x')</script>\"&\x1b[2J"
 
 
@@ -84,8 +88,8 @@ async def test_sync_and_async_stand_side_by_side_only_when_nothing_broke_off_ear
 
     assert "total time" not in table(summary)
     assert "total time" in table({**summary, **whole})
-    assert "Side by side" not in html_report(summary)
-    assert "Side by side" in html_report({**summary, **whole})
+    assert data_of(html_report(summary))["side_by_side"] is False
+    assert data_of(html_report({**summary, **whole}))["side_by_side"] is True
 
 
 async def test_colours_are_for_a_terminal_alone() -> None:
@@ -94,20 +98,45 @@ async def test_colours_are_for_a_terminal_alone() -> None:
     assert re.sub(r"\x1b\[\d+m", "", table(summary, coloured=True)) == table(summary)
 
 
-async def test_the_report_loads_nothing_and_escapes_everything() -> None:
-    page = html_report(await summary_of())
-    loads = re.findall(
-        r"""(?:src|href|srcset|action|url)\s*[=(]|@import|<(?:script|link|img|iframe|object|embed)""", page
-    )
+def data_of(page: str) -> dict[str, Any]:
+    """What the page draws."""
+    [data] = re.findall(r'<script type="application/json" id="run">(.*?)</script>', page)
+    assert "<" not in data
+    read: dict[str, Any] = json.loads(data)
+    return read
 
-    assert loads == []
+
+async def test_the_report_holds_the_run_as_data_and_may_load_nothing() -> None:
+    summary = await summary_of()
+    page = html_report(summary)
+    data = data_of(page)
+
+    assert "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'" in page
     assert HOSTILE not in page
-    assert "&lt;script&gt;alert(&#x27;x&#x27;)" in page
-    assert page.count("<svg") == 10
-    assert "prefers-color-scheme: dark" in page
-    for drawing in re.findall(r"<svg.*?</svg>", page):
-        ElementTree.fromstring(drawing)
-        assert "nan" not in drawing
+    assert f"{HOSTILE}3" in data["summary"]["async"]["account"]["missing_ids"]
+    assert data["summary"]["sync"] == summary["sync"]
+    assert data["summary"]["async"]["callback_curve"] == summary["async"]["callback_curve"]
+    assert data["command"].startswith("python -m src.loadgen --mode both --transactions 50 --requests 1000")
+    assert data["machine"]["cores"] >= 1
+
+
+async def test_the_report_may_be_handed_on_it_names_no_machine_address_path_or_key() -> None:
+    options = ("--url", "http://secret.example:8123/base", "--header", "Authorization: Bearer frg_hush")
+    data = json.dumps(data_of(html_report(await summary_of(*options, "--json", "/home/somebody/run.json"))))
+
+    for told in ("secret.example", "8123", "127.0.0.1", "9100", "hush", "somebody", platform.node()):
+        assert told not in data
+
+
+def test_what_is_drawn_with_is_what_the_pages_lock_names() -> None:
+    recorded = json.loads((SHOWN_WITH / "uplot.lock.json").read_text())
+    lock = json.loads((SERVER_FOLDER.parent / "client" / "package-lock.json").read_text())
+    locked = lock["packages"]["node_modules/uplot"]
+
+    assert {name: locked[name] for name in ("version", "integrity")} == recorded["package"]
+    for name, digest in recorded["files"].items():
+        assert hashlib.sha256((SHOWN_WITH / name).read_bytes()).hexdigest() == digest
+    assert f"(v{locked['version']})" in (SHOWN_WITH / "uplot.min.js").read_text()
 
 
 async def test_a_report_of_nothing_is_still_a_report() -> None:
@@ -117,7 +146,7 @@ async def test_a_report_of_nothing_is_still_a_report() -> None:
     summary = await summary_of() | sides
 
     assert "Nothing was accepted" in table(summary)
-    assert "<svg" not in html_report(summary)
+    assert data_of(html_report(summary))["summary"]["sync"]["latency"]["histogram"] == []
     assert sides["sync"]["throughput_per_s"] is sides["async"]["p99_callback_ms"] is None
 
 
