@@ -212,3 +212,14 @@ test('days, errors and receivers narrow the list, and each state says how many i
   await page.getByRole('button', { name: /Any receiver/ }).click()
   await expect(page).toHaveURL(/history$/)
 })
+
+test('the drawer explains where the time of a request went', async ({ page, request }) => {
+  await misbehave(request, 'enabled=true&fail_next=1&status_code=503')
+  const id = await submitAsync(request, 'Slow_because')
+  await page.goto(`/history?request=${id}`)
+  await page.getByText('Callback acknowledged after 2 attempts').waitFor()
+  await page.getByRole('tab', { name: 'Where time went' }).click()
+  const panel = page.getByRole('tabpanel')
+  await expect(panel.getByText(/altogether/)).toBeVisible()
+  await expect(panel.getByRole('listitem')).not.toHaveCount(0)
+})

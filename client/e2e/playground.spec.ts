@@ -1,4 +1,4 @@
-import { expect, test } from './fixtures'
+import { expect, test, url } from './fixtures'
 
 test('a race shows how long each way blocked the client, on one axis', async ({ page }) => {
   await page.goto('/')
@@ -76,4 +76,17 @@ test('on a phone a race that was started is in view', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('button', { name: 'Race both' }).click()
   await expect(page.getByRole('heading', { name: 'Race', exact: true })).toBeInViewport()
+})
+
+test('a callback URL is checked, and a test message sent, before anything is submitted', async ({ page }) => {
+  await page.goto('/')
+  await page.getByLabel('Callback receiver').selectOption('own')
+  await page.getByLabel('Callback URL').fill('http://10.0.0.1/hook')
+  await page.getByRole('button', { name: 'Check this URL' }).click()
+  await expect(page.getByText(/CALLBACK_ALLOWED_ORIGINS/).first()).toBeVisible()
+
+  await page.getByLabel('Callback URL').fill(`${url()}/api/callbacks/receive`)
+  await expect(page.getByText(/CALLBACK_ALLOWED_ORIGINS/)).toHaveCount(0)
+  await page.getByRole('button', { name: 'Send a test message' }).click()
+  await expect(page.getByText(/^The receiver answered 200 \(/)).toBeVisible()
 })

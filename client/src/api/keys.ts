@@ -10,6 +10,7 @@ export const keys = {
   details: ['requests', 'detail'] as const,
   detail: (id: string) => ['requests', 'detail', id] as const,
   logs: (id: string) => ['requests', 'logs', id] as const,
+  explanation: (id: string) => ['requests', 'explanation', id] as const,
   queue: ['queue'] as const,
   /** Not below the queue: reading that again, as often as anything happens, must not read this one too. */
   fifoProof: ['fifo-proof'] as const,

@@ -38,3 +38,5 @@ export type RequestCounts = Schemas['RequestCounts']
 type ListQuery = NonNullable<paths['/api/requests']['get']['parameters']['query']>
 /** How an attempt can fail. */
 export type ErrorCode = NonNullable<ListQuery['error_code']>
+export type CallbackCheck = Schemas['CallbackCheckAnswer']
+export type ExplainedSpan = Schemas['ExplainedSpan']

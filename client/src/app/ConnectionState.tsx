@@ -43,7 +43,8 @@ export function ConnectionState() {
       title={hint}
       data-testid="connection"
       className={cx(
-        'inline-flex items-center gap-1.5 rounded-full px-2.5 py-1 text-xs font-medium',
+        // As wide as its longest word, so that nothing beside it moves.
+        'inline-flex min-w-27 items-center justify-center gap-1.5 rounded-full px-2.5 py-1 text-xs font-medium',
         className,
       )}
     >

@@ -16,6 +16,7 @@ import { checkOrder, orderForm, toOrder, type OrderForm } from './orderForm'
 import { LimitNote, useBlocked } from './LimitNote'
 import { refusalOf, type Refusal } from './refusal'
 import { runStore, startRuns } from './runStore'
+import { UrlCheck } from './UrlCheck'
 
 /** A run that begins so soon after the last one ended joins its axis: clicks in a row are one picture. */
 const SAME_AXIS_MS = 2_000
@@ -162,6 +163,11 @@ function ReceiverFields({ form, receiver, error, refusal, onChange }: ReceiverFi
             hint="Public addresses only, unless the operator allows more."
             onChange={(event) => onChange({ ownUrl: event.target.value.trim() })}
           />
+          <UrlCheck
+            key={form.ownUrl}
+            url={form.ownUrl}
+            disabled={form.ownUrl === '' || error !== undefined}
+          />
           {refusal?.command && <CodeBlock label="command that allows it" code={refusal.command} />}
         </div>
       )}
@@ -172,7 +178,8 @@ function ReceiverFields({ form, receiver, error, refusal, onChange }: ReceiverFi
 /** How long it is going to take, from the server's own settings. */
 function WorkNote({ rows }: { rows: number }) {
   const { data } = useQuery(settingsQuery)
-  if (!data || !Number.isFinite(rows)) return null
+  // Its line is there from the beginning, so that nothing below it moves.
+  if (!data || !Number.isFinite(rows)) return <p className="h-4 text-xs" />
   if (rows > data.sync_max_transactions) {
     return (
       <p className="text-xs text-warn">

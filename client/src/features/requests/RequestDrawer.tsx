@@ -17,6 +17,7 @@ import { toCurl } from '@/lib/curl'
 import { paths } from '@/lib/paths'
 import { Attempts } from './Attempts'
 import { DrawerActions } from './DrawerActions'
+import { Explanation } from './Explanation'
 import { PhaseStrip } from './PhaseStrip'
 import { Timeline } from './Timeline'
 import { timelineOf, timelineText } from './timeline'
@@ -125,6 +126,7 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
             label: `Attempts (${attempts.length})`,
             content: <Attempts detail={detail} logs={attempts} received={toDemo ? callbacks : null} />,
           },
+          { value: 'explain', label: 'Where time went', content: <Explanation detail={detail} /> },
           { value: 'curl', label: 'curl', content: <CodeBlock label="curl command" code={curlOf(detail)} /> },
           {
             value: 'json',

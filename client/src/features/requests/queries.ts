@@ -15,6 +15,13 @@ export const requestsQuery = (filters: RequestFilters) =>
     getNextPageParam: (page) => page.next_cursor,
   })
 
+export const explanationQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.explanation(id),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET('/api/requests/{request_id}/explain', { params: { path: { request_id: id } }, signal })),
+  })
+
 /** How many requests the filters leave, by state. */
 export const countsQuery = (filters: RequestFilters) =>
   queryOptions({
