@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import accept, end_to_end, generation, many_rows, memory, start, sync, under_load, watchers
+from bench import accept, end_to_end, generation, many_rows, memory, object_storage, start, sync, under_load, watchers
 from bench.figures import Row
 from bench.harness import FULL, QUICK, Bench, bench, say
 from bench.results import Store, explanations, table
@@ -22,6 +22,7 @@ GROUPS: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "end_to_end": end_to_end.measure,
     "generation": generation.measure,
     "memory": memory.measure,
+    "object_storage": object_storage.measure,
     "under_load": under_load.measure,
     "watchers": watchers.measure,
     "sync": sync.measure,
