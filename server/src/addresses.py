@@ -1,4 +1,4 @@
-"""Addresses of callers: how they are read, and what counts as one caller."""
+"""Client addresses: how they are parsed, and what counts as one caller."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 
 
 def parsed_address(text: str) -> Address | None:
-    """Read an address, without the zone of a link-local one; an IPv4 address written as IPv6 is what it is."""
+    """Parse an address, dropping the zone of a link-local one and unwrapping IPv4-mapped IPv6; None if invalid."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -23,7 +23,7 @@ def parsed_address(text: str) -> Address | None:
 
 @lru_cache(ADDRESSES_REMEMBERED_MAX)
 def caller_name(address: Address) -> str:
-    """Name whom an address stands for: itself, or the /64 network of an IPv6 address."""
+    """Return the caller's name for an address: the address itself, or its /64 network for IPv6."""
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_CALLER_BITS), strict=False))
     return str(address)

@@ -1,4 +1,4 @@
-"""Every knob of the service: its type, unit, bounds and a sentence.
+"""The settings of the service: types, units, bounds and descriptions.
 
 Values come from the environment, then from `.env` in `server/` or at the repository's root. Lists are
 comma-separated; an empty value means the default. A test keeps `.env.example` equal to this file.
@@ -23,7 +23,7 @@ RATE_LIMIT_PATTERN = r"^(off|[1-9]\d{0,6}/(second|minute|hour|day))$"
 
 
 def _split(value: Any) -> Any:
-    """Read `a, b` as a list of two; leave what is no text alone."""
+    """Split `a, b` into a list of two; leave anything but text alone."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -37,7 +37,7 @@ _BROWSER_ORIGIN = re.compile(
 
 
 def _browser_origin(text: str) -> str:
-    """Refuse what no browser ever sends as `Origin` (RFC 6454, section 6.1): it would silently let nobody in."""
+    """Reject what no browser ever sends as `Origin` (RFC 6454, 6.1): it would silently match nothing."""
     if not _BROWSER_ORIGIN.fullmatch(text):
         raise ValueError(
             "write each origin as browsers send it: scheme, host in lower case, and the port unless it is the "
@@ -52,23 +52,23 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _host_name(text: str) -> str:
-    """Refuse what no `Host` can be: it would silently let nobody in."""
+    """Reject what cannot occur in `Host`: it would silently match nothing."""
     if not re.fullmatch(rf"\.?{_NAME}", text, re.ASCII):
         raise ValueError(
-            "write each name as it stands in a URL, without scheme, port and wildcard, such as reports.example.com; "
-            ".example.com is that name and every name below it; addresses are always allowed"
+            "write each name as it appears in a URL, without scheme, port or wildcard, such as reports.example.com; "
+            ".example.com matches that name and its subdomains; IP addresses are always allowed"
         )
     return text.lower()
 
 
 def _base_url(text: str) -> str:
     try:
-        is_one = _BASE_URL.fullmatch(text) and urlsplit(text).port != 0
+        is_valid = _BASE_URL.fullmatch(text) and urlsplit(text).port != 0
     except ValueError:  # such as a port of 70000
-        is_one = False
-    if not is_one:
+        is_valid = False
+    if not is_valid:
         raise ValueError(
-            "write scheme, host and, when it is not the scheme's own, port, such as https://app.example.com"
+            "write scheme, host and, unless it is the scheme's default, port, such as https://app.example.com"
         )
     return text
 
@@ -100,8 +100,8 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="",
-        description="where PostgreSQL (14 or newer) is: postgresql://user:password@host:5432/name?sslmode=require, as "
-        "hosts hand it out, not through a pooler; empty: an embedded one under DATA_DIR",
+        description="URL of PostgreSQL 14 or newer: postgresql://user:password@host:5432/name?sslmode=require, as "
+        "hosting providers hand it out, not a pooler's; empty: an embedded one under DATA_DIR",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
@@ -110,8 +110,8 @@ class Settings(BaseSettings):
     )
     storage_url: Annotated[str, AfterValidator(_storage_url)] = Field(
         default="",
-        description="where reports are: file:///folder, or s3://bucket/prefix (AWS, R2, MinIO, SeaweedFS, …); empty: "
-        "DATA_DIR/reports",
+        description="where reports are stored: file:///folder, or s3://bucket/prefix (AWS, R2, MinIO, SeaweedFS, "
+        "…); empty: DATA_DIR/reports",
     )
     storage_fallback_url: Annotated[str, AfterValidator(_storage_url)] = Field(
         default="",
@@ -120,15 +120,15 @@ class Settings(BaseSettings):
     )
     storage_downloads: Literal["auto", "proxy"] = Field(
         default="auto",
-        description="auto: a report in S3 is downloaded from there, by a redirect to an address that is signed at that "
-        "moment; proxy: always through this server",
+        description="auto: downloads of reports in S3 are redirected to a presigned URL; proxy: they always go "
+        "through this server",
     )
     storage_signed_url_seconds: int = Field(
-        default=60, ge=1, le=604_800, description="how long such an address is good for, seconds"
+        default=60, ge=1, le=604_800, description="lifetime of a presigned URL, seconds"
     )
     aws_endpoint_url: Annotated[str, AfterValidator(_endpoint)] = Field(
         default="",
-        description="where S3 is, e.g. https://ACCOUNT.r2.cloudflarestorage.com; empty: AWS in its region",
+        description="S3 endpoint, e.g. https://ACCOUNT.r2.cloudflarestorage.com; empty: AWS in its region",
     )
     aws_region: str = Field(
         default="", pattern=r"^[A-Za-z0-9-]{0,64}$", description="region of the bucket; auto for R2; empty: us-east-1"
@@ -136,154 +136,160 @@ class Settings(BaseSettings):
     aws_access_key_id: str = Field(
         default="",
         pattern=r"^[!-~]{0,128}$",
-        description="key of S3; empty: what AWS gives this machine or container (AWS_ROLE_ARN with "
-        "AWS_WEB_IDENTITY_TOKEN_FILE, container and instance roles)",
+        description="access key of S3; empty: the credentials AWS provides to this machine or container "
+        "(AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, container and instance roles)",
     )
-    aws_secret_access_key: SecretStr = Field(default=SecretStr(""), description="its secret")
-    aws_session_token: SecretStr = Field(default=SecretStr(""), description="its token, where the key is temporary")
+    aws_secret_access_key: SecretStr = Field(default=SecretStr(""), description="secret access key of S3")
+    aws_session_token: SecretStr = Field(
+        default=SecretStr(""), description="session token of S3, for temporary credentials"
+    )
     public_base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         default="",
-        description="what links and the demo receiver's URL start with; empty: http://localhost:PORT",
+        description="base of links and of the demo receiver's URL; empty: http://localhost:PORT",
     )
     allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, CommaSeparated] = Field(
         default=(),
-        description="names that may stand in Host beside addresses, localhost and the host of PUBLIC_BASE_URL, e.g. "
-        "the service's name for other containers; .example.com is all below it",
+        description="names accepted in the Host header in addition to IP addresses, localhost and the host of "
+        "PUBLIC_BASE_URL, e.g. the service's name for other containers; .example.com includes its "
+        "subdomains",
     )
     keep_alive_seconds: int = Field(
         default=75,
         ge=1,
         le=3_600,
-        description="how long a connection may be idle between requests; longer than a proxy in front keeps it (60 s "
-        "is common), or requests get lost at the moment of closing, seconds",
+        description="idle timeout of a connection between requests, seconds; longer than that of a proxy in front "
+        "(60 s is common), or requests are lost when both close at the same moment",
     )
 
     simulated_ms_per_transaction: float = Field(
-        default=10, ge=0, le=1000, description="simulated work for one row of a report, ms; 0 switches it off"
+        default=10, ge=0, le=1000, description="simulated work per row of a report, ms; 0 disables it"
     )
     simulated_max_seconds: float = Field(
-        default=10, ge=0, le=60, description="simulated work for one report at most, seconds"
+        default=10, ge=0, le=60, description="maximum simulated work per report, seconds"
     )
-    sync_max_transactions: int = Field(default=1_000, ge=1, le=1_000_000, description="rows of a sync report at most")
+    sync_max_transactions: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="maximum number of rows of a sync report"
+    )
     async_max_transactions: int = Field(
-        default=1_000_000, ge=1, le=9_999_999, description="rows of an async report at most"
+        default=1_000_000, ge=1, le=9_999_999, description="maximum number of rows of an async report"
     )
 
     rate_limit_sync: str = Field(
         default="30/minute",
         pattern=RATE_LIMIT_PATTERN,
-        description="requests to /api/sync for each caller, or off",
+        description="rate limit per caller for requests to /api/sync, or off",
     )
     rate_limit_async: str = Field(
         default="60/minute",
         pattern=RATE_LIMIT_PATTERN,
-        description="requests to /api/async, redeliveries by hand, resumes and probes for each caller, or off",
+        description="rate limit per caller for requests to /api/async, manual redeliveries, resumes and probes, or off",
     )
     rate_limit_storage_url: SecretStr = Field(
         default=SecretStr(""),
-        description="redis://host:6379/0 (rediss:// with TLS), where several servers count rate limits together; while "
-        "it is away, and when empty, each counts for itself",
+        description="URL of a Redis (redis://host:6379/0, rediss:// with TLS) in which several servers share rate "
+        "limits; empty, or while it is unavailable: each server counts on its own",
     )
     max_pending_requests: int = Field(
-        default=100_000, ge=1, description="requests that may wait; above it a submission is answered 503"
+        default=100_000, ge=1, description="maximum number of pending requests; above it, submissions get a 503"
     )
     max_pending_per_caller: int = Field(
         default=10_000,
         ge=1,
-        description="requests of one caller that may wait; above it its submissions are answered 429",
+        description="maximum number of pending requests per caller; above it, the caller's submissions get a 429",
     )
     max_receivers_per_caller: int = Field(
         default=1_000,
         ge=1,
-        description="receivers that one caller has something waiting or owed for at once; above it a submission to "
-        "another one is answered 429",
+        description="maximum number of receivers per caller with pending requests or callbacks; above it, "
+        "submissions for further receivers get a 429",
     )
     retention_days: int = Field(
         default=0,
         ge=0,
         le=36_500,
-        description="requests that ended so many days ago are deleted with their logs and files; 0 keeps them",
+        description="days after which finished requests are deleted with their logs and files; 0 keeps them forever",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = Field(
-        default=(), description="networks (CIDR) whose X-Forwarded-For names the caller"
+        default=(), description="networks (CIDR) of proxies whose X-Forwarded-For identifies the caller"
     )
 
     cors_allowed_origins: Annotated[
         tuple[Annotated[str, AfterValidator(_browser_origin)], ...], NoDecode, CommaSeparated
     ] = Field(
         default=(),
-        description="exact origins whose pages may use the API and watch its events, e.g. https://app.example.com; "
-        "empty: only the page that this server serves",
+        description="origins, matched exactly, whose pages may use the API and its event stream, e.g. "
+        "https://app.example.com; empty: only the page served by this server",
     )
 
     callback_allowed_origins: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
         default=(),
-        description="exact origins that may be called although their address is not public, e.g. http://127.0.0.1:9001",
+        description="origins, matched exactly, that may receive callbacks although their address is not public, "
+        "e.g. http://127.0.0.1:9001",
     )
     callback_retry_delays: Annotated[tuple[Annotated[float, Field(ge=0, le=86_400)], ...], NoDecode, CommaSeparated] = (
-        Field(default=(2, 4, 8), max_length=20, description="waits before the second, third, … attempt, seconds")
+        Field(default=(2, 4, 8), max_length=20, description="delays before the second, third, … attempt, seconds")
     )
     callback_timeout_seconds: float = Field(
         default=10,
         gt=0,
         le=120,
-        description="one attempt at most: resolving, connecting, sending and reading, seconds",
+        description="total timeout of one attempt: resolving, connecting, sending and reading, seconds",
     )
     callback_rate_per_receiver: str = Field(
         default="1000/second",
         pattern=PACE_PATTERN,
-        description="attempts to one receiver, and to one address, in any second or minute; more are delayed; or off",
+        description="rate limit (N/second or N/minute) for attempts to one receiver, and to one address; attempts "
+        "above it are delayed; or off",
     )
     callback_probe_seconds: float = Field(
         default=30,
         gt=0,
         le=300,
-        description="a receiver that fails on and on is paused and probed after this; each time twice as long, "
-        "up to 5 minutes, seconds",
+        description="delay before the first probe of a receiver paused because it keeps failing; doubled after "
+        "each failed probe, up to 5 minutes, seconds",
     )
     callback_expiry_hours: float = Field(
-        default=24, gt=0, le=8_760, description="a callback that is owed for longer is given up, hours"
+        default=24, gt=0, le=8_760, description="age at which an undelivered callback is given up, hours"
     )
     ssl_cert_file: str = Field(
         default="",
-        description="certificates (PEM) of a company's own authority, trusted for receivers beside the public ones "
-        "and this machine's",
+        description="PEM file of additional certificate authorities, such as a company's own, trusted for receivers",
     )
-    ssl_cert_dir: str = Field(
-        default="", description="the same from each file of a folder, or of several, separated by colons"
-    )
+    ssl_cert_dir: str = Field(default="", description="folders of such PEM files, separated by colons")
     webhook_signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode, CommaSeparated] = Field(
         default=(),
-        description="whsec_… secrets; the first signs, all are announced while rotating; "
-        "empty: made at the first start and kept under DATA_DIR",
+        description="signing secrets (whsec_…): the first one signs, all are announced during rotation; empty: "
+        "generated at the first start and stored under DATA_DIR",
     )
 
-    demo_tools: bool = Field(default=True, description="the demo receiver, its switches, benchmarks and delete-all")
-    log_format: LogFormat = Field(default="plain", description="log lines as plain text, or as json")
+    demo_tools: bool = Field(
+        default=True, description="enable the demo receiver and its switches, benchmarks and delete-all"
+    )
+    log_format: LogFormat = Field(default="plain", description="format of log lines: plain or json")
     debug: bool = Field(
         default=False,
-        description="log every call and what every exception says, which may be what a caller sent",
+        description="log every call, and the text of exceptions, which may contain what a caller sent",
     )
 
     @field_validator("database_url")
     @classmethod
-    def _can_be_read(cls, value: str) -> str:
+    def _check_database_url(cls, value: str) -> str:
         if value:
             read_database_url(value)
         return value
 
     @field_validator("rate_limit_storage_url")
     @classmethod
-    def _names_redis(cls, value: SecretStr) -> SecretStr:
-        """Refuse what is no URL of Redis without repeating it: a password may stand in it."""
+    def _check_redis_url(cls, value: SecretStr) -> SecretStr:
+        """Reject anything but a Redis URL, without repeating it: it may contain a password."""
         url = value.get_secret_value()
         try:
-            is_one = not url or (urlsplit(url).scheme in {"redis", "rediss"} and bool(urlsplit(url).hostname))
-            is_one = is_one and urlsplit(url).port != 0
+            is_valid = not url or (urlsplit(url).scheme in {"redis", "rediss"} and bool(urlsplit(url).hostname))
+            is_valid = is_valid and urlsplit(url).port != 0
         except ValueError:  # such as a port of 70000
-            is_one = False
-        if not is_one:
-            raise ValueError("write redis://host:port/number, or rediss:// for TLS, with user:password@ when asked for")
+            is_valid = False
+        if not is_valid:
+            raise ValueError("write redis://host:port/number, or rediss:// for TLS, with user:password@ if needed")
         return value
 
     @field_validator("webhook_signing_secrets", mode="before")
@@ -294,30 +300,30 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _derive_base_url(cls, values: Any) -> Any:
-        """`PUBLIC_BASE_URL` follows `PORT` unless it is given."""
+        """Derive `PUBLIC_BASE_URL` from `PORT` unless it is set."""
         if isinstance(values, dict) and not values.get("public_base_url"):
             port = str(values.get("port") or 8000)
             if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-                port = "8000"  # the port is what is refused, and this would be refused with it
+                port = "8000"  # report the port as invalid, not also the URL derived from it
             return {**values, "public_base_url": f"http://localhost:{port}"}
         return values
 
     @property
     def public_origin(self) -> str:
-        """The origin of `PUBLIC_BASE_URL` as browsers send it (RFC 6454, section 6.2)."""
+        """The origin of `PUBLIC_BASE_URL` as browsers send it (RFC 6454, 6.2)."""
         url = urlsplit(self.public_base_url.lower())
         return self.public_base_url.lower().removesuffix(f":{_DEFAULT_PORTS[url.scheme]}")
 
     @property
     def host_names(self) -> tuple[str, ...]:
-        """The names of this server, in lower case; `.example.com` stands for every name below it, too."""
+        """The names of this server, in lower case; `.example.com` includes its subdomains."""
         public = urlsplit(self.public_base_url).hostname or ""
-        # The name it listens on is one, too: a benchmark's load comes to `own_url`.
+        # Including the name it listens on: a benchmark's load is sent to `own_url`.
         return (*self.allowed_hosts, public.removesuffix("."), self.host.lower())
 
     @property
     def reports_folder(self) -> Path:
-        """Where report files are kept."""
+        """The folder of the report files."""
         return self.data_dir / "reports"
 
     @property
@@ -333,11 +339,11 @@ class Settings(BaseSettings):
 
     @property
     def own_url(self) -> str:
-        """Where a program on this machine reaches this server."""
+        """The URL at which a program on this machine reaches this server."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  compared with, not bound to
         return f"http://{everywhere.get(self.host, f'[{self.host}]' if ':' in self.host else self.host)}:{self.port}"
 
     @property
     def demo_receiver_url(self) -> str:
-        """The one URL at which this server may call itself."""
+        """The only URL at which this server may call itself."""
         return f"{self.public_base_url}/api/callbacks/receive"

@@ -1,7 +1,7 @@
-"""The ways to PostgreSQL: SQLAlchemy's engine for ordinary queries, asyncpg pools for the hot ones.
+"""Access to PostgreSQL: a SQLAlchemy engine for ordinary queries, asyncpg pools for the hot ones.
 
-Both connect alike, and say at the start of each session what their statements rely on. An engine and a pool belong to
-the event loop that made them.
+Both connect the same way and set the same session parameters, which the statements rely on. Engines and pools belong
+to the event loop that created them.
 """
 
 import asyncio
@@ -23,25 +23,26 @@ from src.errors import NotStarted
 CONNECT_TIMEOUT_S = 3.0
 STATEMENT_TIMEOUT_S = 4.0
 POOL_WAIT_TIMEOUT_S = 3.0
-#: Whoever waits for the database has an answer after this, if only that it is away.
+#: Seconds after which any wait for the database ends, in an error if need be.
 ANSWER_TIMEOUT_S = 4.5
 ENGINE_CONNECTIONS_MAX = 8
 MIGRATIONS = SERVER_FOLDER / "migrations" / "versions"
 MIGRATION_TIMEOUT_S = 600.0
-#: Any number will do, as long as every process of this service uses the same.
+#: The key of an advisory lock; arbitrary, but the same in every process of this service.
 MIGRATION_LOCK = 7_215_001
 
-#: What every session relies on, whatever `ALTER DATABASE` and `ALTER ROLE` say. It goes along with the start of a
-#: session and costs no round trip. Left as found on purpose: `default_transaction_read_only`, by which an operator
-#: keeps everybody from writing, and `search_path`, by which one chooses the schema.
+#: Session parameters the service relies on, overriding `ALTER DATABASE` and `ALTER ROLE`. They are part of the startup
+#: message and cost no round trip. Deliberately not set: `default_transaction_read_only`, with which an operator blocks
+#: all writes, and `search_path`, which selects the schema.
 SESSION = {
     "application_name": "financial-report-generator",
-    # Each change is one statement that names the state it expects; at a stricter level such changes fail each other.
+    # Every change is a single statement guarded by the state it expects. Under a stricter level, concurrent ones would
+    # fail with serialization errors.
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # 202 means that a crash of PostgreSQL does not lose it.
+    # A request acknowledged with 202 must survive a crash of PostgreSQL.
     "synchronous_commit": "on",
-    # Deadlines are the service's own. The listener's session is idle for as long as nothing happens.
+    # The service enforces its own deadlines. The listener's session is idle for as long as nothing changes.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
@@ -52,16 +53,16 @@ SESSION = {
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
     "row_security": "on",
-    # Queries are short: compiling one takes longer than running it.
+    # Queries are short: compiling them takes longer than running them.
     "jit": "off",
 }
 
 
 def connect_arguments(url: str) -> dict[str, Any]:
-    """Write a URL as the arguments of `asyncpg.connect`.
+    """Convert a URL into arguments for `asyncpg.connect`.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the URL is invalid.
     """
     address = read_database_url(url)
     return {
@@ -73,7 +74,7 @@ def connect_arguments(url: str) -> dict[str, Any]:
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """Make the engine for ordinary queries; nothing is connected yet."""
+    """Create the engine for ordinary queries. It connects on first use."""
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=partial(asyncpg.connect, **connect_arguments(url)),
@@ -81,14 +82,14 @@ def create_engine(url: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_WAIT_TIMEOUT_S,
         pool_pre_ping=True,
-        # COMMIT and ROLLBACK are round trips; a read of one statement needs neither.
+        # COMMIT and ROLLBACK are round trips; a single-statement read needs neither.
         isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # an error's text names the statement, never what a caller sent
+        hide_parameters=True,  # error messages must not contain what a caller sent
     )
 
 
 async def connect(url: str) -> asyncpg.Connection:
-    """Open one connection of its own, on the running loop.
+    """Open a dedicated connection on the running loop.
 
     Raises:
         DatabaseAway: PostgreSQL does not answer.
@@ -98,30 +99,28 @@ async def connect(url: str) -> asyncpg.Connection:
 
 
 async def create_pool(url: str, *, connections_max: int) -> asyncpg.Pool:
-    """Make a pool for the hot statements, on the running loop. It connects when it is first used.
+    """Create a pool for the hot statements, on the running loop. It connects on first use.
 
     Args:
-        url: the same as the engine's.
-        connections_max: connections at most.
+        url: the same URL as the engine's.
+        connections_max: maximum pool size.
     """
-    return await asyncpg.create_pool(
-        min_size=0, max_size=connections_max, reset=_leave_as_it_is, **connect_arguments(url)
-    )
+    return await asyncpg.create_pool(min_size=0, max_size=connections_max, reset=_skip_reset, **connect_arguments(url))
 
 
-async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
-    """Spare the round trip that resets a session: the hot statements change no session state."""
+async def _skip_reset(_connection: asyncpg.Connection) -> None:
+    """Skip the round trip that resets a session: the hot statements change no session state."""
 
 
 @asynccontextmanager
 async def database_errors(within_s: float = ANSWER_TIMEOUT_S) -> AsyncIterator[None]:
-    """Turn every sign of an absent database into `DatabaseAway`.
+    """Convert every error that means the database is unavailable into `DatabaseAway`.
 
     Args:
-        within_s: no answer for so long is a sign too.
+        within_s: timeout in seconds, after which the database counts as unavailable.
 
     Raises:
-        DatabaseAway: the statement was not answered; whether it took effect is unknown.
+        DatabaseAway: the statement got no response; whether it took effect is unknown.
     """
     try:
         async with asyncio.timeout(within_s):
@@ -133,11 +132,11 @@ async def database_errors(within_s: float = ANSWER_TIMEOUT_S) -> AsyncIterator[N
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Bring the schema up to date. Several processes may start at once: one works, the others wait.
+    """Migrate the schema to the newest revision. If several processes start at once, one migrates and the others wait.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached.
-        NotStarted: the schema is a newer release's.
+        NotStarted: the schema belongs to a newer release.
     """
     if await _is_current(engine):
         return
@@ -148,7 +147,7 @@ async def migrate(engine: AsyncEngine) -> None:
 
 
 def newest_revision() -> str:
-    """Name the migration that brings the schema up to date: files are called after their revisions."""
+    """Return the newest revision, taken from the names of the migration files."""
     return max(_revisions())
 
 
@@ -159,21 +158,21 @@ def _revisions() -> set[str]:
 async def _is_current(engine: AsyncEngine) -> bool:
     async with database_errors(), engine.connect() as connection:
         try:
-            done = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+            current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
         except ProgrammingError as error:
             if sqlstate_of(error) != UNDEFINED_TABLE:
                 raise
-            return False  # nothing has been created yet
-    if done is not None and done not in _revisions():
+            return False  # an empty database
+    if current is not None and current not in _revisions():
         raise NotStarted(
-            f"The database's schema is at revision {done:.40}, which a newer release made; this one knows those up to"
-            f" {newest_revision()}: start the newer release, or restore a backup from before its first start."
+            f"The database's schema is at revision {current:.40}, created by a newer release; this release supports up"
+            f" to {newest_revision()}: start the newer release, or restore a backup from before its first start."
         )
-    return bool(done == newest_revision())
+    return bool(current == newest_revision())
 
 
 def _upgrade(connection: Connection) -> None:
-    # Only where there is something to do: it takes 11 MB and a quarter of a second.
+    # Imported only if there is something to migrate: it takes 11 MB and a quarter of a second.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 

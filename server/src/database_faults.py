@@ -1,4 +1,4 @@
-"""What PostgreSQL and its drivers raise, told apart: away, writes refused, to be repeated, or a fault of ours."""
+"""Classification of errors from PostgreSQL and its drivers: unavailable, read-only, to be retried, or a bug of ours."""
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -6,12 +6,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from src.errors import DatabaseAway
 
-#: What the driver raises without a word from PostgreSQL. While it is down asyncpg raises a bare OSError.
+#: Raised by the driver when PostgreSQL does not respond. While it is down asyncpg raises a bare OSError.
 _NO_ANSWER = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    # A server that crashes says so on idle connections too. One that is used before its end is noticed raises this.
+    # A crashing server sends an error on idle connections too. Using one before asyncpg notices that it was closed
+    # raises this.
     asyncpg.InternalClientError,
 )
 #: SQLSTATE and its class: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -28,54 +29,54 @@ REFUSED_WRITES = {
     INSUFFICIENT_PRIVILEGE: "The database takes no changes now: its role lacks a privilege.",
     "58030": "The database takes no changes now: its disk fails.",
 }
-#: The transaction was rolled back because of others; a statement that is its own transaction may be run again.
+#: Rolled back because of concurrent transactions; a statement that is its own transaction may be retried.
 COLLISIONS = {"40001", "40P01"}
 _AWAY = {
-    "53300": "The database has no connection left.",
-    "25P03": "The database ended a session that waited too long.",
+    "53300": "The database has no connections left.",
+    "25P03": "The database ended a session that was idle for too long.",
     "25P04": "The database ended a transaction that took too long.",
-    "55P03": "The database waits for a lock of somebody else.",
-    "3D000": "The database is not there.",
-    **dict.fromkeys(COLLISIONS, "The database is busy with changes that collide."),
+    "55P03": "The database is waiting for a lock held by another session.",
+    "3D000": "The database does not exist.",
+    **dict.fromkeys(COLLISIONS, "The database is busy with conflicting changes."),
 }
 _AWAY_CLASSES = {
     "08": "The database does not answer.",  # connection
     "28": "The database refuses the service's credentials.",
     "53": "The database lacks resources.",
     "57": "The database does not answer.",  # an operator stopped it, or the statement
-    "58": "The database's machine fails.",
+    "58": "The database's machine reports a system error.",
 }
 _DOES_NOT_ANSWER = "The database does not answer."
-READS_WAIT_AFTER_S = 1
+READS_RETRY_AFTER_S = 1
 
 
 def driver_error(error: BaseException) -> BaseException:
-    """Unwrap: SQLAlchemy wraps asyncpg's errors twice."""
+    """Return the asyncpg error inside an error of SQLAlchemy, which wraps it twice."""
     if isinstance(error, DBAPIError) and error.orig is not None and error.orig.__cause__ is not None:
         return error.orig.__cause__
     return error
 
 
 def sqlstate_of(error: BaseException) -> str:
-    """Read PostgreSQL's code for an error; empty where the error is not PostgreSQL's."""
+    """Return the SQLSTATE of an error, or an empty string if it does not come from PostgreSQL."""
     found = driver_error(error)
     return (found.sqlstate or "") if isinstance(found, asyncpg.PostgresError) else ""
 
 
 def as_away(error: BaseException) -> DatabaseAway | None:
-    """Say in words why the database cannot be used now; None where the fault is another."""
+    """Convert an error that means the database is unavailable; None for any other error."""
     found = driver_error(error)
     if isinstance(found, PoolTimeout):
-        return DatabaseAway("Too many read at once; try again.", READS_WAIT_AFTER_S)
+        return DatabaseAway("Too many concurrent reads; try again.", READS_RETRY_AFTER_S)
     if isinstance(found, asyncpg.PostgresError):
-        return _told(found.sqlstate or "")
+        return _from_sqlstate(found.sqlstate or "")
     if isinstance(found, _NO_ANSWER) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseAway(_DOES_NOT_ANSWER)
     return None
 
 
-def _told(sqlstate: str) -> DatabaseAway | None:
+def _from_sqlstate(sqlstate: str) -> DatabaseAway | None:
     if detail := REFUSED_WRITES.get(sqlstate):
         return DatabaseAway(detail, refuses_writes=True)
-    told = _AWAY.get(sqlstate) or _AWAY_CLASSES.get(sqlstate[:2])
-    return DatabaseAway(told) if told else None
+    detail = _AWAY.get(sqlstate) or _AWAY_CLASSES.get(sqlstate[:2])
+    return DatabaseAway(detail) if detail else None

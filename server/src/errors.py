@@ -1,26 +1,26 @@
-"""What can go wrong, apart from HTTP.
+"""The service's exceptions, independent of HTTP.
 
-    ServiceError                    something the caller is told in words
-    ├── Invalid                     the request can be read, but asks for something that is not allowed
+    ServiceError                    an error with a message for the caller or the operator
+    ├── Invalid                     the request is well-formed, but asks for something that is not allowed
     │   ├── ForbiddenCallbackUrl    the callback URL breaks a rule; `rule` names it
-    │   └── IdempotencyKeyReused    the same key came with another body
+    │   └── IdempotencyKeyReused    the same key was sent with a different body
     ├── NotFound                    no such request or report
-    ├── Conflict                    true, but not now: the state of the request forbids it
-    │   └── StillProcessing         the first request with this key is still being worked on
-    ├── NotStarted                  the operator is told what to mend
-    ├── LeadershipLost              another process works now; nothing was changed
+    ├── Conflict                    not possible in the request's current state
+    │   └── StillProcessing         the first request with this key is still being processed
+    ├── NotStarted                  the service cannot start; the message says what to fix
+    ├── LeadershipLost              another process is the leader now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
-        ├── QueueFull               more requests wait than `MAX_PENDING_REQUESTS`
-        ├── CallerQueueFull         a caller has more requests waiting than `MAX_PENDING_PER_CALLER`
-        ├── TooManyReceivers        a caller has more receivers waiting than `MAX_RECEIVERS_PER_CALLER`
-        └── DatabaseAway            PostgreSQL does not answer, is read-only, full or busy
+        ├── QueueFull               `MAX_PENDING_REQUESTS` is reached
+        ├── CallerQueueFull         `MAX_PENDING_PER_CALLER` is reached
+        ├── TooManyReceivers        `MAX_RECEIVERS_PER_CALLER` is reached
+        └── DatabaseAway            PostgreSQL is unreachable, read-only, full or busy
 
-`routes/http/problems.py` alone turns these into HTTP.
+Only `routes/http/problems.py` maps them to HTTP.
 """
 
 
 class ServiceError(Exception):
-    """Something the caller is told in words.
+    """An error with a message for the caller or the operator.
 
     Args:
         detail: one sentence for the caller; never a traceback, a path, SQL or hostile input.
@@ -32,11 +32,11 @@ class ServiceError(Exception):
 
 
 class Invalid(ServiceError):
-    """The request can be read, but asks for something that is not allowed.
+    """The request is well-formed, but asks for something that is not allowed.
 
     Args:
         detail: one sentence for the caller.
-        pointer: where in the body, as a JSON pointer (RFC 6901); empty: the whole.
+        pointer: the offending part of the body as a JSON pointer (RFC 6901); empty for the whole body.
     """
 
     def __init__(self, detail: str, pointer: str = "") -> None:
@@ -60,7 +60,7 @@ class ForbiddenCallbackUrl(Invalid):
 
 
 class IdempotencyKeyReused(Invalid):
-    """The same idempotency key came with another body."""
+    """The same idempotency key was sent with a different body."""
 
 
 class NotFound(ServiceError):
@@ -68,15 +68,15 @@ class NotFound(ServiceError):
 
 
 class Conflict(ServiceError):
-    """The state of the request forbids it now."""
+    """The operation is not possible in the request's current state."""
 
 
 class StillProcessing(Conflict):
-    """The first request with this idempotency key is still being worked on.
+    """The first request with this idempotency key is still being processed.
 
     Args:
         detail: one sentence for the caller.
-        retry_after_s: when it is worth asking again, seconds.
+        retry_after_s: seconds until a retry makes sense.
     """
 
     def __init__(self, detail: str, retry_after_s: int) -> None:
@@ -85,7 +85,7 @@ class StillProcessing(Conflict):
 
 
 class LeadershipLost(ServiceError):
-    """Another process works now; nothing was changed."""
+    """Another process is the leader now; nothing was changed."""
 
 
 class Unavailable(ServiceError):
@@ -93,7 +93,7 @@ class Unavailable(ServiceError):
 
     Args:
         detail: one sentence for the caller.
-        retry_after_s: when it is worth trying again, seconds.
+        retry_after_s: seconds until a retry makes sense.
     """
 
     def __init__(self, detail: str, retry_after_s: int = 5) -> None:
@@ -102,24 +102,24 @@ class Unavailable(ServiceError):
 
 
 class QueueFull(Unavailable):
-    """More requests wait than `MAX_PENDING_REQUESTS` allows."""
+    """`MAX_PENDING_REQUESTS` is reached."""
 
 
 class CallerQueueFull(Unavailable):
-    """More requests of one caller wait than `MAX_PENDING_PER_CALLER` allows."""
+    """The caller has reached `MAX_PENDING_PER_CALLER`."""
 
 
 class TooManyReceivers(Unavailable):
-    """More receivers wait for callbacks of one caller than `MAX_RECEIVERS_PER_CALLER` allows."""
+    """The caller has reached `MAX_RECEIVERS_PER_CALLER`."""
 
 
 class DatabaseAway(Unavailable):
-    """PostgreSQL does not answer, or refuses what it does at other times.
+    """PostgreSQL does not answer, or temporarily refuses to work.
 
     Args:
         detail: one sentence for the caller.
-        retry_after_s: when it is worth trying again, seconds.
-        refuses_writes: it may be read, but takes no changes: it is read-only or full.
+        retry_after_s: seconds until a retry makes sense.
+        refuses_writes: reads work, writes do not: it is read-only or its disk is full.
     """
 
     def __init__(self, detail: str, retry_after_s: int = 5, *, refuses_writes: bool = False) -> None:
@@ -128,4 +128,4 @@ class DatabaseAway(Unavailable):
 
 
 class NotStarted(ServiceError):
-    """The service cannot start; the sentence says what the operator can do."""
+    """The service cannot start; the message says what the operator can do about it."""

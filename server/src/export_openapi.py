@@ -1,4 +1,4 @@
-"""Prints the OpenAPI document: `python -m src.export_openapi > openapi.json`. Starts nothing."""
+"""Print the OpenAPI document, without starting anything: `python -m src.export_openapi > openapi.json`."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from src.config import Settings
 
 
 def main() -> None:
-    """Print the document with every route, as the default settings have it."""
+    """Print the document with every route, under the default settings."""
     document = create_app(Settings(_env_file=None)).openapi()
     json.dump(document, sys.stdout, indent=2, sort_keys=True)
     sys.stdout.write("\n")

@@ -1,12 +1,12 @@
-"""Named places where a test may let the process die at once, as `kill -9` does there.
+"""Failpoints: named points at which a test may kill the process, as `kill -9` would.
 
-Here `reached` does nothing, and no setting can change that. The tests' own way to start the server puts another
-module in this one's place before anything is imported; what it costs in production is an empty call.
+`reached` does nothing here, and no setting can change that. The tests' launcher replaces this module before anything
+is imported; in production a failpoint costs an empty call.
 """
 
 from typing import Literal
 
-CrashPoint = Literal[
+Failpoint = Literal[
     "after_accept_commit",  # the request is durable, and nobody knows yet
     "before_202",  # the answer is written, but not sent
     "after_put",  # jobs are on the queue
@@ -27,5 +27,5 @@ CrashPoint = Literal[
 ]
 
 
-def reached(_name: CrashPoint) -> None:
+def reached(_name: Failpoint) -> None:
     """Pass a place where a test may let the process die."""

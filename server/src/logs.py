@@ -1,7 +1,7 @@
-"""Log lines: one line each whatever a caller wrote, and nothing in them that is somebody's secret.
+"""Log formatting: one line per record whatever a caller wrote, and no secrets.
 
-Messages are data here: control characters are escaped and the queries of URLs are cut out, whoever logs them. What
-an exception says may be what a caller sent, so it is told only while debugging; where it was raised always is.
+Messages are untrusted: control characters are escaped and query strings are cut from URLs, whoever logs them. The
+text of an exception may be what a caller sent, so it is logged only while debugging; where it was raised always is.
 """
 
 import asyncio
@@ -24,38 +24,38 @@ LogFormat = Literal["plain", "json"]
 log = logging.getLogger(__name__)
 
 MESSAGE_CHARS_MAX = 2_000
-#: Of one exception's traceback, and exceptions that led to one another.
+#: Frames per traceback, and exceptions per chain of causes.
 FRAMES_MAX = 40
 CAUSES_MAX = 10
-#: Exceptions whose text is ours or the system's.
-_HARMLESS = (ServiceError, OSError)
-#: Control characters, line and paragraph separators, changes of the writing direction, lone surrogates.
+#: Exceptions whose text is ours or the operating system's.
+_SAFE_ERRORS = (ServiceError, OSError)
+#: Control characters, line and paragraph separators, bidirectional overrides, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]+")
 
-"".encode("unicode_escape")  # finds the codec's module now: it cannot be opened when too many files are
+"".encode("unicode_escape")  # imports the codec now: once the process is out of file descriptors it is too late
 
-#: The id of the HTTP call that this context belongs to, as the header `X-Request-ID` tells it; empty: to none.
+#: The id of the HTTP call this context belongs to, as in the header `X-Request-ID`; empty outside of calls.
 call_id: ContextVar[str] = ContextVar("call_id", default="")
 
 
 def new_call_id() -> str:
-    """Make an id for a call that brought none."""
+    """Generate an id for a call without one."""
     return new_hex(8)
 
 
-def harmless(text: str) -> str:
-    """Make text fit for one log line."""
+def sanitize(text: str) -> str:
+    """Truncate and escape text to fit on one log line, without the query strings of URLs."""
     cut = _QUERY.sub("?…", text[:MESSAGE_CHARS_MAX])
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), cut)
 
 
 class LineFormatter(logging.Formatter):
-    """Writes `LEVEL logger [call id]: message`, then a traceback in lines that begin with a bar; or JSON lines.
+    """Formats records as `LEVEL logger [call id]: message`, traceback lines prefixed with a bar; or as JSON lines.
 
     Args:
         style: `plain` or `json`.
-        debug: tell also what exceptions say.
+        debug: include the text of exceptions.
     """
 
     def __init__(self, *, style: LogFormat, debug: bool) -> None:
@@ -64,9 +64,8 @@ class LineFormatter(logging.Formatter):
         self._debug = debug
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        message = harmless(record.getMessage())
-        trace = [harmless(line) for line in self._trace(record)]
+        message = sanitize(record.getMessage())
+        trace = [sanitize(line) for line in self._trace(record)]
         if self._json:
             return self._as_json(record, message, trace)
         call = f" [{call_id.get()}]" if call_id.get() else ""
@@ -89,30 +88,30 @@ class LineFormatter(logging.Formatter):
                 return
             for frame in traceback.extract_tb(error.__traceback__, limit=-FRAMES_MAX):
                 yield f"{frame.filename}:{frame.lineno} {frame.name}"
-            yield type(error).__qualname__ + self._told(error)
+            yield type(error).__qualname__ + self._text(error)
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
-    def _told(self, error: BaseException) -> str:
-        if self._debug or isinstance(error, _HARMLESS):
+    def _text(self, error: BaseException) -> str:
+        if self._debug or isinstance(error, _SAFE_ERRORS):
             return f": {error}"
-        return " (DEBUG=true tells what it says)" if str(error) else ""
+        return " (set DEBUG=true to see its text)" if str(error) else ""
 
 
 def log_loop_errors(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what an event loop was told of and nobody else; its own words may repeat what a callback was called with."""
+    """Log an error that reached only the event loop. Its message may repeat a callback's arguments: debug only."""
     error = context.get("exception")
-    log.error("A task or callback failed and nobody waited for it.", exc_info=error)
+    log.error("A task or callback failed and nothing awaited it.", exc_info=error)
     log.debug("%s", context.get("message"))
 
 
 def log_thread_errors(arguments: threading.ExceptHookArgs) -> None:
-    """Log how a thread ended that was not to end."""
+    """Log an uncaught exception of a thread, for `threading.excepthook`."""
     name = arguments.thread.name if arguments.thread else "unknown"
-    log.error("The thread %s ended.", name, exc_info=arguments.exc_value)
+    log.error("Uncaught exception in thread %s.", name, exc_info=arguments.exc_value)
 
 
 def logging_config(style: LogFormat, *, debug: bool) -> dict[str, Any]:
-    """Describe the logging of the whole process, for `logging.config.dictConfig`."""
+    """Build the logging configuration of the process, for `logging.config.dictConfig`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

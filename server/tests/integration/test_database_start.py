@@ -86,15 +86,15 @@ async def why_not(url: str) -> str:
     [
         ("app", "hushhush", "reports", "sslmode=require", "refuses the password of the user app"),
         ("nobody", "hush", "reports", "sslmode=require", "refuses the password of the user nobody"),
-        ("nologin", "hush", "reports", "sslmode=require", "make the role with LOGIN"),
+        ("nologin", "hush", "reports", "sslmode=require", "create the role with LOGIN"),
         ("stranger", "hush", "reports", "sslmode=disable", "a line for it in pg_hba.conf"),
         ("app", "hush", "elsewhere", "sslmode=require", "there is no database elsewhere"),
         ("app", "hush", "closed", "sslmode=require", "GRANT CONNECT"),
-        ("full", "hush", "reports", "sslmode=require", "no connection left"),
+        ("full", "hush", "reports", "sslmode=require", "no connections left"),
         ("app", "hush", "latin", "sslmode=require", "--encoding=UTF8"),
         ("app", "hush", "foreigners", "sslmode=require", "may not create tables in the database foreigners"),
         ("lost", "hush", "reports", "sslmode=require", "names no schema"),
-        ("app", "hush", "reports", "sslmode=verify-full&sslrootcert=system", "is not one to trust"),
+        ("app", "hush", "reports", "sslmode=verify-full&sslrootcert=system", "is not trusted"),
         ("app", "hush", "reports", "sslmode=verify-ca&sslrootcert=/nowhere.pem", "sslrootcert"),
     ],
 )
@@ -109,7 +109,7 @@ async def test_what_is_wrong_with_the_database_is_one_sentence_that_says_what_to
     [
         (fake_postgres.PGBOUNCER, "", "a pooler that shares sessions"),
         (fake_postgres.POSTGRESQL_13, "", "use version 14 or newer"),
-        (fake_postgres.FULL, "", "no connection left"),
+        (fake_postgres.FULL, "", "no connections left"),
         (fake_postgres.STARTING, "", "start again when it is up"),
         (b"", "sslmode=require", "has no TLS"),
         (None, "", "does not answer"),
@@ -121,7 +121,7 @@ async def test_what_is_no_postgresql_of_today_is_told_apart(answer: bytes | None
 
 
 async def test_a_host_that_is_not_there_is_told_apart_from_one_where_nothing_listens() -> None:
-    assert "is not known" in await why_not("postgresql://u:hush@nowhere.invalid/d")
+    assert "cannot be resolved" in await why_not("postgresql://u:hush@nowhere.invalid/d")
     assert "nothing listens on 127.0.0.1, port 1" in await why_not("postgresql://u:hush@127.0.0.1:1/d")
 
 
@@ -130,7 +130,7 @@ async def test_a_certificate_for_another_host_is_refused_and_one_by_the_named_au
 ) -> None:
     authority = f"sslrootcert={hosted.certificates / 'ca.pem'}"
 
-    assert "is not one to trust" in await why_not(hosted.url(query=f"sslmode=verify-full&{authority}"))
+    assert "is not trusted" in await why_not(hosted.url(query=f"sslmode=verify-full&{authority}"))
     await check_database(hosted.url(query=f"sslmode=verify-ca&{authority}"))
 
 

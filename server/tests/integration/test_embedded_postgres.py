@@ -271,7 +271,7 @@ async def test_another_users_database_is_refused_in_one_sentence(folder: Path) -
     with pytest.raises(DatabaseAway) as refusal:
         await asyncio.to_thread(stranger.start)
 
-    assert "start as the user who made it, or choose another DATA_DIR" in refusal.value.detail
+    assert "start as the user who created it, or choose another DATA_DIR" in refusal.value.detail
     assert "\n" not in refusal.value.detail
 
 
@@ -280,7 +280,7 @@ async def test_a_database_of_an_unknown_version_is_refused_and_left_as_it_is(fol
     await asyncio.to_thread(server.stop)
     (folder / "cluster" / "PG_VERSION").write_text("12\n")
 
-    with pytest.raises(DatabaseAway, match="PostgreSQL 12, which made the database in DATA_DIR"):
+    with pytest.raises(DatabaseAway, match="PostgreSQL 12, which created the database in DATA_DIR"):
         await start(folder)
 
     (folder / "cluster" / "PG_VERSION").write_text("18\n")

@@ -1,4 +1,4 @@
-"""Every URL that hosts hand out is read, and what cannot be read is told without a value."""
+"""Every URL that hosting providers hand out is accepted, and an invalid one is explained without its values."""
 
 import pytest
 
@@ -33,7 +33,7 @@ WRONG = [
     ("postgresql://u:hush@h:70000/d", "65535"),
     ("postgresql://u:hush@h:hush/d", "port"),
     ("postgresql://u:hush@h/d?hush", "name=value"),
-    ("postgresql://u:x@h/d?a%20hush=1", "one of them"),
+    ("postgresql://u:x@h/d?a%20hush=1", "one of its parameters"),
     ("postgresql://u:hush@h/d?sslmode=require&sslrootcert=system", "verify-full"),
 ]
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class CallIdMiddleware:
-    """Takes the caller's id when it is harmless, else makes one; while debugging, logs every call."""
+    """Uses the caller's id if it is well-formed, otherwise generates one; while debugging, logs every call."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

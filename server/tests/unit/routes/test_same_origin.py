@@ -246,7 +246,7 @@ def test_hosts_that_were_looked_at_are_remembered_in_bounded_memory() -> None:
     "name", ["*", "*.example.com", "https://a.example", "a.example:80", "[::1]", ".", "a b", "a..b"]
 )
 def test_a_name_that_no_host_can_be_is_refused_at_the_start(name: str) -> None:
-    with pytest.raises(ValidationError, match="as it stands in a URL"):
+    with pytest.raises(ValidationError, match="as it appears in a URL"):
         Settings(_env_file=None, allowed_hosts=f"good.example,{name}")
 
 
