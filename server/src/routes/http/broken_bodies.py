@@ -1,10 +1,10 @@
-"""Why a body is not JSON in UTF-8, in words its sender can act on. Nothing of the body is ever repeated."""
+"""Explanations why a body is not JSON in UTF-8, which never repeat any of the body."""
 
 import re
 
 _WHERE = re.compile(r"(.*) at line (\d+) column (\d+)", re.DOTALL)
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-#: In the order in which they have to be looked for: the mark of UTF-32 begins with that of UTF-16.
+#: Byte order marks. The order matters: that of UTF-32 starts with that of UTF-16.
 _MARKS = (
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),
@@ -15,11 +15,11 @@ _IN_UTF_8 = "send it in UTF-8 (RFC 8259, section 8.1)"
 
 
 def why_not_json(body: bytes, reason: str) -> str:
-    """Explain.
+    """Explain why a body is not JSON.
 
     Args:
-        body: what could not be parsed.
-        reason: the parser's words, with their place; it has a fixed set of them.
+        body: the body that could not be parsed.
+        reason: the parser's message with its position; one of a fixed set of texts.
     """
     return _why_not_text(body) or _why_not_grammar(reason)
 
@@ -30,12 +30,12 @@ def _why_not_text(body: bytes) -> str | None:
     if encoding := _other_encoding(body):
         return f"The body is in {encoding}; {_IN_UTF_8}."
     if body.startswith((_GZIP, _ZIP)):
-        return "The body looks compressed; send it as it is."
+        return "The body looks compressed; send it uncompressed."
     try:
         is_blank = not body.decode().strip(" \t\r\n")
     except UnicodeDecodeError as error:
-        return f"The body is not UTF-8: byte {error.start} (counted from 0) begins no character; {_IN_UTF_8}."
-    return "The body holds nothing but blanks; send a JSON object." if is_blank else None
+        return f"The body is not UTF-8: invalid byte at offset {error.start}; {_IN_UTF_8}."
+    return "The body contains only whitespace; send a JSON object." if is_blank else None
 
 
 def _why_not_grammar(reason: str) -> str:
@@ -43,12 +43,12 @@ def _why_not_grammar(reason: str) -> str:
         return "The body is not valid JSON."
     what, line, column = found.groups()
     if what.startswith("EOF"):
-        what = "it ends too early, after something was begun"
+        what = "unexpected end of input"
     return f"The body is not valid JSON: {what} at line {line}, column {column}."
 
 
 def _other_encoding(body: bytes) -> str | None:
-    """Tell UTF-16 and UTF-32 by their marks, or by the NULs between plain characters (RFC 4627, section 3)."""
+    """Detect UTF-16 and UTF-32 by their byte order marks, or by NULs between ASCII characters (RFC 4627, 3)."""
     marked = next((encoding for mark, encoding in _MARKS if body.startswith(mark)), None)
     if marked or len(body) < 4:
         return marked

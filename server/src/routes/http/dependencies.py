@@ -1,4 +1,4 @@
-"""What operations ask for: the parts, the caller, the idempotency key, an id from the path."""
+"""Dependencies of the operations: the parts, the caller, the idempotency key, an id from the path."""
 
 import re
 from typing import Annotated, Any
@@ -26,19 +26,19 @@ KEY_HEADER: dict[str, Any] = {
             "in": "header",
             "required": False,
             "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX, "pattern": "^[!-~]+$"},
-            "description": "The same key with the same body does the work once. "
-            'The standard name `Idempotency-Key` is accepted as well, there also quoted: `"abc"` is the key `abc`.',
+            "description": "Submissions with the same key and the same body are processed once. "
+            'The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`.',
         }
     ]
 }
 
-# Submitting takes these from the request by itself: FastAPI's way to hand over three dependencies costs a fifth of
-# what an accept costs in all. The dependencies below are coroutines although they await nothing, because FastAPI
-# would run a plain function in a thread, which costs more than everything else.
+# Submissions call these functions directly: resolving three dependencies with FastAPI takes a fifth of an accept. The
+# dependencies below are coroutines although they await nothing, because FastAPI would run a plain function in a
+# thread, which costs more than everything else.
 
 
 def parts_of(request: Request) -> Parts:
-    """Hand over the parts that the application was built from."""
+    """Return the parts the application was built from."""
     parts: Parts = request.app.state.parts
     return parts
 
@@ -50,53 +50,53 @@ def caller_of(request: Request) -> Caller:
 
 
 def idempotency_key_of(request: Request) -> str | None:
-    """Read the idempotency key, whichever of its two names it comes under.
+    """Return the idempotency key from either of its two headers.
 
-    Blanks around it do not count (RFC 9110, section 5.5). `Idempotency-Key` may be a string of structured fields, as
-    the draft of this header says: `"abc"` is the key `abc` (RFC 8941, section 3.3.3).
+    Surrounding whitespace is ignored (RFC 9110, 5.5). `Idempotency-Key` may be a structured-field string, as the draft
+    of this header specifies: `"abc"` is the key `abc` (RFC 8941, 3.3.3).
 
     Raises:
-        HTTPException: 400, it is malformed or given more than once.
+        HTTPException: 400, the key is malformed or given more than once.
     """
     given = [(name, value) for name, value in request.scope["headers"] if name in _KEY_HEADERS]
     if not given:
         return None
     if len(given) > 1:
-        raise HTTPException(400, "Give the idempotency key once, as Idempotency-Key or as X-Idempotency-Key.")
+        raise HTTPException(400, "Send the idempotency key once, as Idempotency-Key or as X-Idempotency-Key.")
     [(name, value)] = given
     value = value.strip(b" \t")
     if name == STANDARD_KEY_HEADER and value.startswith(b'"'):
         value = _unquoted(value)
     if not _KEY.fullmatch(value):
-        raise HTTPException(400, "An idempotency key has 1 to 255 visible ASCII characters, and no spaces.")
+        raise HTTPException(400, "An idempotency key must have 1 to 255 visible ASCII characters and no spaces.")
     key: str = value.decode("ascii")
     return key
 
 
 def _unquoted(string: bytes) -> bytes:
-    """Read a string of structured fields; what is malformed has no key in it."""
+    """Parse a structured-field string; a malformed one yields an empty key."""
     return _ESCAPED.sub(rb"\1", string[1:-1]) if _QUOTED.fullmatch(string) else b""
 
 
 async def get_parts(request: Request) -> Parts:
-    """Hand over the parts, as a dependency."""
+    """Return the parts, as a dependency."""
     return parts_of(request)
 
 
 async def get_request_id(request_id: Annotated[str, Path(description="The id of a request.")]) -> UUID:
-    """Read an id from the path.
+    """Parse the id in the path.
 
     Raises:
-        NotFound: it is no id, so there is nothing with it.
+        NotFound: it is not an id, so no request has it.
     """
     return parse_request_id(request_id)
 
 
 def parse_request_id(request_id: str) -> UUID:
-    """Read an id.
+    """Parse an id.
 
     Raises:
-        NotFound: it is none.
+        NotFound: the text is not an id.
     """
     found = request_id_in(request_id)
     if found is None:
@@ -105,7 +105,7 @@ def parse_request_id(request_id: str) -> UUID:
 
 
 def request_id_in(text: str) -> UUID | None:
-    """Read an id; None when it is none."""
+    """Parse an id; None if the text is not an id."""
     return UUID(text) if _UUID.fullmatch(text) else None
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a stored report as an answer, read in threads."""
+"""A response with the bytes of a stored report, read in threads."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from src.services.report_files.storage import OpenReport
 
 
 class ReportResponse(Response):
-    """Sends a part of a report, and closes it.
+    """Sends a part of a report and closes it.
 
     Args:
-        report: has at least the bytes of the part; closed when the answer has ended.
-        part: which bytes.
-        status: 200, or 206 for less than the whole.
-        headers: without `Content-Length`.
-        media_type: of the whole.
+        report: the open report; closed when the response has ended.
+        part: the bytes to send, which must exist.
+        status: 200, or 206 for less than the whole report.
+        headers: response headers, without `Content-Length`.
+        media_type: the media type of the report.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class ReportResponse(Response):
         self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head, and for a GET the bytes. The first are read before: what cannot be read is a problem.
+        """Send the response. The first chunk is read before the head is sent, so that a read error is a problem.
 
         Raises:
-            Unavailable: it cannot, and nothing was sent.
+            Unavailable: the report cannot be read; nothing was sent.
         """
         start: Message = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         try:
@@ -45,32 +45,32 @@ class ReportResponse(Response):
                 try:
                     first = await asyncio.to_thread(next, chunks)
                 except OSError as error:
-                    raise Unavailable("The report cannot be read now; GET /api/health says more.") from error
+                    raise Unavailable("The report cannot be read now; see GET /api/health for details.") from error
                 await send(start)
                 await self._send_bytes(first, chunks, receive, send)
         finally:
-            # After a read that was cancelled one may still go on in its thread; nobody looks at what it read.
+            # A cancelled read may still be running in its thread; its result is discarded.
             self._report.close()
 
     async def _send_bytes(self, chunk: bytes, chunks: Iterator[bytes], receive: Receive, send: Send) -> None:
         left = self._part.length
-        leaving: asyncio.Task[None] | None = None
+        disconnected: asyncio.Task[None] | None = None
         try:
-            while True:  # an error ends the answer before its length: the client sees that it is short
+            while True:  # an error truncates the response, which the client detects by its length
                 left -= len(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
                 if not left:
                     return
-                if leaving is None:
-                    leaving = asyncio.create_task(_until_it_leaves(receive))
-                if leaving.done():
-                    return  # nobody reads what would still come
+                if disconnected is None:
+                    disconnected = asyncio.create_task(_wait_for_disconnect(receive))
+                if disconnected.done():
+                    return
                 chunk = await asyncio.to_thread(next, chunks)
         finally:
-            if leaving is not None:
-                leaving.cancel()
+            if disconnected is not None:
+                disconnected.cancel()
 
 
-async def _until_it_leaves(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Methods of a path, and what was meant by a wrong one: HEAD wherever GET is answered, hints for a 405 and a 404."""
+"""HEAD for every GET operation, and the hints in 405 and 404 responses."""
 
 from typing import Any
 
@@ -6,52 +6,53 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: Files, such as those of the page, are served by routes that take any method and refuse most of them themselves.
+#: Routes for files, such as those of the page, match any method and reject most of them themselves.
 _METHODS_OF_FILES = ("GET", "HEAD")
 
 
 def allowed_methods(scope: Scope) -> tuple[str, ...]:
-    """Name every method that some operation at this path answers (RFC 9110, section 15.5.6)."""
-    methods = tuple(method for method in _METHODS if _is_answered(scope, method))
+    """Return every method that an operation at this path supports (RFC 9110, 15.5.6)."""
+    methods = tuple(method for method in _METHODS if _is_supported(scope, method))
     if methods[:1] == ("GET",):
         return "GET", "HEAD", *methods[1:]
     return methods or _METHODS_OF_FILES
 
 
 def path_without_slash(scope: Scope) -> str | None:
-    """Name the route that was meant where a slash at the end of a path leads nowhere; None: there is none.
+    """Return the route that would match without the trailing slash, or None.
 
-    It is named as the document names it: nothing of the request is repeated. Nobody is redirected, because a client
-    may turn the POST that it should send again into a GET (RFC 9110, section 15.4.2).
+    The result is the path template of the OpenAPI document, so nothing of the request is repeated. There is no
+    redirect, because clients may turn a redirected POST into a GET (RFC 9110, 15.4.2).
     """
     path: str = scope["path"]
     if not path.endswith("/"):
         return None
-    meant = {**scope, "path": path.rstrip("/")}
+    without_slash = {**scope, "path": path.rstrip("/")}
     routes: list[Any] = scope["app"].router.routes
-    found = (route for route in routes if not isinstance(route, Mount) and route.matches(meant)[0] is not Match.NONE)
+    found = (
+        route for route in routes if not isinstance(route, Mount) and route.matches(without_slash)[0] is not Match.NONE
+    )
     return next((route.path for route in found), None)
 
 
 class HeadMiddleware:
-    """Answers HEAD as GET without the body (RFC 9110, section 9.1), where no operation answers it by itself."""
+    """Handles HEAD as GET without the body (RFC 9110, 9.1), unless an operation handles HEAD itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, a HEAD as a GET."""
-        if scope["type"] != "http" or scope["method"] != "HEAD" or _is_answered(scope, "HEAD"):
+        if scope["type"] != "http" or scope["method"] != "HEAD" or _is_supported(scope, "HEAD"):
             await self._app(scope, receive, send)
             return
 
         async def send_head(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app({**scope, "method": "GET"} if _is_answered(scope, "GET") else scope, receive, send_head)
+        await self._app({**scope, "method": "GET"} if _is_supported(scope, "GET") else scope, receive, send_head)
 
 
-def _is_answered(scope: Scope, method: str) -> bool:
+def _is_supported(scope: Scope, method: str) -> bool:
     routes: list[Any] = scope["app"].router.routes
     asked = {**scope, "method": method}
     return any(not isinstance(route, Mount) and route.matches(asked)[0] is Match.FULL for route in routes)

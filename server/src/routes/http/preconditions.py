@@ -1,6 +1,6 @@
-"""Conditional requests (RFC 9110, section 13) on something that has a strong ETag and a time of last change.
+"""Conditional requests (RFC 9110, section 13) for resources with a strong ETag and a modification time.
 
-Pure: header values and validators in, a verdict out.
+Pure functions: header values and validators in, a verdict out.
 """
 
 import re
@@ -13,7 +13,7 @@ from starlette.types import Scope
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NAMES = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
 
-# Section 8.8.3: an opaque-tag may hold commas, and `W/` counts as it is written.
+# Section 8.8.3: an opaque-tag may contain commas, and `W/` is case-sensitive.
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _TAG_LIST = re.compile(rf"[ \t,]*(?:{_ENTITY_TAG.pattern}[ \t]*(?:,[ \t,]*|$))+", re.ASCII)
 
@@ -22,7 +22,7 @@ _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _LONG_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-#: Section 5.6.7: IMF-fixdate, and the two obsolete forms that have to be accepted.
+#: Section 5.6.7: IMF-fixdate, and the two obsolete formats that must be accepted.
 _DATES = tuple(
     re.compile(form, re.ASCII)
     for form in (
@@ -34,25 +34,25 @@ _DATES = tuple(
 
 
 class Verdict(Enum):
-    """What becomes of a request."""
+    """The outcome of evaluating the preconditions of a request."""
 
-    #: The method is performed; a `Range` is obeyed.
+    #: Perform the method, honoring `Range`.
     PERFORM = auto()
-    #: The method is performed as if there were no `Range` (section 13.1.5).
+    #: Perform the method, ignoring `Range` (section 13.1.5).
     PERFORM_WHOLE = auto()
-    #: 304, section 15.4.5.
+    #: Respond with 304 (section 15.4.5).
     NOT_MODIFIED = auto()
-    #: 412, section 15.5.13.
+    #: Respond with 412 (section 15.5.13).
     FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What the selected representation is known by.
+    """The validators of the selected representation.
 
     Args:
         etag: its opaque-tag, without quotes; strong.
-        last_modified: to the second, aware.
+        last_modified: with a resolution of one second, aware.
     """
 
     etag: str
@@ -60,7 +60,7 @@ class Validators:
 
 
 def conditional_headers(scope: Scope) -> dict[str, str]:
-    """Read the headers that this module judges; of several lines of one name, one list (section 5.3)."""
+    """Extract the headers evaluated here; multiple lines of a field are joined to one list (section 5.3)."""
     read: dict[str, str] = {}
     for name, value in scope["headers"]:
         if name in _NAMES:
@@ -76,13 +76,13 @@ def names_version(headers: dict[str, str]) -> bool:
 
 
 def judge(method: str, headers: dict[str, str], now_is: Validators, now: datetime) -> Verdict:
-    """Evaluate preconditions in the order of section 13.2.2. A header that is no date counts as absent.
+    """Evaluate preconditions in the order of section 13.2.2. A field with an invalid date is ignored.
 
     Args:
         method: the request's method.
-        headers: by their names in small letters; several lines of one name joined by a comma.
-        now_is: the validators of the representation, which exists.
-        now: the time, aware; decides which century a date of two digits means.
+        headers: values by lower-case name; multiple lines of a field joined with commas.
+        now_is: the validators of the current representation, which must exist.
+        now: the time, aware; determines the century of two-digit years.
     """
     if (if_match := headers.get("if-match")) is not None:
         if not _matches(if_match, now_is.etag, weakly=False):  # 13.1.1
@@ -106,7 +106,7 @@ def _is_modified_since(field: str | None, now_is: Validators, now: datetime) -> 
 
 
 def _matches(field: str, etag: str, *, weakly: bool) -> bool:
-    """Whether a list of entity tags, or `*`, names one that exists. What is malformed names nothing."""
+    """Return whether a list of entity tags, or `*`, matches the tag. A malformed list matches nothing."""
     if field == "*":
         return True
     return any(opaque == etag and (weakly or not weak) for weak, opaque in _tags(field))
@@ -118,7 +118,7 @@ def _tags(field: str) -> list[tuple[str, str]]:
 
 
 def _is_same(if_range: str, now_is: Validators, now: datetime) -> bool:
-    """Section 13.1.5: a strong comparison of tags, or exactly the date.
+    """Evaluate `If-Range` (section 13.1.5): strong comparison of tags, or the exact date.
 
     The date is a strong validator here (section 8.8.2.2): a report never changes within a second, or at all.
     """
@@ -128,12 +128,12 @@ def _is_same(if_range: str, now_is: Validators, now: datetime) -> bool:
 
 
 def _date(field: str | None, now: datetime) -> datetime | None:
-    """Read an HTTP-date; None for anything else."""
+    """Parse an HTTP-date; None for anything else."""
     found = next((match for form in _DATES if field and (match := form.fullmatch(field))), None)
     if found is None:
         return None
     year = int(found["year"])
-    if len(found["year"]) == 2:  # more than 50 years ahead means the past (section 5.6.7)
+    if len(found["year"]) == 2:  # more than 50 years in the future means the past (section 5.6.7)
         year += now.year - now.year % 100
         year -= 100 if year > now.year + 50 else 0
     month, second = _MONTHS.index(found["month"]) + 1, int(found["second"])

@@ -1,4 +1,4 @@
-"""Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
+"""The only place where errors are mapped to `application/problem+json` (RFC 9457)."""
 
 import logging
 import re
@@ -35,12 +35,12 @@ from src.services.requests.observers import Refused
 
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
-#: Only this much of a path is repeated in `instance`.
+#: Characters of the path repeated in `instance`.
 INSTANCE_LENGTH_MAX = 200
 
 log = logging.getLogger(__name__)
 
-#: Status and slug of each domain error; the first class that fits counts.
+#: Status and slug of each domain error; the first matching class applies.
 _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (ForbiddenCallbackUrl, 422, "callback-url-forbidden"),
     (IdempotencyKeyReused, 422, "idempotency-key-reused"),
@@ -56,11 +56,11 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (ServiceError, 500, "internal-error"),  # last: one that nobody gave a row
 ]
 
-#: What pydantic calls a body that is a list, a text, …
+#: Pydantic's error types for a body that is not an object.
 _NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type"})
-_HARMLESS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
-#: Kinds of problems that share a status with another kind.
+#: Titles of problem types that share their status with another type.
 _TITLES = {"too-many-waiting": "Too Many Requests Waiting", "too-many-receivers": "Too Many Receivers"}
 
 _SLUGS = {
@@ -117,15 +117,15 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **extensions: Any,
 ) -> Response:
-    """Make a problem response.
+    """Build a problem response.
 
     Args:
         status: the HTTP status.
-        slug: names the kind of problem; stable, for programs.
-        detail: one sentence for people.
-        instance: the path that was asked for.
-        headers: more headers, such as `Retry-After`.
-        extensions: further members, such as `errors`.
+        slug: identifies the problem type; stable, for programs.
+        detail: one sentence for humans.
+        instance: the requested path.
+        headers: additional headers, such as `Retry-After`.
+        extensions: extension members, such as `errors`.
     """
     body = {
         "type": f"{_TYPE_PREFIX}{slug}",
@@ -139,7 +139,7 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of the application end as a problem."""
+    """Register the error handlers, which turn every error of the application into a problem."""
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, http_error)
@@ -157,7 +157,7 @@ def note_refusal(scope: Scope, slug: str) -> None:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems an operation can answer with, for the OpenAPI document."""
+    """Describe an operation's problem responses for the OpenAPI document."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -174,7 +174,7 @@ def described_types() -> str:
 
 
 def instance_of(scope: Scope) -> str:
-    """Write the path that was asked for, as it came."""
+    """Return the requested path, as received."""
     path: str = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
     return path
 
@@ -198,16 +198,16 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
     note_refusal(request.scope, _SLUGS[422])
     errors = error.errors()
-    # Only the place and the message: never the input, which may be hostile, nor the context, which may repeat it.
-    told = [{"pointer": _pointer(one), "detail": _message(one)} for one in errors]
-    detail = f"{told[0]['pointer'] or 'The body'}: {told[0]['detail']}" if told else "The request is not valid."
-    return problem(422, _SLUGS[422], detail, instance_of(request.scope), errors=told)
+    # Only location and message: never the input, which may be hostile, nor the context, which may repeat it.
+    shown = [{"pointer": _pointer(error), "detail": _message(error)} for error in errors]
+    detail = f"{shown[0]['pointer'] or 'The body'}: {shown[0]['detail']}" if shown else "The request is not valid."
+    return problem(422, _SLUGS[422], detail, instance_of(request.scope), errors=shown)
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    """Say what is wrong as somebody would who has never heard of pydantic."""
+    """Return a message for someone who has never heard of pydantic."""
     if error["type"] == "extra_forbidden":
-        return "There is no such field here." if _is_shown(error) else "A field here has a name that is not known."
+        return "There is no such field." if _is_shown(error) else "There is a field with an unknown name."
     if error["type"] == "missing" and tuple(error["loc"]) == ("body",):
         return "It is empty; send a JSON object."
     if error["type"] in _NO_OBJECT:
@@ -217,12 +217,12 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 def _is_shown(error: Mapping[str, Any]) -> bool:
-    """Whether the name of an unknown field may be repeated: it is the caller's text, and may be hostile."""
-    return bool(_HARMLESS_NAME.fullmatch(str(error["loc"][-1])))
+    """Return whether the name of an unknown field may be repeated: it comes from the caller and may be hostile."""
+    return bool(_SAFE_NAME.fullmatch(str(error["loc"][-1])))
 
 
 def _pointer(error: Mapping[str, Any]) -> str:
-    """Write where an error is: a JSON pointer into the body, or the name of a parameter."""
+    """Return the location of an error: a JSON pointer into the body, or the name of a parameter."""
     where, *path = error["loc"] or ("body",)
     if error["type"] == "extra_forbidden" and not _is_shown(error):
         path = path[:-1]
@@ -232,34 +232,34 @@ def _pointer(error: Mapping[str, Any]) -> str:
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """Answer what FastAPI and Starlette refuse."""
+    """Convert an HTTPException of FastAPI or Starlette."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     slug = _SLUGS.get(error.status_code, "error")
     note_refusal(request.scope, slug)
     headers, detail = dict(error.headers or {}), str(error.detail)
     if error.status_code == 405:  # the framework names only the methods of one route
         headers["Allow"] = ", ".join(allowed_methods(request.scope))
-        detail = f"This path answers {headers['Allow']}."
+        detail = f"This path supports {headers['Allow']}."
     elif error.status_code == 404 and (path := path_without_slash(request.scope)):
-        detail = f"There is nothing at this path. Without the slash at its end it would be {path}."
+        detail = f"There is nothing at this path. Without the trailing slash it would be {path}."
     elif error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
-        detail = "There is nothing at this path; /openapi.json lists what there is."
+        detail = "There is nothing at this path; see /openapi.json for all paths."
     return problem(error.status_code, slug, detail, instance_of(request.scope), headers=headers)
 
 
 async def _ended_too_early(request: Request, _error: Exception) -> Response:
-    # Nobody hears the answer, but the log has nothing to tell of.
+    # Nobody receives this response; handling the error keeps it out of the log.
     return problem(400, _SLUGS[400], "The body ended too early.", instance_of(request.scope))
 
 
 async def _data_error(request: Request, error: Exception) -> Response:
-    # A gap in the checks: the value is refused all the same, and the gap is in the log.
-    log.error("PostgreSQL refused a value that should have been checked: %s", type(error).__name__)
+    # A gap in our validation: the value is rejected all the same, and the gap is logged.
+    log.error("PostgreSQL rejected a value that should have been validated: %s", type(error).__name__)
     return problem(422, _SLUGS[422], "A value cannot be stored.", instance_of(request.scope))
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
-    """SQLAlchemy wraps what asyncpg raised."""
+    """Handle a DataError of asyncpg wrapped by SQLAlchemy."""
     assert isinstance(error, DBAPIError)  # noqa: S101  registered for this class only
     cause = error.orig.__cause__ if error.orig else None
     if isinstance(cause, DataError):
@@ -268,6 +268,6 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected_error(request: Request, _error: Exception) -> Response:
-    # Starlette logs the traceback after this answer.
-    detail = "Something went wrong on our side; the log tells more about this X-Request-ID."
+    # Starlette logs the traceback after this response.
+    detail = "An internal error occurred; the server's log has details under this X-Request-ID."
     return problem(500, _SLUGS[500], detail, instance_of(request.scope))

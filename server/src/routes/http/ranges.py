@@ -1,42 +1,42 @@
-"""Which part of a file a `Range` header asks for (RFC 9110, section 14).
+"""Parsing of `Range` headers (RFC 9110, section 14).
 
-Of several ranges none is obeyed, which section 14.2 allows: whoever wants two parts asks twice, and nobody can ask for
-a thousand overlapping ones.
+Multiple ranges are ignored, as section 14.2 allows: a client that wants two parts sends two requests, and none can
+request a thousand overlapping ones.
 """
 
 import re
 from dataclasses import dataclass
 
 _RANGE = re.compile(r"(\d+)-(\d*)|-(\d+)", re.ASCII)
-#: More digits than any file's size has; Python refuses to read thousands of them.
+#: More digits than the size of any file; Python refuses to convert thousands of digits.
 _DIGITS_MAX = 18
 
 
 class Unsatisfiable(Exception):
-    """A range that is well formed, and nothing of it lies in the file (section 15.5.17)."""
+    """A well-formed range that does not overlap the file (section 15.5.17)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes of a file, from `first`, `length` of them."""
+    """A part of a file: `length` bytes from offset `first`."""
 
     first: int
     length: int
 
     def content_range(self, size_bytes: int) -> str:
-        """Name it as `Content-Range` does (section 14.4)."""
+        """Format the part as a `Content-Range` value (section 14.4)."""
         return f"bytes {self.first}-{self.first + self.length - 1}/{size_bytes}"
 
 
 def part_asked_for(header: str | None, size_bytes: int) -> Part | None:
-    """Read a `Range` header for a file of a size.
+    """Parse a `Range` header for a file of `size_bytes`.
 
     Returns:
-        None when the whole file is the answer: there is no range, it is malformed, of another unit, or several
-        (section 14.2).
+        None if the whole file is to be sent: there is no range, it is malformed, has another unit, or there are
+        several (section 14.2).
 
     Raises:
-        Unsatisfiable: it lies outside.
+        Unsatisfiable: the range is outside the file.
     """
     unit, _, ranges = (header or "").partition("=")
     asked = [text for piece in ranges.split(",") if (text := piece.strip(" \t"))]

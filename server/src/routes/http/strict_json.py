@@ -1,4 +1,4 @@
-"""Reading JSON strictly: UTF-8, each name once, no NaN, no lone surrogates, bounded depth; else it is a 4xx."""
+"""Strict JSON parsing: UTF-8, unique names, no NaN, no lone surrogates, bounded depth; anything else is a 4xx."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -18,7 +18,7 @@ JSON = b"application/json"
 
 
 class StrictRequest(Request):
-    """A request whose JSON is read by pydantic-core: at most 200 levels deep, numbers of at most 4,300 digits."""
+    """A request whose JSON is parsed by pydantic-core: at most 200 levels deep, numbers of at most 4,300 digits."""
 
     async def json(self) -> Any:
         """Parse the body.
@@ -31,16 +31,15 @@ class StrictRequest(Request):
             value = pydantic_core.from_json(body, allow_inf_nan=False)
         except ValueError as error:
             raise HTTPException(400, why_not_json(body, str(error))) from None
-        if _names_twice(body):
-            raise HTTPException(400, "An object of the body has a name twice, so that it has no one meaning.")
+        if _has_duplicate_names(body):
+            raise HTTPException(400, "An object in the body has a duplicate name, which makes it ambiguous.")
         return value
 
 
 class StrictRoute(PlainRoute):
-    """A route that takes JSON bodies only, and reads them strictly."""
+    """A route that accepts only JSON bodies and parses them strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's handler."""
         handle = super().get_route_handler()
         if self.body_field is None:
             return handle
@@ -53,16 +52,15 @@ class StrictRoute(PlainRoute):
 
 
 class DirectRoute(PlainRoute):
-    """A strict route whose operation takes its body and the request, and makes its response itself.
+    """A strict route whose operation takes the parsed body and the request, and builds its response itself.
 
-    FastAPI describes it in the OpenAPI document, but does not run it: looking for dependencies that are not there
-    takes a fifth of an accept. What is read, checked and refused is the same as with `StrictRoute`.
+    FastAPI describes it in the OpenAPI document but does not run it: resolving its (empty) dependencies takes a fifth
+    of an accept. Parsing, validation and errors are the same as with `StrictRoute`.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Read the body, check it, call the operation."""
         operation: Callable[[Any, Request], Coroutine[Any, Any, Response]] = self.endpoint
-        assert self.body_field is not None  # noqa: S101  without one the route is declared wrongly
+        assert self.body_field is not None  # noqa: S101  an operation without a body must not use this class
         model: TypeAdapter[Any] = TypeAdapter(self.body_field.field_info.annotation or Any)
         queries = QueryChecks(self.dependant)
 
@@ -85,7 +83,7 @@ class DirectRoute(PlainRoute):
 
 
 def _require_json(scope: Scope) -> None:
-    """Refuse what is no JSON by its headers; the answer's own say what would be (RFC 9110, section 15.5.16).
+    """Reject a body that is not JSON by its headers; those of the response say what is (RFC 9110, 15.5.16).
 
     Raises:
         HTTPException: 415.
@@ -97,34 +95,34 @@ def _require_json(scope: Scope) -> None:
         elif name == b"content-encoding":
             coding = b"%b, %b" % (coding, value) if coding else value
     if coding and coding.strip().lower() != b"identity":
-        detail = "The body is compressed or otherwise encoded (Content-Encoding); send it as it is."
+        detail = "The body is compressed or otherwise encoded (Content-Encoding); send it unencoded."
         raise HTTPException(415, detail, {"Accept-Encoding": "identity"})
     if content_type != JSON and (problem := _why_not_json_type(content_type.decode("latin-1"))):
         raise HTTPException(415, problem, {"Accept": "application/json"})
 
 
-def _names_twice(body: bytes) -> bool:
-    """Tell whether an object names a member twice (RFC 7493, section 2.3)."""
+def _has_duplicate_names(body: bytes) -> bool:
+    """Return whether an object has a duplicate member name (RFC 7493, 2.3)."""
     try:
-        _NAMES_ONCE.decode(body.decode("utf-8"))
-    except _NameTwiceError:
+        _UNIQUE_NAMES_DECODER.decode(body.decode("utf-8"))
+    except _DuplicateNameError:
         return True
     return False
 
 
-class _NameTwiceError(Exception):
+class _DuplicateNameError(Exception):
     pass
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(members)
     if len(read) < len(members):
-        raise _NameTwiceError
+        raise _DuplicateNameError
     return read
 
 
-#: Made once: making one takes longer than reading a body.
-_NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_object)
+#: Created once: creating a decoder takes longer than parsing a body.
+_UNIQUE_NAMES_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _why_not_json_type(content_type: str) -> str | None:
@@ -135,8 +133,8 @@ def _why_not_json_type(content_type: str) -> str | None:
     message["content-type"] = content_type
     subtype = message.get_content_subtype()
     if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
-        return f"This Content-Type is not taken; {send}."
+        return f"This Content-Type is not supported; {send}."
     charset = message.get_param("charset", "utf-8")
     if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8", "us-ascii"}:
-        return "The charset of Content-Type is not taken; JSON is sent in UTF-8 (RFC 8259, section 8.1)."
+        return "The charset in Content-Type is not supported; send JSON in UTF-8 (RFC 8259, section 8.1)."
     return None

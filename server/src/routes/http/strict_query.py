@@ -1,7 +1,7 @@
-"""Reading queries as strictly as bodies: known names, each once, values written plainly.
+"""Strict query parsing: known names, each once, values in their plain notation.
 
-FastAPI ignores what an operation does not know, takes the last of two values, and lets pydantic read `1_0` and `+5` as
-numbers. A filter that is spelt wrongly would then list everything.
+FastAPI ignores unknown parameters, takes the last of two values, and lets pydantic accept `1_0` and `+5` as numbers.
+A misspelled filter would then list everything.
 """
 
 import re
@@ -17,7 +17,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-#: How values are written, and how that is called.
+#: The notation of values, and its description.
 Form = tuple[re.Pattern[str], str]
 _FORMS: dict[Any, Form] = {
     int: (re.compile(r"0|-?[1-9]\d*", re.ASCII), "Write a whole number in plain digits, such as 50"),
@@ -30,55 +30,54 @@ _FORMS: dict[Any, Form] = {
     UUID: (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII), "Write an id as it was given"),
 }
 _ANY: Form = (re.compile(r".*", re.DOTALL), "")
-#: A name that is repeated in an answer; any other may be hostile.
-_HARMLESS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
+#: A name that may be repeated in a response; any other may be hostile.
+_SAFE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class QueryChecks:
-    """The parameters of one operation.
+    """The query parameters of one operation.
 
     Args:
-        dependant: what FastAPI found out about the operation and what it depends on.
+        dependant: FastAPI's description of the operation and its dependencies.
     """
 
     def __init__(self, dependant: Dependant) -> None:
         self._forms = _query_forms(dependant)
 
     def check(self, query: bytes) -> None:
-        """Refuse a query that is not empty and not written as the operation says.
+        """Check a query string that is not empty.
 
         Raises:
-            RequestValidationError: with everything that is wrong.
+            RequestValidationError: with all errors found.
         """
         try:
             given = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
         except ValueError:
-            raise RequestValidationError([_fault("", "The query is not UTF-8, percent-encoded")]) from None
+            raise RequestValidationError([_fault("", "The query is not percent-encoded UTF-8")]) from None
         faults = [fault for name, value in given if (fault := self._fault_of(name, value))]
         names = [name for name, _ in given]
-        faults += [_fault(name, "Give this parameter once") for name in self._forms if names.count(name) > 1]
+        faults += [_fault(name, "Send this parameter once") for name in self._forms if names.count(name) > 1]
         if faults:
             raise RequestValidationError(faults)
 
     def _fault_of(self, name: str, value: str) -> Mapping[str, Any] | None:
         if name not in self._forms:
-            known = f"it takes {', '.join(self._forms)}" if self._forms else "it takes none"
-            return _fault(name, f"This operation has no such query parameter; {known}")
+            known = f"this operation takes {', '.join(self._forms)}" if self._forms else "this operation takes none"
+            return _fault(name, f"There is no such query parameter; {known}")
         form, how = self._forms[name]
         return None if form.fullmatch(value) else _fault(name, how)
 
 
 class PlainRoute(APIRoute):
-    """A route whose queries are read strictly. Every operation of the API is one."""
+    """A route with strict query parsing. The base of every operation of the API."""
 
     def get_route_handler(self) -> Handler:
-        """Wrap FastAPI's handler."""
         return self.checking_query(super().get_route_handler())
 
     def checking_query(self, handle: Handler) -> Handler:
-        """Look at the query first: it costs nothing where there is none."""
+        """Wrap a handler so that the query is checked first, at no cost if there is none."""
         checks = QueryChecks(self.dependant)
 
         async def handle_strictly(request: Request) -> Response:
@@ -97,22 +96,22 @@ def _query_forms(dependant: Dependant) -> dict[str, Form]:
 
 
 def _form_of(annotation: Any) -> Form:
-    """Find how a parameter is written: `Annotated[int, …] | None` is an int."""
+    """Return the notation of a parameter; that of `Annotated[int, …] | None` is an int's."""
     if isinstance(annotation, type):
         words = list(annotation) if issubclass(annotation, Enum) else None
         return _one_of(words) if words else _FORMS.get(annotation, _ANY)
     arguments = get_args(annotation)
     if get_origin(annotation) is Literal:
         return _one_of(arguments)
-    return _form_of(next(one for one in arguments if one is not type(None)))
+    return _form_of(next(argument for argument in arguments if argument is not type(None)))
 
 
 def _one_of(words: Sequence[Any]) -> Form:
-    """Written down here because whatever an operation is about is looked up before pydantic sees its parameters."""
+    """Check the words here, because dependencies may look up the resource before pydantic validates parameters."""
     known = [str(word.value if isinstance(word, Enum) else word) for word in words]
     return re.compile("|".join(map(re.escape, known))), f"Write one of {', '.join(known)}"
 
 
 def _fault(name: str, detail: str) -> Mapping[str, Any]:
-    shown = name if _HARMLESS_NAME.fullmatch(name) else "query"
+    shown = name if _SAFE_NAME.fullmatch(name) else "query"
     return {"type": "query", "loc": ("query", shown), "msg": detail}

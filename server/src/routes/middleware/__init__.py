@@ -1,1 +1,1 @@
-"""ASGI middleware: what happens to every request."""
+"""ASGI middleware, run for every request."""

@@ -1,4 +1,4 @@
-"""A limit on request bodies. FastAPI has one too, but its refusals are plain text, and ours are problems."""
+"""A limit on the size of request bodies. Starlette has one too, but responds with plain text instead of a problem."""
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers
@@ -11,18 +11,17 @@ TOO_LARGE = f"A body may have at most {BODY_BYTES_MAX:,} bytes."
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is announced as too large at once, and any other as soon as it has become too large."""
+    """Rejects a body by its `Content-Length`, or as soon as the received bytes exceed the limit."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is small enough."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        # The HTTP parser has checked that it is a number; one of twenty digits is too large without being read.
+        # The HTTP parser has checked that it is a number; one with many digits is too large without converting it.
         if len(announced) > 9 or int(announced) > BODY_BYTES_MAX:
             note_refusal(scope, "body-too-large")
             await problem(413, "body-too-large", TOO_LARGE, instance_of(scope))(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Which pages of other origins may use the API: exactly those that are named, and never with cookies."""
+"""CORS: pages of the configured origins may use the API, never with credentials."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from src.routes.http.problems import instance_of, problem
 
 METHODS = ("GET", "HEAD", "POST", "DELETE")
-#: What a page may send, beyond what any page may.
+#: Request headers a page may send in addition to the CORS-safelisted ones.
 REQUEST_HEADERS = (
     "Authorization",
     "Idempotency-Key",
@@ -25,8 +25,8 @@ REQUEST_HEADERS = (
     "X-Request-ID",
     "traceparent",
 )
-#: What a page may read, beyond what any page may.
-ANSWER_HEADERS = (
+#: Response headers a page may read in addition to the CORS-safelisted ones.
+RESPONSE_HEADERS = (
     "Content-Disposition",
     "Content-Range",
     "ETag",
@@ -44,10 +44,9 @@ ANSWER_HEADERS = (
 
 
 class CrossOriginMiddleware(CORSMiddleware):
-    """Starlette's, except that a refusal is a problem."""
+    """Starlette's middleware, except that a rejected preflight gets a problem."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight, or pass on and tell the browser who may read the answer."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             headers = Headers(scope=scope)
             is_preflight = "origin" in headers and "access-control-request-method" in headers
@@ -60,7 +59,7 @@ class CrossOriginMiddleware(CORSMiddleware):
 
 
 def cross_origin(origins: Collection[str]) -> list[Middleware]:
-    """Let pages of these origins in; without any, browsers keep all pages but ours out."""
+    """Build the middleware for these origins. Without any there is none, and only our own page may use the API."""
     if not origins:
         return []
     return [
@@ -69,6 +68,6 @@ def cross_origin(origins: Collection[str]) -> list[Middleware]:
             allow_origins=origins,
             allow_methods=METHODS,
             allow_headers=REQUEST_HEADERS,
-            expose_headers=ANSWER_HEADERS,
+            expose_headers=RESPONSE_HEADERS,
         )
     ]

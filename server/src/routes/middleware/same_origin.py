@@ -1,13 +1,13 @@
-"""Whom a browser acts for: what another website makes it send is refused, before anything else is looked at.
+"""Protection against cross-site requests and DNS rebinding, checked before anything else.
 
-Neither check asks the page, which may be hostile; both ask the browser, which is not:
+Both checks rely on headers set by the browser, which a hostile page cannot forge:
 
-* `Host` (RFC 9110, section 7.2) has to be a name of this server. A website whose own name suddenly leads here (DNS
-  rebinding) has the same origin as we, but its name still stands in `Host`.
-* `Origin` (RFC 6454, section 7) of whatever may change something has to be ours, or one that is let in. A page
-  may send a POST without a preflight, and open a WebSocket; without `Origin`, `Sec-Fetch-Site` tells as much.
+* `Host` (RFC 9110, 7.2) must be a name of this server. After DNS rebinding a hostile website is same-origin with us,
+  but `Host` still has its own name.
+* `Origin` (RFC 6454, 7) of requests with unsafe methods must be ours or an allowed one. A page can send a POST without
+  a preflight and open a WebSocket; where `Origin` is missing, `Sec-Fetch-Site` serves the same purpose.
 
-Programs that are no browsers send neither `Origin` nor `Sec-Fetch-Site`, and pass.
+Programs other than browsers send neither `Origin` nor `Sec-Fetch-Site`, and pass.
 """
 
 import re
@@ -20,47 +20,47 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.routes.http.problems import instance_of, problem
 
-#: A name of 253 characters with a dot at its end, and a port.
+#: Bytes: a name of 253 with a trailing dot, and a port.
 HOST_BYTES_MAX = 260
 HOSTS_REMEMBERED_MAX = 1_024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCALHOST = "localhost"
-#: What stands before a host in an origin, and what a host does not say because the scheme does.
+#: By scheme: the prefix of an origin, and the default port, which an origin omits.
 _SCHEMES = {
     "http": ("http://", ":80"),
     "ws": ("http://", ":80"),
     "https": ("https://", ":443"),
     "wss": ("https://", ":443"),
 }
-# A port may be left empty (RFC 3986, section 3.2.3).
+# A port may be empty (RFC 3986, 3.2.3).
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_.-]+))(?P<port>:[0-9]{0,5})?", re.ASCII)
 
 _NOT_OUR_NAME = (
-    "This server does not answer to the name in Host. If that is one of its names, add it to ALLOWED_HOSTS, or set "
+    "The name in the Host header is not a name of this server. If it should be, add it to ALLOWED_HOSTS or set "
     "PUBLIC_BASE_URL."
 )
-_HOST_ONCE = "Host has to be given exactly once."
+_HOST_ONCE = "The Host header must be given exactly once."
 _FOREIGN = (
-    "Pages of this origin may not send this request. If one of them should, name its origin in CORS_ALLOWED_ORIGINS; "
-    "the page of this server has the origin of PUBLIC_BASE_URL."
+    "Pages of this origin may not send this request. To allow it, add the origin to CORS_ALLOWED_ORIGINS; the page of "
+    "this server has the origin of PUBLIC_BASE_URL."
 )
 
 
 class HostNames:
-    """The names this server answers to: every address, `localhost`, and those that are given.
+    """The host names of this server: any IP address, `localhost`, and the configured ones.
 
     Args:
-        names: in lower case; `.example.com` stands for `example.com` and every name below it.
+        names: in lower case; `.example.com` matches `example.com` and its subdomains.
     """
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = frozenset({LOCALHOST, *(name.removeprefix(".") for name in names)})
         self._suffixes = tuple(name for name in names if name.startswith("."))
-        #: Bounded, and most calls name the same host: nothing is parsed on the way of an accept.
+        #: Bounded. Most calls have the same host, so an accept parses nothing.
         self.own_origin = lru_cache(HOSTS_REMEMBERED_MAX)(self._own_origin)
 
     def _own_origin(self, host: bytes, scheme: str) -> bytes | None:
-        """Tell which origin a page has that was loaded from a `Host`; None: that is not us."""
+        """Return the origin of a page loaded from this host, or None if the host is not ours."""
         match = _HOST.fullmatch(host.decode("latin-1"))
         if match is None or not self._is_ours(match["v6"], match["name"]):
             return None
@@ -75,17 +75,17 @@ class HostNames:
         name = name.lower()
         if _is_address(IPv4Address, name):
             return True
-        name = name.removesuffix(".")  # the same name, written in full (RFC 1034, section 3.1)
+        name = name.removesuffix(".")  # a fully qualified name is the same name (RFC 1034, 3.1)
         return name in self._names or name.endswith(self._suffixes)
 
 
 class SameOriginMiddleware:
-    """Answers 421 to a foreign `Host`, and 403 to what a foreign origin may not send.
+    """Rejects a foreign `Host` with 421 and an unsafe request of a foreign origin with 403.
 
     Args:
-        app: what comes after.
-        names: this server's names beside its addresses, in lower case.
-        origins: whose pages may use the API beside those that this server serves, as browsers send them.
+        app: the wrapped app.
+        names: this server's host names, in lower case; IP addresses are always accepted.
+        origins: additional origins whose pages may use the API, as browsers send them.
     """
 
     def __init__(self, app: ASGIApp, *, names: Collection[str], origins: Collection[str]) -> None:
@@ -94,13 +94,12 @@ class SameOriginMiddleware:
         self._origins = frozenset(origin.encode("ascii") for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or pass on."""
         refusal = None if scope["type"] == "lifespan" else self._refusal(scope)
         if refusal is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", ()):
             await refusal(scope, receive, send)
-        else:  # a server that can only say no
+        else:  # the server cannot send a response to the handshake
             await send({"type": "websocket.close"})
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -117,9 +116,7 @@ class SameOriginMiddleware:
             own = self._own_origin(hosts[0], scope)
             if own is None:
                 return problem(421, "misdirected-request", _NOT_OUR_NAME, instance_of(scope))
-        elif (
-            hosts or scope.get("http_version") != "1.0"
-        ):  # which does without (RFC 9112, section 3.2), and no browser speaks it
+        elif hosts or scope.get("http_version") != "1.0":  # optional in HTTP/1.0 (RFC 9112, 3.2), which no browser uses
             return problem(400, "malformed-request", _HOST_ONCE, instance_of(scope))
         if scope.get("method") in SAFE_METHODS:
             return None

@@ -1,4 +1,4 @@
-"""The headers that tell a browser what it must not do with our answers."""
+"""Security headers for browsers, and default caching headers."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def content_security_policy(scripts: Sequence[str] = (), styles: Sequence[str] =
     )
 
 
-# Swagger UI and ReDoc write style elements, and ReDoc searches in a worker made from a blob.
+# Swagger UI and ReDoc insert style elements, and ReDoc runs its search in a worker created from a blob.
 _DOCS = content_security_policy(styles=["'unsafe-inline'"]) + "; worker-src blob:"
 DOCS_PATHS = ("/docs", "/redoc")
 
@@ -26,26 +26,25 @@ _EVERYWHERE = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    # Not even as an image or a script. Pages in CORS_ALLOWED_ORIGINS ask by CORS, which this says nothing about.
+    # Not even as an image or a script. Pages in CORS_ALLOWED_ORIGINS use CORS requests, which this does not affect.
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
 _FOR_DOCS = [*_EVERYWHERE, (POLICY.encode("ascii"), _DOCS.encode("ascii"))]
 _FOR_THE_REST = [*_EVERYWHERE, (POLICY.encode("ascii"), content_security_policy().encode("ascii"))]
 
-#: The page's files carry a hash of their content in their names.
+#: File names below this path contain a hash of their content.
 HASHED_FILES = "/assets/"
 IMMUTABLE = b"public, max-age=31536000, immutable"
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers to every answer; what an operation has set itself stays."""
+    """Adds the headers to every response, except those the operation has set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and add headers to the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -64,7 +63,7 @@ class SecurityHeadersMiddleware:
 
 
 def _caching(path: str, status: int) -> bytes:
-    """Say how long an answer may be kept, unless its operation has said so itself."""
+    """Return the default `Cache-Control` of a response."""
     if path.startswith("/api/"):
         return b"no-store"
     return IMMUTABLE if path.startswith(HASHED_FILES) and status == 200 else b"no-cache"

@@ -1,4 +1,4 @@
-"""`/docs` and `/redoc` without the internet: everything they load comes from this server."""
+"""`/docs` and `/redoc`, self-contained: everything they load is served by this server."""
 
 from importlib.resources import as_file, files
 
@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 ASSETS = "/docs-assets"
-#: ReDoc shows its maker's logo from here; one that cannot be had it leaves out.
+#: ReDoc loads its vendor's logo from here, and omits it if it cannot be loaded.
 _REMOTE_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _NO_LOGO = b"data:,"
 
@@ -19,7 +19,7 @@ _DOCS = f"""<!doctype html>
 <script src="{ASSETS}/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>
 """
 
-# A script of its own, because the content security policy allows none within a page.
+# A separate script, because the content security policy forbids inline scripts.
 _DOCS_START = """SwaggerUIBundle({
   url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, displayRequestDuration: true,
   tryItOutEnabled: true, defaultModelsExpandDepth: 0,
@@ -35,7 +35,7 @@ _REDOC = f"""<!doctype html>
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages and what they load."""
+    """Add the pages and their assets."""
     with as_file(files("fastapi_offline") / "static") as folder:
         redoc_script = (folder / "redoc.standalone.js").read_bytes().replace(_REMOTE_LOGO, _NO_LOGO)
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with problems as the only errors and the callback as a webhook."""
+"""The OpenAPI document: FastAPI's, with problems as the only error responses and the callback as a webhook."""
 
 import gzip
 import hashlib
@@ -49,14 +49,14 @@ show in `callback_attempts`. When all places are taken, or 50 by one address (3 
 handshake is 503 with `Retry-After`.
 """
 
-#: A row of the table of events, where there are benchmarks.
+#: The row of the event table that is only present if benchmarks are enabled.
 OF_BENCHMARKS = "| `benchmark.progress` | figures of a run |\n"
 
 REF_TEMPLATE = "#/components/schemas/{model}"
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Give the application its document, true to its settings."""
+    """Install the document, which depends on the settings, and its route."""
     app.title = "Financial Report Generator"
     app.version = __version__
     app.description = DESCRIPTION.replace("{of_benchmarks}", OF_BENCHMARKS if settings.demo_tools else "")
@@ -79,7 +79,7 @@ def install(app: FastAPI, settings: Settings) -> None:
 
 
 def _serve(app: FastAPI) -> None:
-    """Answer with bytes that are written once: FastAPI's own route writes them for each request, which takes 8 ms."""
+    """Serve the document from bytes encoded once: FastAPI's own route takes 8 ms to encode it for each request."""
     begun_at = datetime.now(UTC).replace(microsecond=0)
 
     @cache
@@ -99,7 +99,7 @@ def _serve(app: FastAPI) -> None:
             case Verdict.NOT_MODIFIED:
                 return Response(status_code=304, headers=headers)
             case Verdict.FAILED:
-                raise HTTPException(412, "The document is another one than the precondition names.")
+                raise HTTPException(412, "The document does not match the precondition.")
         if compressed:
             headers["content-encoding"] = "gzip"
         return Response(body, headers=headers, media_type="application/json")
@@ -110,14 +110,14 @@ def _finished(document: dict[str, Any]) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template=REF_TEMPLATE)
     problem["properties"]["type"]["description"] = described_types()
     schemas.update(problem.pop("$defs"), Problem=problem)
-    # FastAPI promises a 422 of its own shape wherever something is validated; ours is a problem.
+    # FastAPI documents a 422 of its own shape wherever something is validated; ours is a problem.
     for path in (*document["paths"].values(), *document.get("webhooks", {}).values()):
         for operation in path.values():
             answers = operation["responses"]
             if "HTTPValidationError" in str(answers.get("422")):
                 del answers["422"]
-    # Every operation refuses a query that it does not know and a foreign host; those that change something, a foreign
-    # origin as well.
+    # Every operation rejects an unknown query parameter and a foreign host; those with unsafe methods also reject a
+    # foreign origin.
     for path in document["paths"].values():
         for method, operation in path.items():
             refused = responses(421, 422) if method.upper() in SAFE_METHODS else responses(403, 421, 422)

@@ -1,4 +1,4 @@
-"""The page: the built client, on the same port as the API. Without it, a sentence that says how to build it."""
+"""The page: the built client, on the same port as the API. If it is not built, a page that says how to build it."""
 
 import asyncio
 import re
@@ -17,9 +17,9 @@ from src.routes.http.codings import accepts_coding
 from src.routes.http.problems import http_error
 from src.routes.middleware.security_headers import HASHED_FILES, POLICY, content_security_policy
 
-#: The addresses of the page; the client's router knows the same (`client/src/lib/paths.ts`), which a test compares.
+#: The paths of the page. A test keeps them equal to those of the client's router (`client/src/lib/paths.ts`).
 PAGE_PATHS = ("/", "/queue", "/history", "/tests", "/api-explorer")
-#: What belongs to the server: a path below these that it does not know is a problem, not the page.
+#: Paths that belong to the server: an unknown path below these gets a problem, not the page.
 SERVER_PATHS = ("/api/", "/assets/", "/docs", "/redoc", "/openapi.json", "/metrics", "/.well-known/")
 
 _NOT_BUILT = """<!doctype html>
@@ -71,7 +71,7 @@ class BuiltFiles(StaticFiles):
 
 
 def install(app: FastAPI, folder: Path) -> None:
-    """Serve the built client from a folder, or say that it is not there."""
+    """Serve the built client from a folder, or a page that says it is not built."""
     index = folder / "index.html"
     if not index.is_file():
         app.add_api_route("/", _not_built, include_in_schema=False)
@@ -84,7 +84,7 @@ def install(app: FastAPI, folder: Path) -> None:
         return response
 
     async def page_or_problem(request: Request, error: Exception) -> Response:
-        """Show people the page, which says that there is nothing; tell programs, and what is not ours, a problem."""
+        """Serve browsers the page, which shows that nothing is there; programs and server paths get a problem."""
         if not _is_navigation(request) or f"{request.url.path}/".startswith(SERVER_PATHS):
             return await http_error(request, error)
         # Whatever was there before: preconditions and ranges are about what was found (RFC 9110, 13.2.1 and 14.2).

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from src.app import create_app
 from src.config import Settings
-from src.routes.middleware.cors import ANSWER_HEADERS, REQUEST_HEADERS
+from src.routes.middleware.cors import REQUEST_HEADERS, RESPONSE_HEADERS
 
 FRIEND = "https://app.example"
 STRANGERS = ["https://evil.example", "null", "http://app.example", f"{FRIEND}.evil.example", f"{FRIEND}:8443", "*", ""]
@@ -47,7 +47,7 @@ async def test_a_named_origin_may_submit_and_read_the_headers_a_client_needs(ori
         assert granted(answer) == {origin}
         assert "Origin" in answer.headers["vary"]
     for answer in answers:
-        assert answer.headers["access-control-expose-headers"].split(", ") == list(ANSWER_HEADERS)
+        assert answer.headers["access-control-expose-headers"].split(", ") == list(RESPONSE_HEADERS)
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
@@ -74,7 +74,7 @@ def test_the_headers_are_those_of_the_contract() -> None:
         *("Authorization", "X-API-Key", "Prefer", "Idempotency-Key", "X-Idempotency-Key", "If-Match", "If-None-Match"),
         *("If-Range", "Range", "Last-Event-ID", "traceparent", "X-Request-ID"),
     }
-    assert set(ANSWER_HEADERS) >= {
+    assert set(RESPONSE_HEADERS) >= {
         *("Location", "Link", "ETag", "Retry-After", "Preference-Applied", "WWW-Authenticate", "X-Request-ID"),
         *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
     }

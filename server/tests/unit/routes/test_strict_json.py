@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from src.routes.http.strict_json import _names_twice
+from src.routes.http.strict_json import _has_duplicate_names
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
@@ -26,7 +26,7 @@ def written(value: Any, *, ascii_only: bool) -> bytes:
 @example(['\\"', {"": ""}], False)
 def test_no_value_is_taken_for_one_with_a_name_twice(value: Any, ascii_only: bool) -> None:
     body = written(value, ascii_only=ascii_only)
-    assert not _names_twice(body)
+    assert not _has_duplicate_names(body)
 
 
 @settings(deadline=None)
@@ -37,9 +37,9 @@ def test_a_name_twice_is_always_noticed(
     name = data.draw(st.sampled_from(sorted(value)))
     head = written(value, ascii_only=ascii_only)[:-1]
     body = b"[" + head + b", " + written({name: other}, ascii_only=not ascii_only)[1:] + b"]"
-    assert _names_twice(body)
+    assert _has_duplicate_names(body)
 
 
 @pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b'[[{"x":{"":0,"":0}}]]'])
 def test_it_is_noticed_wherever_it_is(body: bytes) -> None:
-    assert _names_twice(body)
+    assert _has_duplicate_names(body)
