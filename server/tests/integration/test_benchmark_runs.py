@@ -31,7 +31,7 @@ async def test_a_run_that_was_begun_keeps_others_from_beginning_until_it_ends(se
 async def test_a_run_of_a_process_that_died_is_ended_by_the_next_one(service: Service) -> None:
     store, dead = service.parts.benchmark_store, uuid4()
     await store.begin(dead, "sync", {}, NOW)
-    await store.is_alive(dead, NOW + timedelta(seconds=30))
+    await store.heartbeat(dead, NOW + timedelta(seconds=30))
     with pytest.raises(Conflict):
         await store.begin(uuid4(), "sync", {}, NOW + timedelta(seconds=45))
     await store.begin(uuid4(), "sync", {}, NOW + timedelta(seconds=51))

@@ -1,4 +1,4 @@
-"""Who passes without a rate limit: the load generator that this server started itself, and nobody else."""
+"""Authentication of the load generator started by this server, the only caller exempt from rate limits."""
 
 import hmac
 import secrets
@@ -11,26 +11,25 @@ TOKEN_BYTES = 32
 
 
 class BenchmarkGate:
-    """Open while a run is under way, for whoever knows its token."""
+    """Open to the bearer of a token while a run is in progress."""
 
     def __init__(self) -> None:
         self._open: tuple[bytes, Caller] | None = None
 
     def open(self, run_id: UUID, receiver: str) -> str:
-        """Begin to let a run pass, which is called back at one origin; returns its token.
+        """Open the gate for a run, whose callbacks go to one origin; returns its token.
 
-        Nobody but its load generator may know it.
+        Only the run's load generator may know the token.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._open = (token.encode(), Caller.of_run(run_id, receiver))
         return token
 
     def close(self) -> None:
-        """Let nobody pass any more."""
         self._open = None
 
     def check(self, token: bytes) -> Caller | None:
-        """Tell who the bearer of a token is; None for a token that is not the open run's."""
+        """Return the caller a token belongs to; None unless it is the current run's."""
         if self._open is None or not hmac.compare_digest(self._open[0], token):
             return None
         return self._open[1]

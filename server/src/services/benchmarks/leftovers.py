@@ -1,4 +1,4 @@
-"""What benchmarks leave: their requests and files, whoever began the run and however it ended."""
+"""Cleanup after benchmarks: their requests and files, whichever process started the run and however it ended."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -27,13 +27,13 @@ class BenchmarkLeftovers:
         self._now = now
 
     async def clean_up(self) -> None:
-        """End the run of a process that died, and delete the requests and files of runs that have ended.
+        """Fail the run of a process that died, and delete the requests and files of finished runs.
 
-        A run is recorded before it sends anything and never begins again, so one that is not under way when its
-        requests have been seen may lose them.
+        A run is recorded before it sends anything and never restarts, so if it is not in progress after its requests
+        were seen, they can be deleted.
         """
         await self._runs.fail_abandoned(self._now())
         left = await self._store.runs_with_requests()
-        ended = set(left) - await self._runs.under_way() if left else None
+        ended = set(left) - await self._runs.running() if left else None
         while ended and (deleted := await self._store.delete_of_runs(ended)):
             await self._removal.remove(deleted)

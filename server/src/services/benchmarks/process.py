@@ -1,7 +1,7 @@
-"""The load generator as a child process: given its orders, heard while it works, and ended.
+"""The load generator as a child process: start it, read its output, stop it.
 
-It is the same program that people run from the shell, over real HTTP. Secrets reach it through its environment,
-because everybody on the machine can read command lines.
+It is the same program as the one run from the shell, over real HTTP. Secrets are passed through its environment,
+because command lines are visible to every user of the machine.
 """
 
 import asyncio
@@ -21,25 +21,25 @@ import orjson
 from src.config import SERVER_FOLDER
 from src.services.outbound.callback_url import LOOPBACK_HOST
 
-#: One line of what it says; the summary is one line too.
+#: One line of its output; the summary is a single line, too.
 LINE_BYTES_MAX = 8 * 1024 * 1024
-#: It accounts for what it has when it is told to stop; after this it is killed.
-STOPS_WITHIN_S = 20.0
+#: Seconds to write its summary after it was asked to stop, before it is killed.
+STOP_TIMEOUT_S = 20.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOrder:
-    """What is to be measured.
+    """The parameters of a measurement.
 
     Attributes:
         mode: `sync`, `async` or `both`.
-        concurrency: callers at the same moment.
-        requests: how many requests, for each mode.
+        concurrency: number of concurrent callers.
+        requests: number of requests per mode.
         num_transactions: rows of each report.
-        rate_per_s: requests begun in a second, whatever becomes of those before; None: each caller waits for its
-            answer before it asks again.
+        rate_per_s: requests started per second, regardless of earlier ones (open model); None: each caller waits for
+            its response before it sends the next request (closed model).
     """
 
     mode: str
@@ -49,7 +49,7 @@ class LoadOrder:
     rate_per_s: float | None
 
     def arguments(self) -> list[str]:
-        """Write it as the program's command line has it."""
+        """Convert the parameters to command-line arguments."""
         named = {
             "mode": self.mode,
             "concurrency": self.concurrency,
@@ -61,16 +61,16 @@ class LoadOrder:
 
 
 def receiver_socket() -> socket.socket:
-    """Open the socket that the load generator will be called back at; its port is known before it starts."""
+    """Open the socket for the load generator's callbacks, so that its port is known before it starts."""
     return socket.create_server((LOOPBACK_HOST, 0), backlog=512)
 
 
 class LoadGenerator:
-    """One run of the program.
+    """A running load generator.
 
     Args:
-        process: the child.
-        lifeline: closed when this process ends, however it ends; the child notices.
+        process: the child process.
+        lifeline: the writing end of a pipe. It is closed when this process ends, however it ends, and the child exits.
     """
 
     def __init__(self, process: Process, lifeline: int) -> None:
@@ -81,14 +81,14 @@ class LoadGenerator:
     async def start(
         cls, order: LoadOrder, *, url: str, token: str, signing_secrets: Sequence[str], receiver: socket.socket
     ) -> "LoadGenerator":
-        """Start it.
+        """Start the child process.
 
         Args:
-            order: what to measure.
-            url: where this server listens.
-            token: lets its requests pass without a rate limit.
-            signing_secrets: what callbacks are signed with.
-            receiver: where it is called back; closed here, for it is the child's from now on.
+            order: the parameters of the measurement.
+            url: the URL of this server.
+            token: exempts its requests from rate limits.
+            signing_secrets: the secrets callbacks are signed with.
+            receiver: the socket for its callbacks; closed here, as the child owns it from now on.
         """
         reading_end, lifeline = os.pipe()
         environment = {
@@ -108,7 +108,7 @@ class LoadGenerator:
                 cwd=SERVER_FOLDER,
                 env=environment,
                 pass_fds=(receiver.fileno(), reading_end),
-                start_new_session=True,  # Ctrl-C in the server's terminal is for the server to pass on
+                start_new_session=True,  # Ctrl-C in the terminal must reach only the server, which stops the child
                 limit=LINE_BYTES_MAX,
             )
         except BaseException:
@@ -120,27 +120,27 @@ class LoadGenerator:
         return cls(process, lifeline)
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """What it says, line by line, until it ends: `progress`, and last a `summary` or an `error`."""
+        """Yield its messages until it exits: `progress`, and finally a `summary` or an `error`."""
         assert self._process.stdout is not None  # noqa: S101  a pipe was asked for
         try:
             async for line in self._process.stdout:
                 yield orjson.loads(line)
         except ValueError:
-            log.warning("The load generator said something that is not JSON.")
+            log.warning("The load generator wrote something that is not JSON.")
 
-    async def stop(self, within_s: float = STOPS_WITHIN_S) -> None:
-        """Let it account for what it has, and end; kill it when that takes too long."""
+    async def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Ask it to write its summary and exit; kill it if that takes too long."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(timeout_s):
                 await self._process.wait()
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
-    async def ended(self) -> None:
-        """Make sure that it is gone."""
+    async def aclose(self) -> None:
+        """Kill the process if it is still running, and release its resources."""
         with suppress(ProcessLookupError):
             if self._process.returncode is None:
                 self._process.kill()

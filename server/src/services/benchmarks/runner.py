@@ -1,4 +1,4 @@
-"""Benchmark runs: one load generator at a time, heard and told of, its result kept, its requests removed."""
+"""Benchmark runs: one load generator at a time. Its progress is published, its result stored, its requests deleted."""
 
 import asyncio
 import logging
@@ -18,23 +18,23 @@ from src.services.kit.supervision import Supervisor
 from src.services.live.event_bus import EventBus
 from src.services.live.frames import Event
 
-#: A run that takes longer is stopped; what it has measured is kept.
+#: A run that takes longer is stopped; its measurements so far are kept.
 RUN_SECONDS_MAX = 600.0
-HEARTBEAT_EVERY_S = 5.0
+HEARTBEAT_INTERVAL_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class BenchmarkRunner:
-    """Runs benchmarks against this very server. Belongs to the server's event loop.
+    """Runs benchmarks against this server. Belongs to the server's event loop.
 
     Args:
-        store: where runs are kept.
-        clean_up: removes the requests and reports of benchmarks that have ended.
-        gate: lets its requests pass.
-        bus: where its progress is told.
-        url: where this server listens.
-        signing_secrets: what callbacks are signed with.
+        store: the runs.
+        clean_up: deletes the requests and reports of finished benchmarks.
+        gate: exempts the run's requests from rate limits.
+        bus: receives progress events.
+        url: the URL of this server.
+        signing_secrets: the secrets callbacks are signed with.
         now: the time, aware UTC.
         tasks: runs the heartbeat.
     """
@@ -61,7 +61,7 @@ class BenchmarkRunner:
         self._tasks = tasks
         self._run_id: UUID | None = None
         self._run: asyncio.Task[None] | None = None
-        #: The part of the run that may be cut off; what comes after it keeps what was measured.
+        #: The part of the run that may be cancelled; what follows stores the measurements.
         self._listening: asyncio.Task[tuple[dict[str, Any] | None, str | None]] | None = None
         self._generator: LoadGenerator | None = None
         self._stopped = False
@@ -71,10 +71,10 @@ class BenchmarkRunner:
         """Start a run.
 
         Raises:
-            Conflict: one is under way.
+            Conflict: a benchmark is already running.
         """
         if self._run is not None and not self._run.done():
-            raise Conflict("A benchmark is under way; one runs at a time. Wait for it or stop it.")
+            raise Conflict("A benchmark is already running. Wait for it or stop it.")
         run_id = uuid4()
         await self._store.begin(run_id, order.mode, asdict(order), self._now())
         self._run_id, self._stopped, self._progress = run_id, False, None
@@ -83,35 +83,35 @@ class BenchmarkRunner:
         return run_id
 
     def progress_of(self, run_id: UUID) -> dict[str, Any] | None:
-        """What a run that is under way here said last."""
+        """Return the latest progress of a run in progress in this process."""
         return self._progress if self._run_id == run_id and self._run and not self._run.done() else None
 
     async def wait(self, run_id: UUID) -> None:
-        """Wait until a run that was begun here has ended."""
+        """Wait until a run started in this process has ended."""
         if self._run is not None and self._run_id == run_id:
-            await asyncio.wait([self._run])  # neither ends the run with whoever waits, nor the other way round
+            await asyncio.wait([self._run])  # unlike await: cancelling the waiter must not cancel the run
 
     async def stop(self, run_id: UUID) -> None:
-        """End a run early; what it has measured is kept.
+        """Stop a run early; its measurements so far are kept.
 
         Raises:
-            Conflict: it is not under way in this process.
+            Conflict: it is not running in this process.
         """
         if self._run is None or self._run.done() or self._run_id != run_id:
-            raise Conflict("This run is not under way here; there is nothing to stop.")
+            raise Conflict("This run is not in progress here; there is nothing to stop.")
         self._stopped = True
         if self._generator:
             await self._generator.stop()
         await self.wait(run_id)
 
     async def aclose(self) -> None:
-        """End what is under way: the server stops."""
+        """Cancel a running benchmark, because the server is stopping."""
         if self._run is not None and self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._run])
 
     async def _measure(self, run_id: UUID, listening: asyncio.Task[tuple[dict[str, Any] | None, str | None]]) -> None:
-        """Run the load generator to its end, whatever that is, and keep what came of it."""
+        """Wait for the load generator, however it ends, and store the result."""
         status, summary = RunStatus.FAILED, None
         reason: str | None = "The server stopped before the benchmark was finished."
         try:
@@ -121,16 +121,18 @@ class BenchmarkRunner:
             elif summary:
                 status = RunStatus.COMPLETED
         except asyncio.CancelledError:
-            log.info("A benchmark was cut off because the server stops.")
+            log.info("A benchmark was cancelled because the server is stopping.")
         except Exception:
             log.exception("A benchmark failed on our side.")
-            reason = "The load generator could not be started or understood."
+            reason = "The load generator could not be started, or its output not be parsed."
         finally:
             self._gate.close()
             self._generator = None
-            await self._end(run_id, status, summary, reason)
+            await self._store_end(run_id, status, summary, reason)
 
-    async def _end(self, run_id: UUID, status: RunStatus, summary: dict[str, Any] | None, reason: str | None) -> None:
+    async def _store_end(
+        self, run_id: UUID, status: RunStatus, summary: dict[str, Any] | None, reason: str | None
+    ) -> None:
         try:
             await self._store.end(run_id, status, summary, None if summary else reason, self._now())
             await self._clean_up()
@@ -138,10 +140,10 @@ class BenchmarkRunner:
             log.warning("The end of a benchmark could not be recorded; it will count as abandoned.")
         except Exception:
             log.exception("The end of a benchmark could not be recorded; it will count as abandoned.")
-        self._tell({"run_id": str(run_id), "status": status})
+        self._publish({"run_id": str(run_id), "status": status})
 
     async def _listen(self, run_id: UUID, order: LoadOrder) -> tuple[dict[str, Any] | None, str | None]:
-        """Hear the load generator out; returns its summary, or why there is none."""
+        """Run the load generator and read its messages; returns its summary, or why there is none."""
         receiver = receiver_socket()
         host, port = receiver.getsockname()
         token = self._gate.open(run_id, f"http://{host}:{port}")
@@ -149,8 +151,8 @@ class BenchmarkRunner:
             order, url=self._url, token=token, signing_secrets=self._signing_secrets, receiver=receiver
         )
         summary, reason = None, "The load generator ended without a result."
-        alive = self._tasks.start("benchmark heartbeat", partial(self._say_alive, run_id))
-        watching = [alive, asyncio.create_task(self._stop_in_time(generator))]
+        heartbeat = self._tasks.start("benchmark heartbeat", partial(self._heartbeat, run_id))
+        watching = [heartbeat, asyncio.create_task(self._enforce_time_limit(generator))]
         if self._stopped:  # while it was starting
             watching.append(asyncio.create_task(generator.stop()))
         try:
@@ -158,7 +160,7 @@ class BenchmarkRunner:
                 match message["type"]:
                     case "progress":
                         self._progress = message
-                        self._tell({**message, "run_id": str(run_id), "status": RunStatus.RUNNING})
+                        self._publish({**message, "run_id": str(run_id), "status": RunStatus.RUNNING})
                     case "summary":
                         summary = message["summary"]
                     case "error":
@@ -167,19 +169,19 @@ class BenchmarkRunner:
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-            await generator.ended()
+            await generator.aclose()
         return summary, reason
 
-    async def _say_alive(self, run_id: UUID) -> None:
+    async def _heartbeat(self, run_id: UUID) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_EVERY_S)
-            await self._store.is_alive(run_id, self._now())
+            await asyncio.sleep(HEARTBEAT_INTERVAL_S)
+            await self._store.heartbeat(run_id, self._now())
 
-    async def _stop_in_time(self, generator: LoadGenerator) -> None:
+    async def _enforce_time_limit(self, generator: LoadGenerator) -> None:
         await asyncio.sleep(RUN_SECONDS_MAX)
         self._stopped = True
         await generator.stop()
 
-    def _tell(self, data: dict[str, Any]) -> None:
+    def _publish(self, data: dict[str, Any]) -> None:
         if self._bus.watched:
             self._bus.publish(Event("benchmark.progress", data))

@@ -1,4 +1,4 @@
-"""Benchmark runs in the table: begin one at a time, keep what was measured, look, delete."""
+"""The table of benchmark runs."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,23 +15,23 @@ from src.errors import Conflict
 from src.models import BenchmarkRunModel, RunStatus
 from src.services.requests.read_slots import ReadSlots
 
-#: A run whose process has not been heard of for so long was left by one that died.
+#: A run without a heartbeat for this long belongs to a process that died.
 ABANDONED_AFTER = timedelta(seconds=20)
-#: Older ones go when a new one begins.
+#: Older runs are deleted when a new one starts.
 RUNS_KEPT_MAX = 100
 
 Run = BenchmarkRunModel
-#: The columns of a list: everything but what was measured in detail.
+#: The columns of a list: all but the detailed summary.
 _LISTED = [column for column in Run.__table__.columns if column.name != "summary"]
-_SIDES = [Run.summary["sync"].label("sync"), Run.summary["async"].label("async_")]
+_MODES = [Run.summary["sync"].label("sync"), Run.summary["async"].label("async_")]
 
 
 class BenchmarkStore:
-    """The statements. Every method raises `DatabaseAway` when PostgreSQL does not answer.
+    """Queries on benchmark runs. Every method raises `DatabaseAway` if PostgreSQL does not answer.
 
     Args:
-        engine: the way to the database.
-        slots: a share of it for each caller who reads.
+        engine: the database engine.
+        slots: limits the concurrent reads of each caller.
     """
 
     def __init__(self, engine: AsyncEngine, slots: ReadSlots) -> None:
@@ -39,10 +39,10 @@ class BenchmarkStore:
         self._slots = slots
 
     async def begin(self, run_id: UUID, mode: str, config: dict[str, Any], now: datetime) -> None:
-        """Begin a run.
+        """Insert a new run.
 
         Raises:
-            Conflict: another one is under way, in whatever process.
+            Conflict: another run is in progress, in any process.
         """
         await self.fail_abandoned(now)
         run = {"id": run_id, "mode": mode, "status": RunStatus.RUNNING, "config": config}
@@ -50,45 +50,45 @@ class BenchmarkStore:
             await self._change(insert(Run).values(**run, created_at=now, heartbeat_at=now))
         except IntegrityError:
             raise Conflict(
-                "A benchmark is under way; one runs at a time. Wait for it or stop it. "
-                f"(One whose server died frees its place after {ABANDONED_AFTER.seconds} s.)"
+                "A benchmark is already running. Wait for it or stop it. "
+                f"(If its server died, it counts as failed after {ABANDONED_AFTER.seconds} s.)"
             ) from None
         await self._delete_oldest()
 
-    async def is_alive(self, run_id: UUID, now: datetime) -> None:
-        """Say that a run is still under way."""
+    async def heartbeat(self, run_id: UUID, now: datetime) -> None:
+        """Record that a run is still in progress."""
         await self._change(update(Run).where(Run.id == run_id).values(heartbeat_at=now))
 
     async def end(
         self, run_id: UUID, status: RunStatus, summary: dict[str, Any] | None, reason: str | None, now: datetime
     ) -> None:
-        """Keep how a run ended."""
+        """Record how a run ended."""
         ended = {"status": status, "summary": summary, "failure_reason": reason, "ended_at": now}
         await self._change(update(Run).where(Run.id == run_id, Run.status == RunStatus.RUNNING).values(**ended))
 
     async def fail_abandoned(self, now: datetime) -> None:
-        """End the run of a process that died."""
+        """Fail the run of a process that died."""
         abandoned = update(Run).where(Run.status == RunStatus.RUNNING, Run.heartbeat_at < now - ABANDONED_AFTER)
         reason = "The server stopped before the benchmark was finished."
         await self._change(abandoned.values(status=RunStatus.FAILED, failure_reason=reason, ended_at=now))
 
-    async def under_way(self) -> set[UUID]:
-        """Name the runs that are under way, in whatever process; one at most."""
+    async def running(self) -> set[UUID]:
+        """Return the runs in progress, in any process; at most one."""
         running = select(Run.id).where(Run.status == RunStatus.RUNNING)
-        async with database_errors(), self._engine.connect() as connection:  # nobody's read: it takes no slot
+        async with database_errors(), self._engine.connect() as connection:  # no caller's read, so it takes no slot
             return set((await connection.execute(running)).scalars())
 
     async def get(self, run_id: UUID) -> Row[Any] | None:
-        """Read a run with everything that was measured."""
+        """Return a run with its detailed summary."""
         rows = await self._all(select(*Run.__table__.columns).where(Run.id == run_id))
         return rows[0] if rows else None
 
     async def newest(self, limit: int) -> Sequence[Row[Any]]:
-        """Read runs, newest first, with the figures of both sides."""
-        return await self._all(select(*_LISTED, *_SIDES).order_by(Run.created_at.desc()).limit(limit))
+        """Return runs, newest first, with the figures of both modes."""
+        return await self._all(select(*_LISTED, *_MODES).order_by(Run.created_at.desc()).limit(limit))
 
     async def delete(self, run_id: UUID) -> bool:
-        """Delete a run that has ended; tells whether it did."""
+        """Delete a finished run; returns whether there was one."""
         ended = delete(Run).where(Run.id == run_id, Run.status != RunStatus.RUNNING)
         return await self._change(ended) > 0
 

@@ -1,4 +1,4 @@
-"""The demo receiver: a receiver of callbacks that can be told to fail. Remembers the last 100 in memory."""
+"""The demo receiver, which can simulate failures and keeps the last 100 callbacks in memory."""
 
 import random
 from collections import deque
@@ -13,20 +13,20 @@ from src.services.delivery.signing import SignatureRefused, Signer
 
 RECEIVED_MAX = 100
 HANG_MAX_S = 60.0
-HEADER_LENGTH_MAX = 500
+HEADER_CHARS_MAX = 500
 SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """How the receiver misbehaves. Checked in this order; while it is not enabled nothing applies.
+    """How the receiver misbehaves. Evaluated in this order, and only if enabled.
 
     Args:
-        enabled: whether any of it applies.
-        hang: do not answer at all, up to 60 s.
-        fail_next: answer so many of the next callbacks with `status_code`; counts down.
-        failure_rate: the share of the others to answer with `status_code`, 0 to 1.
-        status_code: what failing means.
+        enabled: whether the simulation is on.
+        hang: do not respond at all, for up to 60 s.
+        fail_next: the number of next callbacks to respond to with `status_code`; counts down.
+        failure_rate: the share of the other callbacks to respond to with `status_code`, 0 to 1.
+        status_code: the status of a simulated failure.
     """
 
     enabled: bool = False
@@ -38,29 +38,29 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One callback as the receiver saw it."""
+    """One callback as received."""
 
     received_at: datetime
     webhook_id: str | None
     signature_valid: bool
-    #: Why the signature was refused; null when it is valid.
+    #: Why the signature was rejected; null if it is valid.
     signature_error: str | None
-    #: What the receiver answered; null while it hangs.
+    #: The status of the response; null if the receiver hangs.
     answered: int | None
-    #: The three headers of the signature, as they came.
+    #: The three signature headers, as received.
     headers: dict[str, str]
-    #: The bytes as text, exactly what was signed; empty when the signature is not valid.
+    #: The signed bytes, as text; empty if the signature is invalid.
     raw_body: str = field(repr=False)
     body: Any = field(repr=False)
 
 
 class DemoReceiver:
-    """Verifies, remembers and answers callbacks.
+    """Verifies and remembers callbacks, and decides how to respond.
 
     Args:
-        signer: holds the secrets that callbacks are signed with.
+        signer: has the secrets callbacks are signed with.
         now: the time, aware UTC.
-        wall_s: the wall clock in seconds since 1970, which signatures are compared with.
+        wall_s: the wall clock in seconds since 1970, which signatures are checked against.
     """
 
     def __init__(self, signer: Signer, *, now: Callable[[], datetime], wall_s: Callable[[], float]) -> None:
@@ -72,25 +72,25 @@ class DemoReceiver:
 
     @property
     def received(self) -> list[Received]:
-        """What came, newest first."""
+        """The received callbacks, newest first."""
         return list(reversed(self._received))
 
     def forget(self) -> int:
-        """Forget what came; returns how many that were."""
+        """Forget the received callbacks; returns their number."""
         count = len(self._received)
         self._received.clear()
         return count
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> Received:
-        """Take one callback and decide the answer: 401 for a bad signature, else what the simulation says."""
+        """Record a callback and decide on the response: 401 for an invalid signature, otherwise as simulated."""
         error = self._signature_error(headers, body)
         received = Received(
             received_at=self._now(),
             webhook_id=headers.get("webhook-id"),
             signature_valid=error is None,
             signature_error=error,
-            answered=401 if error else self._answer(),
-            headers={name: headers[name][:HEADER_LENGTH_MAX] for name in SIGNATURE_HEADERS if name in headers},
+            answered=401 if error else self._response_status(),
+            headers={name: headers[name][:HEADER_CHARS_MAX] for name in SIGNATURE_HEADERS if name in headers},
             raw_body=body.decode() if error is None else "",
             body=_parsed(body) if error is None else None,
         )
@@ -104,7 +104,7 @@ class DemoReceiver:
             return refused.reason
         return None
 
-    def _answer(self) -> int | None:
+    def _response_status(self) -> int | None:
         simulation = self.simulation
         if not simulation.enabled:
             return 200

@@ -1,1 +1,1 @@
-"""The only way out to a receiver: which URLs and addresses, and how they are dialled."""
+"""Outbound calls to receivers: the rules for URLs and addresses, name resolution, and the HTTP transport."""

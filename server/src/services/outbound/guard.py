@@ -1,11 +1,11 @@
-"""Which addresses may be called, and which ones a URL leads to right now.
+"""SSRF protection: which addresses may be called, and which ones a URL resolves to right now.
 
-    forbidden_reason     an address → why it must not be called, or nothing
+    forbidden_reason     an address → why it must not be called, or None
     ThreadResolver       a name → its addresses, within a deadline
-    CallbackGuard        a checked URL → the addresses it may be dialled at, at this moment
+    CallbackGuard        a checked URL → the addresses it may be dialed at now
 
-`callback_transport` connects to what came out of here and to nothing else: after a check that leaves the name to
-be looked up again, the second answer can be another one (DNS rebinding).
+`transport.py` connects only to addresses returned from here. If it resolved the name again after the check, the second
+lookup could return another address (DNS rebinding).
 """
 
 import asyncio
@@ -38,7 +38,7 @@ ErrorCode = Literal[
     "internal_error",
 ]
 
-#: What a failing system call lacked, where the fault is this machine's and not the receiver's.
+#: The resource this machine ran out of, by errno; such a failure is not the receiver's fault.
 LACKING = {
     errno.EMFILE: "file descriptor",
     errno.ENFILE: "file descriptor",
@@ -48,18 +48,18 @@ LACKING = {
     errno.EAGAIN: "thread",
 }
 LOOKUP_TIMEOUT_S = 2.0
-LOOKUP_PROMPT_WITHIN_S = 1.0  # whoever answers within this time is sure of a thread the next time
-ADDRESSES_MAX = 3  # of one name, that are dialled
-#: What `locate` found is what the next `check` of that URL gives, if it comes within this time.
+LOOKUP_PROMPT_WITHIN_S = 1.0  # a name resolved within this time may use the reserved threads next time
+ADDRESSES_MAX = 3  # addresses dialed per name
+#: Seconds within which the next `check` of a URL reuses the result of `locate`.
 LOCATED_FOR_S = 60.0
-LOCATED_MAX = 1_000  # waiting for their `check`
+LOCATED_MAX = 1_000  # results waiting for their `check`
 
 _V4 = {
     "0.0.0.0/8": "this-network",  # RFC 791, RFC 1122 3.2.1.3
     "10.0.0.0/8": "private",  # RFC 1918
     "100.64.0.0/10": "shared",  # RFC 6598, carrier-grade NAT; Alibaba's metadata service is in here
     "127.0.0.0/8": "loopback",  # RFC 1122 3.2.1.3
-    "168.63.129.16/32": "cloud-platform",  # public by number, yet on Azure the host's own WireServer
+    "168.63.129.16/32": "cloud-platform",  # a public address, but on Azure the host's own WireServer
     "169.254.0.0/16": "link-local",  # RFC 3927; the metadata service of most clouds is in here
     "172.16.0.0/12": "private",  # RFC 1918
     "192.0.0.0/24": "protocol-assignment",  # RFC 6890; Oracle's metadata service is in here
@@ -82,7 +82,7 @@ _V6_INSIDE_GLOBAL_UNICAST = {
     "2620:4f:8000::/48": "as112",  # RFC 7534
     "3fff::/20": "documentation",  # RFC 9637
 }
-#: Only words for the refusal: all that is outside `_GLOBAL_UNICAST` is refused, named here or not.
+#: Only names for the error message: everything outside `_GLOBAL_UNICAST` is forbidden, listed here or not.
 _V6_OUTSIDE = {
     "::/128": "unspecified",  # RFC 4291 2.5.2
     "::1/128": "loopback",  # RFC 4291 2.5.3
@@ -96,14 +96,14 @@ _V6_OUTSIDE = {
     "fec0::/10": "site-local",  # RFC 3879
     "ff00::/8": "multicast",  # RFC 4291 2.7
 }
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291 2.4: all that IANA assigns from
-_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214 6.1: these bits of an interface id announce an IPv4 address
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291 2.4: the only block IANA assigns from
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214 6.1: these bits of an interface id mark an embedded IPv4 address
 _FORBIDDEN_V4 = [(ipaddress.IPv4Network(net), word) for net, word in _V4.items()]
 _FORBIDDEN_V6 = [(ipaddress.IPv6Network(net), word) for net, word in (_V6_INSIDE_GLOBAL_UNICAST | _V6_OUTSIDE).items()]
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that `host` (without brackets) is, or `None` if it is a name."""
+    """Parse `host` (without brackets) as an address; `None` if it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -111,15 +111,15 @@ def literal_address(host: str) -> Address | None:
 
 
 def forbidden_reason(address: Address) -> str | None:
-    """Why this address must not be called, as one short word; `None` if it is public unicast.
+    """Return why an address must not be called, as one short word; `None` if it is public unicast.
 
-    It is an allow rule: of IPv6 only 2000::/3 is left, so that every form that embeds an IPv4 address (mapped,
-    compatible, SIIT, NAT64; inside the block 6to4, Teredo, ISATAP) is refused, whatever it embeds.
+    IPv6 follows an allow list: only 2000::/3 is permitted, so every format that embeds an IPv4 address (mapped,
+    compatible, SIIT, NAT64; inside the block 6to4, Teredo, ISATAP) is forbidden, whatever it embeds.
     """
     if isinstance(address, ipaddress.IPv4Address):
         return next((word for net, word in _FORBIDDEN_V4 if address in net), None)
     if address.scope_id is not None:
-        return "zone-id"  # RFC 4007 11: it means something on this machine alone
+        return "zone-id"  # RFC 4007 11: only meaningful on this machine
     word = next((word for net, word in _FORBIDDEN_V6 if address in net), None)
     if word is None and address not in _GLOBAL_UNICAST:
         return "not-global-unicast"
@@ -127,11 +127,11 @@ def forbidden_reason(address: Address) -> str | None:
 
 
 class AttemptFailed(httpx.TransportError):
-    """No answer came.
+    """The attempt got no response.
 
     Args:
         error_code: stable; for the callback log.
-        message: one short sentence in plain ASCII, without anything that the receiver sent.
+        message: one short sentence in plain ASCII, without anything the receiver sent.
     """
 
     def __init__(self, error_code: ErrorCode, message: str) -> None:
@@ -140,25 +140,25 @@ class AttemptFailed(httpx.TransportError):
 
 
 class Blocked(AttemptFailed):
-    """The URL leads to an address that must not be called; nothing was dialled."""
+    """The URL resolves to a forbidden address; nothing was dialed."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("blocked_address", f"the receiver leads to a forbidden address ({reason})")
+        super().__init__("blocked_address", f"the receiver resolves to a forbidden address ({reason})")
         self.reason = reason
 
 
 class ResolutionFailed(AttemptFailed):
-    """The name could not be looked up this time; it is worth trying again."""
+    """The name could not be resolved this time; a retry may succeed."""
 
     def __init__(self, message: str) -> None:
         super().__init__("dns_failure", message)
 
 
 class LacksResources(AttemptFailed):
-    """This machine had no descriptor, port, memory or thread for the attempt; nothing was sent.
+    """This machine had no file descriptor, port, memory or thread left for the attempt; nothing was sent.
 
     Args:
-        number: the errno of the call that failed, one of `LACKING`.
+        number: the errno of the failed call, one of `LACKING`.
     """
 
     def __init__(self, number: int) -> None:
@@ -166,31 +166,31 @@ class LacksResources(AttemptFailed):
 
 
 class Resolver(Protocol):
-    """Looks up a name."""
+    """Resolves a name."""
 
     async def __call__(self, host: str, port: int, /) -> list[Address]:
-        """All addresses of `host`; raises `ResolutionFailed`."""
+        """Return all addresses of `host`; raises `ResolutionFailed`."""
 
 
 def system_lookup(host: str, port: int) -> list[Address]:
-    """Ask the system for all addresses of a name; blocks, raises OSError."""
-    # Bytes keep the name out of Python's IDNA codec. No AI_ADDRCONFIG: every answer is to be checked.
+    """Resolve a name with the system's resolver; blocks, raises OSError."""
+    # Bytes bypass Python's IDNA codec. No AI_ADDRCONFIG: every address is to be checked.
     found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     return [ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in found]
 
 
 class ThreadResolver:
-    """The system's lookup in threads, where one that hangs holds up nobody else.
+    """Runs the system's lookup in threads, so that a hanging one delays no other.
 
-    getaddrinfo has no deadline and cannot be cancelled: the caller stops waiting, the thread stays occupied
-    until the system gives up. Hence the turns. Daemon threads of its own rather than a
-    ThreadPoolExecutor: the interpreter waits for an executor's threads when it exits, and a hanging lookup
-    would delay that. One event loop uses it.
+    getaddrinfo has no timeout and cannot be cancelled: when the caller stops waiting, the thread stays occupied until
+    the system gives up. Hence the limits of `LookupTurns`. It uses daemon threads instead of a ThreadPoolExecutor,
+    because the interpreter joins an executor's threads at exit, which a hanging lookup would delay. Belongs to one
+    event loop.
 
     Args:
         lookup: the blocking lookup.
-        timeout_s: how long a caller waits, seconds; waiting for a thread counts.
-        start: starts a thread; raises RuntimeError when the system has none left.
+        timeout_s: timeout in seconds, including the wait for a thread.
+        start: starts a thread; raises RuntimeError if the system has none left.
     """
 
     def __init__(
@@ -208,11 +208,11 @@ class ThreadResolver:
         self._threads_idle = 0
 
     async def __call__(self, host: str, port: int) -> list[Address]:
-        """All addresses of `host`.
+        """Return all addresses of `host`.
 
         Raises:
-            ResolutionFailed: no such name, or no answer in time.
-            LacksResources: it could not even be asked for.
+            ResolutionFailed: there is no such name, or no answer in time.
+            LacksResources: the lookup could not be started.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -222,7 +222,7 @@ class ThreadResolver:
         except OSError as error:
             raise _lookup_failure(error) from error
         except UnicodeError as error:
-            raise ResolutionFailed("the receiver's name has no address: no such name can be") from error
+            raise ResolutionFailed("the receiver's name has no address: it is not a valid name") from error
 
     async def _in_thread(self, host: str, port: int) -> list[Address]:
         end_turn = await self._turns.begin(host)
@@ -242,19 +242,19 @@ class ThreadResolver:
             found: list[Address] | Exception
             try:
                 found = self._lookup(host, port)
-            except Exception as error:  # noqa: BLE001  it belongs to the one who waits
+            except Exception as error:  # noqa: BLE001  passed on to the awaiting caller
                 found = error
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting any more
                 loop.call_soon_threadsafe(finish, found)
 
         try:
-            self._hand_over(run)
+            self._submit(run)
         except RuntimeError:
             end_turn()
             raise LacksResources(errno.EAGAIN) from None
         return await answer
 
-    def _hand_over(self, job: Callable[[], None]) -> None:
+    def _submit(self, job: Callable[[], None]) -> None:
         if self._threads_idle:
             self._threads_idle -= 1
         else:
@@ -263,13 +263,13 @@ class ThreadResolver:
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Let the threads end; one that hangs in a lookup ends when the system gives up, or with the process."""
+        """Stop the threads. One hanging in a lookup ends when the system gives up, or with the process."""
         for _ in range(self._threads_started):
             self._jobs.put(None)
 
 
 def _lookup_failure(error: OSError) -> AttemptFailed:
-    """Tell a name that does not exist from a name server that is silent, and both from a lack of our own."""
+    """Distinguish a name that does not exist, a name server that does not answer, and a lack of local resources."""
     if (lack := _lack_behind(error)) is not None:
         return LacksResources(lack)
     words = error.strerror if isinstance(error, socket.gaierror) else None
@@ -279,9 +279,12 @@ def _lookup_failure(error: OSError) -> AttemptFailed:
 
 
 def _lack_behind(error: OSError) -> int | None:
-    """What this machine lacked for a lookup: without a descriptor the C library says whatever comes to its mind."""
+    """Return the errno of the resource a lookup lacked, or None.
+
+    Without a free file descriptor the C library reports misleading errors, so that case is probed for.
+    """
     if not isinstance(error, socket.gaierror):
-        return error.errno if error.errno in LACKING else None  # EAI_SYSTEM comes as what the system said
+        return error.errno if error.errno in LACKING else None  # EAI_SYSTEM is raised as the system's own error
     if error.errno == socket.EAI_MEMORY:
         return errno.ENOMEM
     try:
@@ -297,7 +300,7 @@ def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
 
 
 class Target(Protocol):
-    """What the guard has to know of a URL; `callback_url.CallbackUrl` has it."""
+    """The properties of a URL that the guard needs; implemented by `callback_url.CallbackUrl`."""
 
     @property
     def host(self) -> str:
@@ -309,18 +312,18 @@ class Target(Protocol):
 
     @property
     def exempt(self) -> bool:
-        """The operator vouches for this origin."""
+        """Whether the operator has exempted this origin from the address rules."""
 
 
 class CallbackGuard:
-    """Decides at each attempt which addresses a URL may be dialled at. Belongs to one event loop.
+    """Decides at each attempt which addresses a URL may be dialed at. Belongs to one event loop.
 
-    Whoever limits attempts by address asks `locate` first. That is the attempt's one lookup: the `check` that
-    follows gives what was found, once, so that the address that was counted is the first that is dialled, and a name
-    that changes its answer all the time escapes no limit.
+    Limits per address call `locate` first. That is the attempt's only lookup: the following `check` reuses its result,
+    once, so that the address counted is the first one dialed, and a name whose addresses keep changing cannot evade
+    the limits.
 
     Args:
-        resolver: looks names up.
+        resolver: resolves names.
     """
 
     def __init__(self, resolver: Resolver) -> None:
@@ -328,7 +331,7 @@ class CallbackGuard:
         self._located: LruDict[Target, tuple[float, list[Address] | AttemptFailed]] = LruDict(LOCATED_MAX)
 
     async def locate(self, url: Target) -> str:
-        """Name the address that the next attempt goes to first; the host when that cannot be told now."""
+        """Return the address the next attempt will dial first, or the host if it cannot be resolved now."""
         if literal_address(url.host):
             return url.host
         found: list[Address] | AttemptFailed
@@ -340,15 +343,15 @@ class CallbackGuard:
         return str(found[0]) if isinstance(found, list) and found else url.host
 
     async def check(self, url: Target) -> tuple[Address, ...]:
-        """At most `ADDRESSES_MAX` addresses, in the order they should be tried.
+        """Return at most `ADDRESSES_MAX` addresses, in the order in which to try them.
 
-        One lookup for a name, none for an address, or for one that was located. An exempt URL is looked up as well,
-        the rule does not apply.
+        A name takes one lookup, unless `locate` has just done it; an address takes none. An exempt URL is resolved as
+        well, but its addresses are not restricted.
 
         Raises:
-            Blocked: one answer at least is forbidden; that refuses the name, whatever the others are.
+            Blocked: at least one of the addresses is forbidden, which blocks the name altogether.
             ResolutionFailed: the lookup failed.
-            LacksResources: it could not even be asked for.
+            LacksResources: the lookup could not be started.
         """
         if (found := self._take_located(url)) is None:
             found = await self._look_up(url)

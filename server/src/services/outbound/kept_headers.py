@@ -1,26 +1,26 @@
-"""What is kept of an answer's headers, for the callback log."""
+"""The part of a response's headers that the callback log keeps."""
 
 from collections.abc import Iterable
 
-#: Names and values together; the rest is left out.
+#: Bytes of names and values in total; the rest is dropped.
 RESPONSE_HEADERS_KEPT_BYTES_MAX = 2 * 1024
 CUT = "…"
 WITHHELD = "(not kept)"
-#: These may be as good as a password to the receiver, and a log is read by more people than its answers are meant for.
+#: Possible credentials of the receiver; more people read the log than its responses are meant for.
 _SECRET = frozenset(
     {"authentication-info", "authorization", "proxy-authentication-info", "proxy-authorization"}
     | {"set-cookie", "set-cookie2"}
 )
-#: The parser is lenient: whatever is no text stays visible as such, and PostgreSQL stores no NUL.
+#: The parser is lenient. Control characters stay visible as replacement characters; PostgreSQL cannot store NUL.
 _CONTROLS = dict.fromkeys([*range(32), 127], "\N{REPLACEMENT CHARACTER}")
 
 
 def kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Make text of headers: names in lower case, values of one name joined by a comma (RFC 9110, section 5.3).
+    """Decode headers to text: names in lower case, values of one name joined by commas (RFC 9110, 5.3).
 
     Args:
-        headers: as they came, in order; hostile. At most `RESPONSE_HEADERS_KEPT_BYTES_MAX` of them are kept, and a
-            value that is cut ends with an ellipsis.
+        headers: as received, in order; hostile. At most `RESPONSE_HEADERS_KEPT_BYTES_MAX` are kept, and a truncated
+            value ends with an ellipsis.
     """
     kept: dict[str, str] = {}
     left = RESPONSE_HEADERS_KEPT_BYTES_MAX

@@ -1,4 +1,4 @@
-"""Whose certificates receivers may show: the public authorities', this machine's, and a company's own."""
+"""The certificate authorities trusted for receivers: the public ones, this machine's, and a company's own."""
 
 import os
 import ssl
@@ -11,37 +11,37 @@ import certifi
 
 @dataclass(frozen=True, slots=True)
 class OwnAuthorities:
-    """Authorities that the operator trusts beside the others, as the settings name them.
+    """Additional certificate authorities from the settings.
 
     Args:
-        file: certificates in PEM, one or more.
-        folders: folders with such files, separated as in PATH; whatever the files are called.
+        file: a PEM file with one or more certificates.
+        folders: folders of such files, separated as in PATH, with any file names.
     """
 
     file: str = ""
     folders: str = ""
 
     def add_to(self, context: ssl.SSLContext) -> None:
-        """Trust them.
+        """Add them to a context.
 
-        OpenSSL's own reading of a folder is no help: it passes over files that are not named by a hash, silently.
+        OpenSSL's own loading of folders is not used, because it silently skips files not named by their hash.
 
         Raises:
-            ValueError: one cannot be read or holds no certificate; a sentence without a full stop.
+            ValueError: a file cannot be read or contains no certificate; a sentence without a full stop.
         """
         if self.file and not _add(context, "SSL_CERT_FILE", Path(self.file)):
             raise ValueError(f"SSL_CERT_FILE: {self.file} holds no certificate in PEM, or a broken one")
         for folder in filter(None, self.folders.split(os.pathsep)):
-            # Beside certificates a folder may hold other things, such as their keys.
+            # A folder may also contain other files, such as keys.
             if sum(_add(context, "SSL_CERT_DIR", file) for file in _files(Path(folder))) == 0:
                 raise ValueError(f"SSL_CERT_DIR: {folder} holds no certificate in PEM")
 
 
 def tls_context(own: OwnAuthorities | None = None) -> ssl.SSLContext:
-    """Make the TLS settings of all callbacks: TLS 1.2 at least, and a certificate of an authority that is trusted.
+    """Create the TLS context of all callbacks: TLS 1.2 or newer, with verified certificates.
 
     Raises:
-        ValueError: one of our own authorities cannot be read.
+        ValueError: one of the additional authorities cannot be read.
     """
     context = ssl.create_default_context(cafile=certifi.where())
     machine = ssl.get_default_verify_paths()
@@ -55,10 +55,10 @@ def tls_context(own: OwnAuthorities | None = None) -> ssl.SSLContext:
 
 
 def _add(context: ssl.SSLContext, setting: str, file: Path) -> bool:
-    """Trust what a file holds; tells whether it holds certificates."""
+    """Add the certificates of a file; returns whether it contains any."""
     try:
         context.load_verify_locations(cadata=file.read_text("ascii", errors="ignore"))
-    except OSError as error:  # an SSLError is one as well
+    except OSError as error:  # including SSLError
         if isinstance(error, ssl.SSLError):
             return False
         raise ValueError(f"{setting}: {file} cannot be read: {error.strerror}") from None
@@ -69,7 +69,7 @@ def _add(context: ssl.SSLContext, setting: str, file: Path) -> bool:
 
 def _files(folder: Path) -> Iterator[Path]:
     try:
-        files = sorted({file.resolve() for file in folder.iterdir()})  # once, though linked to under its hash as well
+        files = sorted({file.resolve() for file in folder.iterdir()})  # each once, even with a hash link to it
         yield from (file for file in files if file.is_file() and os.access(file, os.R_OK))
     except OSError as error:
         raise ValueError(f"SSL_CERT_DIR: {folder} cannot be read: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""What nobody waits for: expired keys, what processes that died left behind, and what is older than it should be."""
+"""Background cleanup: expired keys, leftovers of crashed processes, and requests past their retention."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -49,7 +49,7 @@ class Janitor:
         self._chores = chores
 
     async def run(self) -> None:
-        """Clean up, again and again."""
+        """Clean up periodically."""
         for round_number in count():
             await self._store.fail_abandoned_sync(self._now())
             await self._store.expire_keys(self._now())
@@ -59,10 +59,10 @@ class Janitor:
                 await self.delete_old(self._now() - self._retention)
             if round_number % ORPHANS_EVERY_ROUNDS == ORPHANS_IN_ROUND:
                 await self.delete_orphans()
-            await asyncio.sleep(CLEANS_EVERY_S)
+            await asyncio.sleep(CLEANUP_INTERVAL_S)
 
     async def delete_old(self, ended_before: datetime) -> None:
-        """Delete requests that ended before a moment, with their logs, keys and files."""
+        """Delete requests that finished before a time, with their logs, keys and files."""
         while deleted := await self._store.delete_older_than(ended_before):
             await self._removal.remove(deleted)
 
@@ -79,7 +79,8 @@ class Janitor:
 
     async def _delete_unknown(self, request_ids: list[UUID]) -> None:
         known = await self._store.known(request_ids)
-        await asyncio.to_thread(self._storage.delete, [one for one in request_ids if one not in known])
+        orphans = [request_id for request_id in request_ids if request_id not in known]
+        await asyncio.to_thread(self._storage.delete, orphans)
 
 
 def _next(batches: Iterator[list[UUID]]) -> list[UUID]:

@@ -15,7 +15,7 @@ async def test_one_that_does_not_stop_is_killed() -> None:
     assert process.stdout is not None
     await process.stdout.readline()  # from now on it does not hear
     generator = LoadGenerator(process, os.open(os.devnull, os.O_RDONLY))
-    await generator.stop(within_s=0.05)
+    await generator.stop(timeout_s=0.05)
 
     assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGKILL
-    await generator.ended()
+    await generator.aclose()
