@@ -80,17 +80,17 @@ TABLE: dict[str, Refused] = {
     # what is no JSON
     "nothing": body(422, INVALID, b"", "empty", "JSON object"),
     "nothing for a benchmark": body(422, INVALID, b"", "empty", "JSON object", path="/api/benchmark/both"),
-    "blanks": body(400, MALFORMED, b" \r\n", "blanks"),
+    "blanks": body(400, MALFORMED, b" \r\n", "whitespace"),
     "a byte order mark": body(400, MALFORMED, b"\xef\xbb\xbf" + GOOD, "byte order mark"),
     "UTF-16": body(400, MALFORMED, GOOD.decode().encode("utf-16"), "UTF-16", "UTF-8"),
     "UTF-16 without a mark": body(400, MALFORMED, GOOD.decode().encode("utf-16-be"), "UTF-16", "UTF-8"),
     "UTF-32": body(400, MALFORMED, GOOD.decode().encode("utf-32"), "UTF-32", "UTF-8"),
-    "latin-1": body(400, MALFORMED, '{"report_name": "\u00fc"}'.encode("latin-1"), "byte 17", "UTF-8"),
-    "half an object": body(400, MALFORMED, b'{"num_transactions":', "too early", "line 1, column 20"),
+    "latin-1": body(400, MALFORMED, '{"report_name": "\u00fc"}'.encode("latin-1"), "offset 17", "UTF-8"),
+    "half an object": body(400, MALFORMED, b'{"num_transactions":', "unexpected end", "line 1, column 20"),
     "a comma too much": body(400, MALFORMED, b'{\n"num_transactions": 1,}', "comma", "line 2"),
     "NaN": body(400, MALFORMED, b'{"num_transactions": NaN}', "line 1"),
-    "for a benchmark": body(400, MALFORMED, b'{"requests":', "too early", "line 1", path="/api/benchmark/async"),
-    "a name twice": body(400, MALFORMED, b'{"seed": 1, "seed": 1}', "twice"),
+    "for a benchmark": body(400, MALFORMED, b'{"requests":', "unexpected end", "line 1", path="/api/benchmark/async"),
+    "a name twice": body(400, MALFORMED, b'{"seed": 1, "seed": 1}', "duplicate name"),
     # what is JSON, and not what is asked for
     "a list": body(422, INVALID, b"[]", "JSON object"),
     "a list for a benchmark": body(422, INVALID, b"[]", "JSON object", path="/api/benchmark/both"),
@@ -98,7 +98,7 @@ TABLE: dict[str, Refused] = {
     "a field in the wrong place": body(
         422, INVALID, b'{"num_transactions": 1, "callback_url": "x"}', "/num_transactions", path="/api/async"
     ),
-    "a hostile field": body(422, INVALID, b'{"<b>": 1}', "not known"),
+    "a hostile field": body(422, INVALID, b'{"<b>": 1}', "unknown name"),
     "no callback": body(422, INVALID, b"{}", "/callback_url", "required", path="/api/async"),
     "a forbidden callback": body(
         422,
