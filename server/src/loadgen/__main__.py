@@ -1,4 +1,4 @@
-"""Put load on a server of financial reports: `python -m src.loadgen --help`."""
+"""Entry point of the load generator: `python -m src.loadgen --help`."""
 
 import asyncio
 import os
@@ -26,14 +26,14 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one run.
+    """Run a load test.
 
     Args:
-        arguments: the command line without the program's name; the process's own when missing.
+        arguments: the command line without the program's name; defaults to `sys.argv`.
 
     Returns:
-        The exit status: 0 fine, 1 a threshold was broken, 2 it could not be run, or not as it was
-        asked for, 130 interrupted.
+        The exit status: 0 success, 1 a threshold was broken, 2 the test could not be run, or not as specified, 130
+        interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -45,12 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not fail as well
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing at exit does not fail as well
         return EXIT_INTERRUPTED
     except (OSError, RuntimeError) as error:
         if (lack := lack_behind(error)) is None:
             raise
-        return _refuse(f"The run broke off: this machine {lack}.", as_json=_wants_json(arguments))
+        return _refuse(f"The run was aborted: this machine {lack}.", as_json=_wants_json(arguments))
 
 
 def _run(options: Options) -> int:
@@ -68,8 +68,8 @@ def _run(options: Options) -> int:
 
 
 def _keep(summary: dict[str, Any], options: Options) -> None:
-    """Write the files that were asked for, unless there is nothing to write about."""
-    if not any(side and side["total_requests"] for side in (summary["sync"], summary["async"])):
+    """Write the requested files, unless nothing was measured."""
+    if not any(result and result["total_requests"] for result in (summary["sync"], summary["async"])):
         return
     try:
         if options.json_path is not None:
@@ -84,7 +84,7 @@ def _status(summary: dict[str, Any]) -> int:
     if summary["interrupted"]:
         return EXIT_INTERRUPTED
     if local_failures({mode: summary[mode] for mode in ("sync", "async")}):
-        return EXIT_CANNOT_RUN  # it was made, but not as it was asked for
+        return EXIT_CANNOT_RUN  # it ran, but not as specified
     return EXIT_BROKEN if any(threshold["broken"] for threshold in summary["thresholds"]) else 0
 
 
@@ -97,7 +97,7 @@ def _progress(options: Options) -> Progress:
 
 
 def _check_writable(options: Options) -> None:
-    """Find out before the run, not after it, that its figures cannot be kept."""
+    """Check before the run, not after it, that its results can be written."""
     for path in filter(None, (options.json_path, options.html_path)):
         if not _is_writable(path):
             raise CannotRun(f"{path} cannot be written.")
@@ -116,7 +116,7 @@ def _is_writable(path: Path) -> bool:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether lines of JSON were asked for; also when something else on the command line is wrong."""
+    """Return whether JSON lines were requested, even if something else on the command line is invalid."""
     return "--progress=json" in arguments or ("--progress", "json") in pairwise(arguments)
 
 

@@ -1,11 +1,11 @@
-"""Why a run cannot be made."""
+"""The error that prevents a run."""
 
 
 class CannotRun(Exception):
-    """Bad arguments, an unreachable server, or one that does not speak this service's API; exit status 2.
+    """Invalid arguments, an unreachable server, or one that does not implement this service's API; exit status 2.
 
     Args:
-        sentence: what is wrong and what to do, in words for the person at the terminal.
+        sentence: what is wrong and what to do about it, for the user at the terminal.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -14,6 +14,6 @@ class CannotRun(Exception):
 
 
 def printable(text: str, length_max: int = 300) -> str:
-    """Make text of the other side safe for a terminal: no control characters, no more than so many characters."""
+    """Sanitize text from the server for a terminal: no control characters, at most `length_max` characters."""
     kept = "".join(character if character.isprintable() else " " for character in text)
     return kept if len(kept) <= length_max else kept[: length_max - 1] + "…"

@@ -186,7 +186,7 @@ async def test_a_server_that_is_told_to_stop_ends_its_run_and_says_so(slow_bench
     benchmark = slow_benchmark
     order = {"requests": 500, "concurrency": 5}
     waiting = asyncio.create_task(benchmark.client.post("/api/benchmark/async", json=order))
-    await eventually(lambda: _is_under_way(benchmark.client), within_s=20)
+    await eventually(lambda: _is_in_flight(benchmark.client), within_s=20)
     assert await asyncio.to_thread(benchmark.server.stop) == 0
     answer = await waiting
     await asyncio.to_thread(benchmark.server.start)
@@ -218,7 +218,7 @@ def names(value: Any) -> Any:
     return [names(value[0])] if isinstance(value, list) and value else None
 
 
-async def _is_under_way(client: httpx.AsyncClient) -> bool:
+async def _is_in_flight(client: httpx.AsyncClient) -> bool:
     runs = (await client.get("/api/benchmark/runs")).json()["runs"]
     return [run["status"] for run in runs] == ["RUNNING"]
 

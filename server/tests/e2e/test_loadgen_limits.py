@@ -50,8 +50,7 @@ async def test_a_run_that_needs_more_files_than_it_may_have_is_refused_before_it
 
     assert (sync.status, both.status) == (2, 2)
     assert sync.errors == (
-        "200 connections need 264 open files, and this program may have 64: raise the limit (ulimit -n), or ask for"
-        " fewer.\n"
+        "200 connections need 264 open files, and the limit is 64: raise it (ulimit -n), or use fewer connections.\n"
     )
     assert "200 connections need 464 open files" in both.errors
     assert not kept.exists()
@@ -95,11 +94,12 @@ async def test_running_out_of_files_is_a_failure_of_its_own_kind_and_the_generat
     assert list(failures) == ["local_resources"]
     assert failures["local_resources"] == summary["sync"]["failed"] > 0
     assert summary["generator"]["limited"]
-    words = f"The generator, not the server, was the limit: {failures['local_resources']:,} requests failed for want of"
+    count = f"{failures['local_resources']:,}"
+    words = f"The generator, not the server, was the limit: {count} requests failed because it ran out of"
     for shown in (summary["generator"]["sentence"], " ".join(outcome.output.split()), page.read_text()):
         assert words in shown
-    assert "this machine had no file, port or memory for it" in outcome.output
-    assert "this machine had no file, port or memory for it" in page.read_text()
+    assert "this machine had no file, port or memory left" in outcome.output
+    assert "this machine had no file, port or memory left" in page.read_text()
 
 
 async def test_a_run_that_measured_nothing_leaves_no_file_behind(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ async def test_what_the_server_does_not_tell_leaves_the_account_open_and_says_so
     assert account["missing_ids"] == service.ids(numbers(2))
     assert account["by_state"] == {"not read": 10}
     assert account["bad_signatures"] is None
-    assert "did not tell what became of 1" in account["sentence"]
+    assert "the state of 1 could not be read" in account["sentence"]
 
 
 async def test_every_accepted_request_of_the_real_server_is_accounted_for(data_dir: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The books of an async run: what the server accepted, and what came back. Nothing here waits or calls anybody."""
+"""The ledger of an async run: which requests were accepted, and which callbacks arrived. No I/O."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -9,12 +9,12 @@ RECENT_MAX = 10_000
 
 
 class Accepted(NamedTuple):
-    """A request that the server acknowledged."""
+    """A request acknowledged by the server."""
 
     request_id: str
-    #: When it was sent or, in open loop, should have been.
+    #: When it was sent or, in open loop, should have been sent.
     began_s: float
-    #: The place of the receiver that its callback is to go to.
+    #: The index of the receiver of its callback.
     receiver: int
     queue_position: int | None
 
@@ -24,78 +24,78 @@ class Arrival(NamedTuple):
 
     at_s: float
     receiver: int
-    #: From the callback's body; None when it has none.
+    #: From the callback's body; None if absent.
     queue_position: int | None
 
 
 @dataclass
-class Books:
-    """How it adds up at the end. Every list holds request ids, in the order of acceptance or of arrival."""
+class Reconciliation:
+    """Accepted requests matched with callbacks. Lists are in the order of acceptance or of arrival."""
 
     accepted: list[Accepted]
     delivered: list[Accepted]
     missing: list[str]
     duplicate: list[str]
     out_of_order: list[str]
-    #: With the place of the receiver.
+    #: With the index of the receiver.
     bad_signatures: list[tuple[str, int]]
-    #: Callbacks for requests that nobody remembers: the acknowledgement was lost, or they are somebody else's.
+    #: Callbacks for unknown requests: the acknowledgement was lost, or they belong to another client.
     unexpected: list[str]
     attempts: Counter[int] = field(default_factory=Counter)
 
 
 def _nothing() -> None:
-    """Tell nobody."""
+    """Do nothing, as nobody listens yet."""
 
 
 class Ledger:
-    """Takes down acceptances and arrivals, in whichever order they come.
+    """Records acceptances and arrivals, in any order.
 
     Args:
-        origins: for each receiver its scheme, host and port: order is kept for each origin.
+        origins: scheme, host and port of each receiver: delivery is ordered per origin.
     """
 
     def __init__(self, origins: list[str]) -> None:
         self._origins = origins
-        #: Called when something new was taken down.
+        #: Called after each change.
         self.changed: Callable[[], None] = _nothing
         self._warm_up: set[str] = set()
         self.accepted: dict[str, Accepted] = {}
         self.arrivals: dict[str, Arrival] = {}
-        #: Requests for which no further callback is to be expected.
-        self.settled: set[str] = set()
+        #: Requests for which no further callback is expected.
+        self.closed: set[str] = set()
         self._acknowledged: set[str] = set()
         self._duplicates: Counter[str] = Counter()
         self._bad: list[tuple[str, int]] = []
         self._attempts: Counter[int] = Counter()
         self._open: dict[str, None] = {}
-        #: How many accepted requests were called back.
+        #: Number of accepted requests with a callback.
         self.received = 0
-        #: The latest of them: when each was called back, and how long after it was sent, in seconds.
+        #: The latest of them: arrival time and time to callback, in seconds.
         self.recent: deque[tuple[float, float]] = deque(maxlen=RECENT_MAX)
 
     @property
     def open(self) -> list[str]:
-        """The accepted requests whose callback is still to be expected, first one first."""
+        """The accepted requests whose callback is still expected, oldest first."""
         return [*self._open]
 
     @property
-    def is_settled(self) -> bool:
-        """No callback is to be expected any more."""
+    def is_complete(self) -> bool:
+        """Whether no further callback is expected."""
         return not self._open
 
     def accept(self, accepted: Accepted) -> None:
-        """A request was acknowledged; its callback may have come before."""
+        """Record an acknowledged request; its callback may have arrived before."""
         request_id = accepted.request_id
         if request_id in self.accepted:
             return
         self.accepted[request_id] = accepted
         self._match(request_id)
-        if request_id not in self.settled:
+        if request_id not in self.closed:
             self._open[request_id] = None
 
     def forget_warm_up(self) -> None:
-        """Everything until now was warm-up: it does not count, and neither does what still comes of it."""
+        """Discard everything so far as warm-up, including callbacks that arrive for it later."""
         self._warm_up |= self.accepted.keys() | self.arrivals.keys()
         self.accepted.clear()
         self.arrivals.clear()
@@ -107,16 +107,16 @@ class Ledger:
         self.received = 0
 
     def attempted(self, receiver: int) -> None:
-        """Something arrived at a receiver, whatever becomes of it."""
+        """Count an attempt at a receiver, whatever its outcome."""
         self._attempts[receiver] += 1
 
     def arrived(self, request_id: str, arrival: Arrival, *, acknowledged: bool) -> None:
-        """A callback arrived and is counted.
+        """Record a callback.
 
         Args:
             request_id: from its body.
-            arrival: when, where and with which position.
-            acknowledged: it is answered 2xx, so that it must not come again.
+            arrival: its time, receiver and position.
+            acknowledged: the response is a 2xx, so it must not arrive again.
         """
         if request_id in self._warm_up:
             return
@@ -127,31 +127,31 @@ class Ledger:
             self._duplicates[request_id] += 1
         if acknowledged:
             self._acknowledged.add(request_id)
-            self.settle(request_id)
+            self.close(request_id)
         self.changed()
 
     def badly_signed(self, request_id: str, receiver: int) -> None:
-        """A callback that no holder of the secret sent; it does not count as delivered."""
+        """Record a callback with an invalid signature; it does not count as delivered."""
         self._bad.append((request_id, receiver))
         self.changed()
 
-    def settle(self, request_id: str) -> None:
-        """Expect nothing more for a request."""
-        self.settled.add(request_id)
+    def close(self, request_id: str) -> None:
+        """Stop expecting callbacks for a request."""
+        self.closed.add(request_id)
         self._open.pop(request_id, None)
         self.changed()
 
-    def books(self) -> Books:
-        """Add it up."""
+    def reconcile(self) -> Reconciliation:
+        """Match accepted requests with callbacks."""
         known = self.accepted
-        return Books(
+        return Reconciliation(
             accepted=[*known.values()],
-            delivered=[one for one in known.values() if one.request_id in self.arrivals],
-            missing=[one for one in known if one not in self.arrivals],
-            duplicate=[one for one in self._duplicates.elements() if one in known],
+            delivered=[accepted for accepted in known.values() if accepted.request_id in self.arrivals],
+            missing=[request_id for request_id in known if request_id not in self.arrivals],
+            duplicate=[request_id for request_id in self._duplicates.elements() if request_id in known],
             out_of_order=self._overtaken(),
-            bad_signatures=[one for one in self._bad if one[0] not in self._warm_up],
-            unexpected=[one for one in self.arrivals if one not in known],
+            bad_signatures=[(request_id, at) for request_id, at in self._bad if request_id not in self._warm_up],
+            unexpected=[request_id for request_id in self.arrivals if request_id not in known],
             attempts=self._attempts,
         )
 
@@ -163,7 +163,7 @@ class Ledger:
             self.recent.append((arrival.at_s, arrival.at_s - accepted.began_s))
 
     def _overtaken(self) -> list[str]:
-        """The requests whose callback came, at its origin, after one with a higher position."""
+        """Return the requests whose callback arrived, at its origin, after one with a higher position."""
         highest: dict[str, int] = {}
         overtaken = []
         for request_id, arrival in self.arrivals.items():

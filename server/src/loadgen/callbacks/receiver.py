@@ -1,4 +1,4 @@
-"""The receivers of callbacks: one that takes everything, and one for each fault, each at an origin of its own."""
+"""The receivers of callbacks: a plain one, and one for each fault, each with its own origin."""
 
 import asyncio
 import socket
@@ -17,28 +17,28 @@ from src.loadgen.options.faults import Fault
 
 HANG_S = 3600.0
 BACKLOG = 1024
-CLEAN_UP_S = 0.2
+CLEANUP_TIMEOUT_S = 0.2
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """One address that callbacks are sent to."""
+    """One URL that callbacks are sent to."""
 
     fault: Fault
     url: str
-    #: Scheme, host and port: the server keeps order for each.
+    #: Scheme, host and port: the server delivers in order per origin.
     origin: str
 
 
 class Receivers:
-    """Listens, takes callbacks down in the ledger, and misbehaves as asked.
+    """Listens, records callbacks in the ledger, and simulates faults.
 
     Args:
-        faults: which receivers there are besides the plain one.
-        host: address to listen on, and to be called at.
-        port: of the plain receiver; the others have the ports after it. 0: any free ones.
-        descriptor: a listening socket to use instead; all receivers share it, told apart by path.
-        check: says whether a callback is signed well; None: nobody can tell.
+        faults: the fault of each receiver.
+        host: address to listen on and to be called at.
+        port: port of the first receiver; the others use the following ones. 0: any free ports.
+        descriptor: a listening socket to use instead; all receivers share it, distinguished by path.
+        check: verifies signatures; None: signatures are not checked.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class Receivers:
         self._check = check
         self._clock = clock
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=CLEAN_UP_S)
+        self._runner = web.ServerRunner(server, shutdown_timeout=CLEANUP_TIMEOUT_S)
         self._attempted: set[str] = set()
-        self._places = {f"/callback/{fault}": place for place, fault in enumerate(faults)}
+        self._indexes = {f"/callback/{fault}": index for index, fault in enumerate(faults)}
         self._behaves = True
         self.all: list[Receiver] = []
         self.ledger = Ledger([])
 
     async def start(self) -> None:
-        """Listen.
+        """Start listening.
 
         Raises:
-            CannotRun: the port cannot be had.
+            CannotRun: the port is not available.
         """
         await self._runner.setup()
         sockets = self._sockets()
@@ -81,17 +81,17 @@ class Receivers:
         self.ledger = Ledger([receiver.origin for receiver in self.all])
 
     def begin(self) -> None:
-        """The warm-up is over: from now on it counts, and faults show."""
+        """End the warm-up: from now on callbacks count, and faults are simulated."""
         self.ledger.forget_warm_up()
         self._behaves = False
 
     @property
     def checks_signatures(self) -> bool:
-        """Whether signatures can be told good from bad."""
+        """Whether signatures are verified."""
         return self._check is not None
 
     async def stop(self) -> None:
-        """Stop listening; those that hang are let go."""
+        """Stop listening, and cancel hanging responses."""
         await self._runner.cleanup()
 
     def _sockets(self) -> list[socket.socket]:
@@ -100,7 +100,7 @@ class Receivers:
                 return [socket.socket(fileno=self._descriptor)] * len(self._faults)
             except OSError:
                 raise CannotRun("LOADGEN_RECEIVER_FD is not a listening socket.") from None
-        return [self._bind(self._port + place if self._port else 0) for place in range(len(self._faults))]
+        return [self._bind(self._port + index if self._port else 0) for index in range(len(self._faults))]
 
     def _bind(self, port: int) -> socket.socket:
         listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
@@ -121,32 +121,32 @@ class Receivers:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         at_s = self._clock()
-        place = self._places.get(request.path)
-        if place is None or request.method != "POST":
+        index = self._indexes.get(request.path)
+        if index is None or request.method != "POST":
             return web.Response(status=404)
         request_id, position = _read(body)
         if request_id is None:
             return web.Response(status=400)
-        self.ledger.attempted(place)
+        self.ledger.attempted(index)
         if self._check is not None and not self._check.is_good(request.headers, body):
-            self.ledger.badly_signed(request_id, place)
+            self.ledger.badly_signed(request_id, index)
             return web.Response(status=401)
-        fault = Fault.PLAIN if self._behaves else self._faults[place]
-        return await self._meet(fault, request_id, Arrival(at_s, place, position))
+        fault = Fault.PLAIN if self._behaves else self._faults[index]
+        return await self._meet(fault, request_id, Arrival(at_s, index, position))
 
     async def _meet(self, fault: Fault, request_id: str, arrival: Arrival) -> web.StreamResponse:
-        """Treat a callback as the fault says, and take it down."""
+        """Record a callback and respond as the fault requires."""
         is_first = request_id not in self._attempted
         self._attempted.add(request_id)
         refuses = fault is Fault.REJECT or (is_first and fault in {Fault.FAIL, Fault.HANG})
         if fault is Fault.DROP:
-            self.ledger.settle(request_id)
+            self.ledger.close(request_id)
             return web.Response()
         self.ledger.arrived(request_id, arrival, acknowledged=not refuses)
         if fault is Fault.DOUBLE:
             self.ledger.arrived(request_id, arrival, acknowledged=True)
         if fault is Fault.REJECT:
-            self.ledger.settle(request_id)
+            self.ledger.close(request_id)
             return web.Response(status=410)
         if refuses and fault is Fault.HANG:
             await asyncio.sleep(HANG_S)
@@ -154,7 +154,7 @@ class Receivers:
 
 
 def _read(body: bytes) -> tuple[str | None, int | None]:
-    """Take the request's id and position from a callback."""
+    """Parse the request's id and position from a callback."""
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What the server says, at the end, of every request that it accepted."""
+"""The final state of every accepted request, as reported by the server."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -11,29 +11,29 @@ import orjson
 from src.loadgen.http.client import HttpClient
 
 READERS = 16
-#: Reading all of them takes at most this long; what was not read by then is told.
+#: Seconds for reading all states; those not read by then are reported as such.
 READ_WITHIN_S = 120.0
 NOT_READ = "not read"
 FINAL = {"SUCCESS", "FAILED"}
 
 
 class State(NamedTuple):
-    """One request, as the server tells it."""
+    """The state of one request, as reported by the server."""
 
     status: str
     callback_status: str
-    #: From acceptance to the beginning of generation, and from there to its end; None: not so far.
+    #: Seconds from acceptance to the start of generation, and from there to its end; None: not reached.
     waiting_s: float | None
     generating_s: float | None
 
     @property
     def name(self) -> str:
-        """Both states together, such as `COMPLETED/SUCCESS`."""
+        """Both statuses, such as `COMPLETED/SUCCESS`."""
         return f"{self.status}/{self.callback_status}"
 
     @property
     def is_final(self) -> bool:
-        """Nothing more will be called back."""
+        """Whether no further callback will be sent."""
         return self.callback_status in FINAL
 
 
@@ -43,13 +43,13 @@ async def read_states(
     give_up: Callable[[], bool],
     within_s: float = READ_WITHIN_S,
 ) -> dict[str, State]:
-    """Read the requests, a few at a time.
+    """Read the states of requests with limited concurrency.
 
     Args:
-        client: to the server.
-        request_ids: which ones.
-        give_up: true as soon as nothing more is to be read.
-        within_s: for all of them.
+        client: the client for the server.
+        request_ids: the requests.
+        give_up: returns True to stop early.
+        within_s: timeout for all of them, in seconds.
 
     Returns:
         The states of those that could be read.
@@ -61,8 +61,8 @@ async def read_states(
         for request_id in waiting:
             if give_up():
                 return
-            answer = await client.exchange(client.request("GET", f"/api/requests/{quote(request_id, safe='')}"))
-            state = _state(answer.body) if answer.status == 200 else None
+            response = await client.exchange(client.request("GET", f"/api/requests/{quote(request_id, safe='')}"))
+            state = _state(response.body) if response.status == 200 else None
             if state is not None:
                 states[request_id] = state
 

@@ -1,1 +1,1 @@
-"""What was measured: histograms and summaries."""
+"""Measurements: histograms, recorder, summary."""

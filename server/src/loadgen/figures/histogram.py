@@ -1,4 +1,4 @@
-"""Latencies in an HDR histogram: percentiles of any number of values in fixed memory, within 0.1 %."""
+"""An HDR histogram of latencies: percentiles of any number of values in constant memory, accurate to 0.1 %."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,19 +7,19 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 LATENCY_US_MAX = 3_600_000_000
-#: 0.1 % for the result, 1 % for the many small ones of a timeline.
+#: Significant digits: 0.1 % for results, 1 % for the many small histograms of a timeline.
 DIGITS_FINE = 3
 DIGITS_COARSE = 2
 CURVE_POINTS_MAX = 120
 BINS_MAX = 60
-#: The logarithm of the factor between the edges of a bin: 2 %, well above what the histogram can tell apart.
+#: The logarithm of the ratio of a bin's edges: 2 %, well above the resolution of the histogram.
 BIN_WIDTH_MIN = 0.02
-#: Points of the curve on the way from 50 to 75 %, from 75 to 87.5 %, and so on.
+#: Points of the curve from 50 to 75 %, from 75 to 87.5 %, and so on.
 CURVE_POINTS_PER_HALF = 6
 
 
 class LatencyHistogram:
-    """Latencies of successes. Minimum, mean and maximum are exact; percentiles are HDR's.
+    """A histogram of latencies. Minimum, mean and maximum are exact; percentiles have HDR's accuracy.
 
     Args:
         digits: significant decimal digits of a percentile.
@@ -33,7 +33,6 @@ class LatencyHistogram:
         self._max_s = 0.0
 
     def record(self, latency_s: float) -> None:
-        """Count one latency."""
         self._hdr.record_value(min(max(int(latency_s * 1e6 + 0.5), 1), LATENCY_US_MAX))
         self.count += 1
         self._sum_s += latency_s
@@ -41,7 +40,7 @@ class LatencyHistogram:
         self._max_s = max(self._max_s, latency_s)
 
     def add(self, other: "LatencyHistogram") -> None:
-        """Count everything that another one of the same precision counted."""
+        """Add the values of another histogram of the same precision."""
         self._hdr.add(other._hdr)  # noqa: SLF001  of the same class
         self.count += other.count
         self._sum_s += other._sum_s  # noqa: SLF001
@@ -50,28 +49,28 @@ class LatencyHistogram:
 
     @property
     def min_ms(self) -> float | None:
-        """The shortest; None when there is none."""
+        """The minimum; None if empty."""
         return _ms(self._min_s) if self.count else None
 
     @property
     def avg_ms(self) -> float | None:
-        """The mean; None when there is none."""
+        """The mean; None if empty."""
         return _ms(self._sum_s / self.count) if self.count else None
 
     @property
     def max_ms(self) -> float | None:
-        """The longest; None when there is none."""
+        """The maximum; None if empty."""
         return _ms(self._max_s) if self.count else None
 
     def percentiles_ms(self, percentiles: Sequence[float]) -> list[float | None]:
-        """The latencies that so many percent did not exceed, in ms; None when nothing was counted."""
+        """Return percentiles in ms; None if the histogram is empty."""
         if not self.count:
             return [None] * len(percentiles)
         found = self._hdr.get_percentile_to_value_dict(list(percentiles))
-        return [_ms(min(max(found[one] / 1e6, self._min_s), self._max_s)) for one in percentiles]
+        return [_ms(min(max(found[percentile] / 1e6, self._min_s), self._max_s)) for percentile in percentiles]
 
     def curve(self) -> list[list[float | None]]:
-        """Percentiles that come closer to 100 with every point, as far as there are values to tell them apart."""
+        """Return [percentile, latency in ms] pairs approaching 100 %, as far as the number of values resolves them."""
         if not self.count:
             return []
         steps = min(CURVE_POINTS_MAX - 2, math.ceil(math.log2(self.count + 1)) * CURVE_POINTS_PER_HALF)
@@ -80,7 +79,7 @@ class LatencyHistogram:
         return [[round(point, 5), value] for point, value in zip(points, values, strict=True)]
 
     def bins(self) -> list[list[float]]:
-        """How many latencies lie where: [from ms, to ms, count], in steps that grow by the same factor."""
+        """Return logarithmic bins as [from ms, to ms, count]."""
         if not self.count:
             return []
         low_us, high_us = max(self._min_s * 1e6, 1.0), max(self._max_s * 1e6, 1.0)
@@ -89,16 +88,16 @@ class LatencyHistogram:
         step = max(width / number, BIN_WIDTH_MIN)
         counts = [0] * number
         for value_us, count in self._recorded():
-            place = int(math.log(max(value_us / low_us, 1.0)) / step)
-            counts[min(place, number - 1)] += count
-        edges_ms = [low_us * math.exp(step * place) / 1e3 for place in range(number + 1)]
+            index = int(math.log(max(value_us / low_us, 1.0)) / step)
+            counts[min(index, number - 1)] += count
+        edges_ms = [low_us * math.exp(step * index) / 1e3 for index in range(number + 1)]
         return [
             [round(begin, 6), round(end, 6), count]
             for begin, end, count in zip(edges_ms, edges_ms[1:], counts, strict=False)
         ]
 
     def stats(self) -> dict[str, Any]:
-        """What a table shows of it."""
+        """Return the figures shown in tables."""
         p50, p95, p99 = self.percentiles_ms((50, 95, 99))
         return {
             "min_ms": self.min_ms,
@@ -111,7 +110,7 @@ class LatencyHistogram:
         }
 
     def _recorded(self) -> Iterator[tuple[int, int]]:
-        """Each value that was counted, and how often."""
+        """Yield each recorded value in us and its count."""
         for index, count in enumerate(self._hdr.counts):
             if count:
                 yield self._hdr.get_value_from_index(index), count

@@ -1,4 +1,4 @@
-"""What came of the requests of one side: counts, failures by kind, latencies, and how they went over time."""
+"""The recorder of one mode: counts, failures by kind, latencies, and a timeline."""
 
 import time
 from collections import Counter, deque
@@ -19,7 +19,7 @@ def _coarse() -> LatencyHistogram:
 
 @dataclass
 class Slot:
-    """What happened within a short time."""
+    """One slot of the timeline."""
 
     began_s: float
     ended_s: float = 0.0
@@ -29,7 +29,7 @@ class Slot:
     latencies: LatencyHistogram = field(default_factory=_coarse)
 
     def joined(self, later: "Slot") -> "Slot":
-        """This one and the one after it, as one."""
+        """Merge with the following slot."""
         both = Slot(self.began_s, later.ended_s, self.sent + later.sent, self.done + later.done)
         both.failed = self.failed + later.failed
         both.latencies.add(self.latencies)
@@ -38,10 +38,10 @@ class Slot:
 
 
 class Recorder:
-    """Counts one side of a run.
+    """Records the requests of one mode.
 
     Args:
-        clock: seconds, for what happened when.
+        clock: a monotonic clock in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -51,7 +51,7 @@ class Recorder:
         self.successful = 0
         self.failures: Counter[str] = Counter()
         self.latencies = LatencyHistogram()
-        #: The sum of the time that callers waited, whatever came of it.
+        #: Total time callers waited, in seconds, including failures.
         self.waited_s = 0.0
         self.last_result_s = self.started_s
         self._slot = Slot(self.started_s)
@@ -61,26 +61,26 @@ class Recorder:
 
     @property
     def failed(self) -> int:
-        """How many failed, of any kind."""
+        """Number of failures of any kind."""
         return self.failures.total()
 
     @property
     def done(self) -> int:
-        """How many came to an end."""
+        """Number of requests that ended."""
         return self.successful + self.failed
 
-    def sending(self) -> None:
-        """A request is sent."""
+    def started(self) -> None:
+        """Record that a request is being sent."""
         self.sent += 1
         self._slot.sent += 1
 
-    def settled(self, began_s: float, ended_s: float, failure: str | None) -> None:
-        """A request came to its end.
+    def finished(self, began_s: float, ended_s: float, failure: str | None) -> None:
+        """Record the end of a request.
 
         Args:
-            began_s: when it was sent or, in open loop, should have been.
-            ended_s: when its answer was complete, or it failed.
-            failure: of which kind; None: it succeeded. Failures never enter a latency.
+            began_s: when it was sent or, in open loop, should have been sent.
+            ended_s: when its response was complete, or it failed.
+            failure: the kind of failure; None for a success. Failures are not part of any latency.
         """
         latency_s = ended_s - began_s
         self.waited_s += latency_s
@@ -95,7 +95,7 @@ class Recorder:
             self._slot.failed += 1
 
     def tick(self) -> None:
-        """End the current slot of the timeline; when there are too many, two become one."""
+        """End the current slot of the timeline; merge pairs of slots if there are too many."""
         slot, self._slot = self._slot, Slot(self._clock())
         slot.ended_s = self._slot.began_s
         self._recent.append(slot)
@@ -106,12 +106,12 @@ class Recorder:
             self._slots = [first.joined(second) for first, second in pairs] + self._slots[len(self._slots) // 2 * 2 :]
 
     def close(self) -> None:
-        """Nothing more is sent: the timeline ends here."""
+        """End the timeline, as sending has ended."""
         self.tick()
         self._is_closed = True
 
     def rolling(self) -> dict[str, float | None]:
-        """Throughput and percentiles of the last 5 s."""
+        """Return throughput and percentiles of the last 5 s."""
         joined = _coarse()
         for slot in self._recent:
             joined.add(slot.latencies)
@@ -126,7 +126,7 @@ class Recorder:
         }
 
     def timeline(self) -> list[dict[str, Any]]:
-        """What happened in each stretch of time while requests were sent."""
+        """Return the figures of each slot while requests were sent."""
         return [self._point(slot) for slot in self._slots]
 
     def _point(self, slot: Slot) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""The figures of a run as they are written down: the `--json` file, and what table and report are made from."""
+"""The summary of a run: the `--json` file, and the source of table and report."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from src.loadgen.callbacks.ledger import Books, Ledger
+from src.loadgen.callbacks.ledger import Ledger, Reconciliation
 from src.loadgen.callbacks.receiver import Receiver, Receivers
 from src.loadgen.callbacks.states import NOT_READ, State
 from src.loadgen.figures.histogram import LatencyHistogram
@@ -18,7 +18,7 @@ SCATTER_POINTS_MAX = 1000
 
 
 def config_of(options: Options) -> dict[str, Any]:
-    """What was asked for."""
+    """Return the configuration of the run."""
     return {
         "url": options.target.url,
         "mode": "both" if len(options.modes) > 1 else options.modes[0],
@@ -37,7 +37,7 @@ def config_of(options: Options) -> dict[str, Any]:
 
 def whole_summary(
     options: Options,
-    sides: Mapping[str, dict[str, Any]],
+    modes: Mapping[str, dict[str, Any]],
     *,
     started_at: datetime,
     duration_s: float,
@@ -45,10 +45,10 @@ def whole_summary(
     generator: dict[str, Any],
     thresholds: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Put the sides together."""
+    """Combine the summaries of the modes."""
     return {
-        "sync": sides.get("sync"),
-        "async": sides.get("async"),
+        "sync": modes.get("sync"),
+        "async": modes.get("async"),
         "config": config_of(options),
         "test_duration_ms": _ms(duration_s),
         "interrupted": interrupted,
@@ -58,47 +58,47 @@ def whole_summary(
     }
 
 
-def is_whole(side: Mapping[str, Any]) -> bool:
-    """Whether everything that was sent came to its end; what broke off early must not look quick."""
-    return not side["failed"] and not side.get("callbacks_missing")
+def is_whole(result: Mapping[str, Any]) -> bool:
+    """Return whether every request succeeded; a run with failures must not look fast."""
+    return not result["failed"] and not result.get("callbacks_missing")
 
 
-def local_failures(sides: Mapping[str, Mapping[str, Any] | None]) -> int:
-    """How many requests failed because this program's own machine lacked something."""
-    return sum(side["failures_by_kind"].get(LOCAL_RESOURCES, 0) for side in sides.values() if side)
+def local_failures(modes: Mapping[str, Mapping[str, Any] | None]) -> int:
+    """Return the number of requests that failed for lack of local resources."""
+    return sum(result["failures_by_kind"].get(LOCAL_RESOURCES, 0) for result in modes.values() if result)
 
 
-def sync_side(recorder: Recorder) -> dict[str, Any]:
-    """The figures of sync: what came of the requests."""
+def summarize_sync(recorder: Recorder) -> dict[str, Any]:
+    """Summarize the sync mode."""
     duration_s = recorder.last_result_s - recorder.started_s
-    return _answers("sync", recorder, duration_s, recorder.successful)
+    return _requests("sync", recorder, duration_s, recorder.successful)
 
 
-def async_side(recorder: Recorder, receivers: Receivers, states: Mapping[str, State]) -> dict[str, Any]:
-    """The figures of async: acknowledgements, callbacks, and the account of every accepted request.
+def summarize_async(recorder: Recorder, receivers: Receivers, states: Mapping[str, State]) -> dict[str, Any]:
+    """Summarize the async mode: acknowledgements, callbacks, and an account of every accepted request.
 
     Args:
-        recorder: what came of the requests.
-        receivers: what came to them.
-        states: what the server says of the accepted requests, as far as it could be read.
+        recorder: the recorded requests.
+        receivers: the receivers, with the ledger.
+        states: the final states of the accepted requests, as far as they could be read.
     """
     ledger, checked = receivers.ledger, receivers.checks_signatures
-    books = ledger.books()
+    matched = ledger.reconcile()
     callback, waiting, generating = LatencyHistogram(), LatencyHistogram(), LatencyHistogram()
-    for accepted in books.delivered:
+    for accepted in matched.delivered:
         callback.record(ledger.arrivals[accepted.request_id].at_s - accepted.began_s)
     for state in states.values():
         _record(waiting, state.waiting_s)
         _record(generating, state.generating_s)
-    last_s = max([recorder.last_result_s, *(ledger.arrivals[one.request_id].at_s for one in books.delivered)])
-    side = _answers("async", recorder, last_s - recorder.started_s, len(books.delivered))
+    last_s = max([recorder.last_result_s, *(ledger.arrivals[one.request_id].at_s for one in matched.delivered)])
+    result = _requests("async", recorder, last_s - recorder.started_s, len(matched.delivered))
     stats = callback.stats()
     return {
-        **side,
-        "callbacks_received": len(books.delivered),
-        "callbacks_missing": len(books.missing),
-        "callbacks_duplicate": len(books.duplicate),
-        "callbacks_out_of_order": len(books.out_of_order),
+        **result,
+        "callbacks_received": len(matched.delivered),
+        "callbacks_missing": len(matched.missing),
+        "callbacks_duplicate": len(matched.duplicate),
+        "callbacks_out_of_order": len(matched.out_of_order),
         **{f"{name}_callback_ms": stats[f"{name}_ms"] for name in ("avg", "p50", "p95", "p99")},
         "acknowledged_per_s": _per_s(recorder.successful, recorder.last_result_s - recorder.started_s),
         "acknowledge": recorder.latencies.stats(),
@@ -106,40 +106,44 @@ def async_side(recorder: Recorder, receivers: Receivers, states: Mapping[str, St
         "generating": generating.stats(),
         "callback": stats,
         "callback_curve": _curve(callback),
-        "scatter": _scatter(books, ledger, recorder.started_s),
-        "receivers": [_receiver(place, one, books, ledger, checked=checked) for place, one in enumerate(receivers.all)],
-        "account": account(books, states, checked=checked),
+        "scatter": _scatter(matched, ledger, recorder.started_s),
+        "receivers": [
+            _receiver(index, one, matched, ledger, checked=checked) for index, one in enumerate(receivers.all)
+        ],
+        "account": account(matched, states, checked=checked),
     }
 
 
-def account(books: Books, states: Mapping[str, State], *, checked: bool) -> dict[str, Any]:
+def account(matched: Reconciliation, states: Mapping[str, State], *, checked: bool) -> dict[str, Any]:
     """Account for every accepted request.
 
-    It is complete when each was called back, or the server told in which state it is.
+    The account is complete if each request either got its callback or has a known state.
     """
-    unread = [one for one in books.missing if one not in states]
-    by_state = Counter(states[one.request_id].name if one.request_id in states else NOT_READ for one in books.accepted)
-    bad = [request_id for request_id, _ in books.bad_signatures]
+    unread = [one for one in matched.missing if one not in states]
+    by_state = Counter(
+        states[one.request_id].name if one.request_id in states else NOT_READ for one in matched.accepted
+    )
+    bad = [request_id for request_id, _ in matched.bad_signatures]
     return {
-        "accepted": len(books.accepted),
-        "delivered": len(books.delivered),
-        "missing": len(books.missing),
-        "duplicate": len(books.duplicate),
-        "out_of_order": len(books.out_of_order),
+        "accepted": len(matched.accepted),
+        "delivered": len(matched.delivered),
+        "missing": len(matched.missing),
+        "duplicate": len(matched.duplicate),
+        "out_of_order": len(matched.out_of_order),
         "bad_signatures": len(bad) if checked else None,
-        "unexpected": len(books.unexpected),
+        "unexpected": len(matched.unexpected),
         "by_state": dict(by_state.most_common()),
-        "missing_ids": books.missing[:IDS_MAX],
-        "duplicate_ids": _few(books.duplicate),
-        "out_of_order_ids": books.out_of_order[:IDS_MAX],
+        "missing_ids": matched.missing[:IDS_MAX],
+        "duplicate_ids": _few(matched.duplicate),
+        "out_of_order_ids": matched.out_of_order[:IDS_MAX],
         "bad_signature_ids": _few(bad),
-        "unexpected_ids": books.unexpected[:IDS_MAX],
+        "unexpected_ids": matched.unexpected[:IDS_MAX],
         "complete": not unread,
-        "sentence": _sentence(books, states, unread, checked=checked),
+        "sentence": _sentence(matched, states, unread, checked=checked),
     }
 
 
-def _answers(mode: str, recorder: Recorder, duration_s: float, finished: int) -> dict[str, Any]:
+def _requests(mode: str, recorder: Recorder, duration_s: float, finished: int) -> dict[str, Any]:
     latencies = recorder.latencies
     p50, p90, p95, p99, p999 = latencies.percentiles_ms((50, 90, 95, 99, 99.9))
     return {
@@ -168,48 +172,50 @@ def _curve(latencies: LatencyHistogram) -> dict[str, Any]:
     return {"percentile_curve": latencies.curve(), "histogram": latencies.bins()}
 
 
-def _scatter(books: Books, ledger: Ledger, started_s: float) -> list[list[float]]:
-    """When each was sent and how long its callback took: at most a thousand of them, evenly taken."""
-    step = max(1, -(-len(books.delivered) // SCATTER_POINTS_MAX))
+def _scatter(matched: Reconciliation, ledger: Ledger, started_s: float) -> list[list[float]]:
+    """Return send time, time to callback and receiver, evenly sampled to at most a thousand points."""
+    step = max(1, -(-len(matched.delivered) // SCATTER_POINTS_MAX))
     return [
         [_ms(one.began_s - started_s), _ms(ledger.arrivals[one.request_id].at_s - one.began_s), one.receiver]
-        for one in books.delivered[::step]
+        for one in matched.delivered[::step]
     ]
 
 
-def _receiver(place: int, receiver: Receiver, books: Books, ledger: Ledger, *, checked: bool) -> dict[str, Any]:
+def _receiver(
+    index: int, receiver: Receiver, matched: Reconciliation, ledger: Ledger, *, checked: bool
+) -> dict[str, Any]:
     def here(request_ids: Iterable[str]) -> int:
-        return sum(ledger.accepted[one].receiver == place for one in request_ids)
+        return sum(ledger.accepted[one].receiver == index for one in request_ids)
 
     return {
         "name": receiver.fault.value,
         "url": receiver.url,
-        "accepted": sum(one.receiver == place for one in books.accepted),
-        "received": sum(one.receiver == place for one in books.delivered),
-        "missing": here(books.missing),
-        "duplicate": here(books.duplicate),
-        "out_of_order": here(books.out_of_order),
-        "bad_signatures": sum(at == place for _, at in books.bad_signatures) if checked else None,
-        "attempts": books.attempts[place],
+        "accepted": sum(one.receiver == index for one in matched.accepted),
+        "received": sum(one.receiver == index for one in matched.delivered),
+        "missing": here(matched.missing),
+        "duplicate": here(matched.duplicate),
+        "out_of_order": here(matched.out_of_order),
+        "bad_signatures": sum(at == index for _, at in matched.bad_signatures) if checked else None,
+        "attempts": matched.attempts[index],
     }
 
 
-def _sentence(books: Books, states: Mapping[str, State], unread: Sequence[str], *, checked: bool) -> str:
-    accepted = len(books.accepted)
+def _sentence(matched: Reconciliation, states: Mapping[str, State], unread: Sequence[str], *, checked: bool) -> str:
+    accepted = len(matched.accepted)
     if not accepted:
         return "Nothing was accepted, so there is nothing to account for."
-    lost = sum(states[one].callback_status == "SUCCESS" for one in books.missing if one in states)
+    lost = sum(states[one].callback_status == "SUCCESS" for one in matched.missing if one in states)
     parts = [
-        f"{len(books.delivered):,} called back",
-        f"{len(books.missing):,} missing" + (f" ({lost:,} of which the server takes for delivered)" if lost else ""),
-        f"{len(books.duplicate):,} doubled",
-        f"{len(books.out_of_order):,} out of order",
-        f"{len(books.bad_signatures):,} badly signed" if checked else "signatures not checked",
+        f"{len(matched.delivered):,} called back",
+        f"{len(matched.missing):,} missing" + (f" ({lost:,} of which the server considers delivered)" if lost else ""),
+        f"{len(matched.duplicate):,} duplicated",
+        f"{len(matched.out_of_order):,} out of order",
+        f"{len(matched.bad_signatures):,} badly signed" if checked else "signatures not checked",
     ]
-    if books.unexpected:
-        parts.append(f"{len(books.unexpected):,} callbacks for requests that were never acknowledged here")
+    if matched.unexpected:
+        parts.append(f"{len(matched.unexpected):,} callbacks for requests that were never acknowledged here")
     if unread:
-        parts.append(f"the server did not tell what became of {len(unread):,}")
+        parts.append(f"the state of {len(unread):,} could not be read from the server")
     complete = "The account is not complete" if unread else "The account is complete"
     return f"{complete}: of {accepted:,} accepted requests {', '.join(parts)}."
 

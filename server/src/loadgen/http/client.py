@@ -1,4 +1,4 @@
-"""Requests to one server over connections that are kept."""
+"""An HTTP client for one server, with a connection pool."""
 
 import asyncio
 import contextlib
@@ -8,21 +8,21 @@ import time
 from collections.abc import Callable, Mapping
 
 from src.loadgen.errors import CannotRun, printable
-from src.loadgen.http.connection import CONNECTION, INTERRUPTED, LOCAL_RESOURCES, TIMEOUT, Answer, Connection
+from src.loadgen.http.connection import CONNECTION, INTERRUPTED, LOCAL_RESOURCES, TIMEOUT, Connection, Response
 from src.loadgen.options.local_limits import lack_behind
 from src.loadgen.options.target import Target
 
-#: A connection that was idle for longer is not used again: the server may be closing it just now.
+#: Seconds after which an idle connection is not reused, because the server may be closing it.
 IDLE_S_MAX = 3.0
 USER_AGENT = "financial-report-loadgen"
 
 
 class HttpClient:
-    """Requests to one target over connections that are kept; the one used last is used first.
+    """Sends requests to one server over a LIFO pool of connections.
 
     Args:
-        target: where to.
-        timeout_s: for a whole exchange, and for connecting.
+        target: the server.
+        timeout_s: timeout of an exchange, and of connecting.
         headers: sent with every request.
     """
 
@@ -46,47 +46,47 @@ class HttpClient:
         self._head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
 
     def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """Write a request once, to be sent many times."""
+        """Encode a request, to be sent many times."""
         head = f"{method} {self.target.prefix}{path} HTTP/1.1\r\n{self._head}"
         if body is not None:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return head.encode("latin-1") + b"\r\n" + (body or b"")
 
-    async def exchange(self, request: bytes) -> Answer:
-        """Send a request and wait for what comes of it."""
+    async def exchange(self, request: bytes) -> Response:
+        """Send a request and wait for its response or failure."""
         connection = self._kept() or await self._connect()
-        if isinstance(connection, Answer):
+        if isinstance(connection, Response):
             return connection
-        answer = await connection.exchange(request, self._timeout_s)
+        response = await connection.exchange(request, self._timeout_s)
         if connection.usable:
             self._idle.append(connection)
         else:
             self._all.discard(connection)
-        return answer
+        return response
 
     async def open(self, count: int) -> None:
-        """Connect before it counts, so that so many connections are ready."""
+        """Open connections before the measurement until `count` are idle."""
         opened = await asyncio.gather(*(self._connect() for _ in range(max(0, count - len(self._idle)))))
         self._idle += [connection for connection in opened if isinstance(connection, Connection)]
 
     def abort(self) -> None:
-        """End every request under way as interrupted."""
+        """Fail every request in flight as interrupted."""
         for connection in [*self._all]:
             connection.abort(INTERRUPTED)
         self._idle.clear()
         self._all.clear()
 
     async def find(self) -> None:
-        """Look the host up, once.
+        """Resolve the host, once.
 
         Raises:
-            CannotRun: there is no such host.
+            CannotRun: the host cannot be resolved.
         """
         target = self.target
         try:
             found = await self._loop.getaddrinfo(target.host, target.port, type=1)
         except OSError as error:
-            raise CannotRun(_not_found(printable(target.host), error)) from None
+            raise CannotRun(_unresolved(printable(target.host), error)) from None
         self._addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     def _kept(self) -> Connection | None:
@@ -99,15 +99,15 @@ class HttpClient:
             self._all.discard(connection)
         return None
 
-    async def _connect(self) -> Connection | Answer:
-        """Connect to the first address that answers; the next time it is tried first."""
-        failed = Answer(0, b"", self._clock(), CONNECTION, "no address")
+    async def _connect(self) -> Connection | Response:
+        """Connect to the first reachable address, which is tried first the next time."""
+        failed = Response(0, b"", self._clock(), CONNECTION, "no address")
         for address in [*self._addresses]:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     connection = await self._dial(address)
             except TimeoutError:
-                failed = Answer(0, b"", self._clock(), TIMEOUT, "connecting took too long")
+                failed = Response(0, b"", self._clock(), TIMEOUT, "connecting took too long")
             except OSError as error:
                 failed = _not_connected(error, self._clock())
             else:
@@ -129,18 +129,18 @@ class HttpClient:
         return connection
 
 
-def _not_found(host: str, error: OSError) -> str:
+def _unresolved(host: str, error: OSError) -> str:
     if lack := lack_behind(error):
-        return f"The host {host} cannot be looked up: this machine {lack}."
+        return f"The host {host} cannot be resolved: this machine {lack}."
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-        return f"The host {host} cannot be looked up now: {error.strerror}."
+        return f"The host {host} cannot be resolved now: {error.strerror}."
     return f"There is no host {host}: {error.strerror}."
 
 
-def _not_connected(error: OSError, at_s: float) -> Answer:
+def _not_connected(error: OSError, at_s: float) -> Response:
     if lack := lack_behind(error):
-        return Answer(0, b"", at_s, LOCAL_RESOURCES, f"the machine that sends {lack}")
-    return Answer(0, b"", at_s, CONNECTION, _reason(error))
+        return Response(0, b"", at_s, LOCAL_RESOURCES, f"this machine {lack}")
+    return Response(0, b"", at_s, CONNECTION, _reason(error))
 
 
 def _reason(error: OSError) -> str:

@@ -1,1 +1,1 @@
-"""Sending requests at the intended times."""
+"""Load generation: sending requests at the intended times."""

@@ -1,4 +1,4 @@
-"""A thread that wakes the event loop at the moments when requests are to be sent."""
+"""A thread that wakes the event loop at the intended send times."""
 
 import asyncio
 import threading
@@ -7,20 +7,20 @@ from collections.abc import Callable
 
 from src.loadgen.options.schedule import Schedule
 
-#: Requests due within this time of each other are sent together: 5,000 wake-ups a second are enough.
+#: Requests due within this many seconds are sent together: 5,000 wake-ups per second are enough.
 WAKE_GAP_S = 0.0002
 
 
-class Alarm:
+class Pacer:
     """Wakes the event loop whenever requests are due.
 
-    A thread of its own, because timers of event loops count whole milliseconds: each request would be late by
-    half of one, and open loop counts that as latency.
+    It uses a thread, because timers of event loops have a resolution of a millisecond: each request would be half of
+    one late on average, and open loop counts that as latency.
 
     Args:
-        schedule: the moments.
-        started_s: what they count from, by `clock`.
-        wake: called in the event loop with the number of requests that are due by now.
+        schedule: the intended send times.
+        started_s: the start of the schedule, by `clock`.
+        wake: called in the event loop with the number of requests due so far.
     """
 
     def __init__(
@@ -36,18 +36,16 @@ class Alarm:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._ring, name="pacing", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="pacing", daemon=True)
 
     def start(self) -> None:
-        """Begin to wake."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Wake no more."""
         self._ended.set()
         self._thread.join()
 
-    def _ring(self) -> None:
+    def _run(self) -> None:
         due = 0
         while due < self._schedule.count:
             wait_s = self._started_s + self._schedule.offset_s(due) - self._clock()

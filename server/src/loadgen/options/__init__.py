@@ -1,1 +1,1 @@
-"""What a run is asked to do."""
+"""The options of a run."""

@@ -15,26 +15,26 @@ from src.loadgen.options.thresholds import parse_thresholds
 
 REQUESTS_MAX = 10_000_000
 CONCURRENCY_MAX = 10_000
-#: Requests under way in open loop; the ones beyond wait here, and their wait counts.
+#: Requests in flight in open loop. Further ones are queued here, and their wait counts as latency.
 CONNECTIONS_DEFAULT = 10_000
 TRANSACTIONS_MAX = 1_000_000
 WARM_UP_MAX = 10_000
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
-#: Of a header: visible ASCII, spaces and tabs.
+#: A header's value: visible ASCII, spaces and tabs.
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
 _OUR_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "content-type", "upgrade", "expect"}
 
 EPILOG = """\
-closed loop (--concurrency): so many callers, each sends its next request when the one before it was answered.
-  Shows what the server can do; hides a stall, because nobody sends while it lasts.
-open loop (--rate): requests are sent at fixed moments, whatever the server does, as independent users would.
-  Latency counts from the moment the request should have been sent, so that waiting behind a stall is seen.
+closed loop (--concurrency): N callers, each sends its next request after the response to the previous one.
+  Shows the capacity of the server; hides stalls, because nothing is sent during them.
+open loop (--rate): requests are sent on a fixed schedule, independent of the server, as independent users would.
+  Latency counts from the time at which the request should have been sent, so that it includes waiting in a stall.
 
-async: the program starts a receiver of callbacks. The server must be allowed to call it: start the server with
+async: the program starts a receiver for callbacks. The server must be allowed to call it: start the server with
   CALLBACK_ALLOWED_ORIGINS=http://127.0.0.1:9100 and this program with --callback-port 9100.
-  With --receiver-faults each fault has a receiver at one of the ports after it, in the order given.
-rate limits: a server that keeps them answers 429 after some 30 requests a minute; start it with
+  With --receiver-faults each fault has its own receiver on one of the following ports, in the order given.
+rate limits: by default the server responds with 429 after some 30 requests per minute; start it with
   RATE_LIMIT_SYNC=off RATE_LIMIT_ASYNC=off.
 
 thresholds: [sync:|async:]METRIC<|<=|>|>=NUMBER[UNIT], where METRIC is min, avg, max, p50, p90, p95, p99, p999,
@@ -42,12 +42,12 @@ thresholds: [sync:|async:]METRIC<|<=|>|>=NUMBER[UNIT], where METRIC is min, avg,
   missing, duplicate or out_of_order (numbers).
 
 environment: LOADGEN_TOKEN is sent as X-Benchmark-Token; LOADGEN_SIGNING_SECRETS (whsec_..., comma-separated)
-  lets signatures of callbacks be checked; LOADGEN_RECEIVER_FD is a listening socket to receive callbacks on;
-  LOADGEN_PARENT_FD is a pipe whose end stops the run.
+  enables verification of callback signatures; LOADGEN_RECEIVER_FD is a listening socket for callbacks;
+  LOADGEN_PARENT_FD is a pipe; its end of file stops the run.
 
-exit status: 0 fine, 1 a threshold was broken, 2 the run could not be made, or requests failed because the machine
-  that sends had no more files, ports or memory, 130 interrupted (Ctrl-C prints what was measured until then; a
-  second one ends at once).
+exit status: 0 success, 1 a threshold was broken, 2 the run was not possible, or requests failed because this machine
+  ran out of files, ports or memory, 130 interrupted (Ctrl-C prints the measurements so far; a second one exits at
+  once).
 
 examples:
   python -m src.loadgen --mode sync --requests 2000 --concurrency 20
@@ -57,27 +57,24 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without repeating the usage."""
+    """Reports errors in one sentence, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         raise CannotRun(f"{message[:1].upper()}{message[1:]} (--help explains every option).")
 
 
 def parser() -> argparse.ArgumentParser:
-    """What is understood, and its explanation.
-
-    Parsing raises `CannotRun` when something is wrong.
-    """
+    """Build the argument parser, which raises `CannotRun` on errors."""
     made = _Parser(
         prog="python -m src.loadgen",
-        description="Load for a server of financial reports: latencies of /api/sync, times to callback of /api/async.",
+        description="Load test a Financial Report Generator: latency of /api/sync, time to callback of /api/async.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_load(made.add_argument_group("what is sent"))
+    _add_load(made.add_argument_group("load"))
     _add_callbacks(made.add_argument_group("callbacks (async)"))
-    _add_results(made.add_argument_group("what comes out"))
+    _add_results(made.add_argument_group("results"))
     return made
 
 
@@ -87,19 +84,19 @@ def _add_load(group: Any) -> None:
     time = {"metavar": "TIME", "type": _value(parse_duration)}
     add("--url", type=_value(parse_target), default="http://127.0.0.1:8000", help="base URL (default %(default)s)")
     add("--mode", choices=("sync", "async", "both"), default="sync", help="default sync; both: one after the other")
-    add("--requests", type=_whole(1, REQUESTS_MAX), **number, help="how many of each mode (default 1000)")
+    add("--requests", type=_whole(1, REQUESTS_MAX), **number, help="requests per mode (default 1000)")
     add("--duration", **time, help="stop sending after 30s, 2m ... or after --requests, whichever is first")
     add(
         "--concurrency", type=_whole(1, CONCURRENCY_MAX), default=10, **number, help="closed loop: callers (default 10)"
     )
-    add("--rate", type=_value(parse_rate), metavar="R", help="open loop: requests a second, or a ramp FROM:TO")
-    under_way = "open loop: at most so many requests under way; others wait, which counts (default 10000)"
-    add("--connections", type=_whole(1, CONCURRENCY_MAX), default=CONNECTIONS_DEFAULT, **number, help=under_way)
-    add("--transactions", type=_whole(1, TRANSACTIONS_MAX), default=50, **number, help="rows a report (default 50)")
-    warm_up = "requests before the measurement; the first checks the server (default: one a caller, at most 10)"
+    add("--rate", type=_value(parse_rate), metavar="R", help="open loop: requests per second, or a ramp FROM:TO")
+    in_flight = "open loop: maximum requests in flight; others are queued, and the wait counts (default 10000)"
+    add("--connections", type=_whole(1, CONCURRENCY_MAX), default=CONNECTIONS_DEFAULT, **number, help=in_flight)
+    add("--transactions", type=_whole(1, TRANSACTIONS_MAX), default=50, **number, help="rows per report (default 50)")
+    warm_up = "requests before the measurement; the first checks the server (default: one per caller, at most 10)"
     add("--warmup", type=_whole(1, WARM_UP_MAX), **number, help=warm_up)
-    add("--timeout", **time, default=30.0, help="how long an answer may take (default 30s)")
-    header = "sent with every request; may be repeated"
+    add("--timeout", **time, default=30.0, help="timeout of a request (default 30s)")
+    header = "header sent with every request; may be repeated"
     add("--header", type=_value(_header), action="append", default=[], metavar="'NAME: VALUE'", help=header)
 
 
@@ -107,8 +104,14 @@ def _add_callbacks(group: Any) -> None:
     add = group.add_argument
     host = "address of this machine that the server can call (default %(default)s)"
     add("--callback-host", type=_value(_host), default="127.0.0.1", metavar="HOST", help=host)
-    add("--callback-port", type=_whole(0, 65535), default=0, metavar="PORT", help="to receive on (default: a free one)")
-    patience = "give up when no callback came for so long (default 60s)"
+    add(
+        "--callback-port",
+        type=_whole(0, 65535),
+        default=0,
+        metavar="PORT",
+        help="port to listen on (default: a free one)",
+    )
+    patience = "give up when no callback has arrived for this long (default 60s)"
     add("--callback-timeout", type=_value(parse_duration), default=60.0, metavar="TIME", help=patience)
     faults = "receivers that misbehave, and their share: fail=10%%,hang=2%%,reject=1%%,drop=1%%,double=1%%"
     add("--receiver-faults", type=_value(parse_faults), default={}, metavar="FAULTS", help=faults)
@@ -117,15 +120,15 @@ def _add_callbacks(group: Any) -> None:
 def _add_results(group: Any) -> None:
     add = group.add_argument
     add("--json", type=Path, metavar="PATH", help="write the summary as JSON")
-    add("--html", type=Path, metavar="PATH", help="write a report with charts: one file that loads nothing")
-    bound = "exit with status 1 when it is so; several by commas or by repeating"
+    add("--html", type=Path, metavar="PATH", help="write a self-contained HTML report with charts")
+    bound = "exit with status 1 if true; several separated by commas or by repeating the option"
     add("--fail-if", type=_value(parse_thresholds), action="append", default=[], metavar="'p99>500ms'", help=bound)
-    progress = "a bar on a terminal, JSON lines on standard output, or nothing (default: a bar if there is a terminal)"
+    progress = "a bar on the terminal, JSON lines on standard output, or nothing (default: a bar if on a terminal)"
     add("--progress", choices=("bar", "json", "none"), help=progress)
 
 
 def _value(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let argparse show the sentence of a ValueError."""
+    """Let argparse show the message of a ValueError."""
 
     def convert(text: str) -> Any:
         try:

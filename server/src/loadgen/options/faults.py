@@ -1,4 +1,4 @@
-"""`--receiver-faults 'fail=10%,hang=2%'`: which share of the callbacks goes to a receiver that misbehaves, and how."""
+"""`--receiver-faults 'fail=10%,hang=2%'`: the share of callbacks sent to a misbehaving receiver, by kind of fault."""
 
 import re
 from collections.abc import Mapping
@@ -8,27 +8,27 @@ _SHARE = re.compile(r"([a-z]+)\s*=\s*([0-9]+(?:\.[0-9]+)?)\s*%", re.ASCII)
 
 
 class Fault(StrEnum):
-    """How a receiver treats the callbacks it is sent."""
+    """How a receiver responds to callbacks."""
 
-    #: Takes every callback: 200.
+    #: 200 to every callback.
     PLAIN = "plain"
-    #: Answers the first attempt with 500, and takes the next one: a retry.
+    #: 500 to the first attempt, 200 to the next: a retry.
     FAIL = "fail"
-    #: Never answers the first attempt, and takes the next one: a timeout, and a retry.
+    #: No response to the first attempt, 200 to the next: a timeout and a retry.
     HANG = "hang"
-    #: Answers 410 always: the callback has failed for good.
+    #: Always 410: the callback fails permanently.
     REJECT = "reject"
-    #: Answers 200 and loses the callback: it is missing from the account.
+    #: 200, but loses the callback: it is missing from the account.
     DROP = "drop"
-    #: Takes each callback twice, as if something before it had doubled it.
+    #: Counts every callback twice, as if an intermediary had duplicated it.
     DOUBLE = "double"
 
 
 def parse_faults(text: str) -> dict[Fault, float]:
-    """Read the shares, in per cent, of the requests whose callbacks meet a fault.
+    """Parse the shares, in percent, of the requests whose callbacks go to a faulty receiver.
 
     Raises:
-        ValueError: a fault is unknown or named twice, or they are more than 100 % together; one sentence.
+        ValueError: a fault is unknown or repeated, or the total exceeds 100 %; one sentence.
     """
     shares: dict[Fault, float] = {}
     names = [fault.value for fault in Fault if fault is not Fault.PLAIN]
@@ -40,15 +40,15 @@ def parse_faults(text: str) -> dict[Fault, float]:
             )
         shares[Fault(match[1])] = float(match[2])
     if sum(shares.values()) > 100:
-        raise ValueError("the faults' shares are more than 100% together")
+        raise ValueError("the shares of the faults exceed 100% in total")
     return shares
 
 
 class Mixer:
-    """Spreads requests over receivers so that after any number of them each had its share, give or take one.
+    """Distributes requests over receivers so that at any time each has had its share, plus or minus one.
 
     Args:
-        shares: per cent for each fault; the rest is plain.
+        shares: percentage of each fault; the rest is plain.
     """
 
     def __init__(self, shares: Mapping[Fault, float]) -> None:
@@ -58,9 +58,9 @@ class Mixer:
         self._given = [0] * len(self.faults)
 
     def next(self) -> int:
-        """The place, in `faults`, of the receiver for the next request: the one that is furthest behind its share."""
+        """Return the index, in `faults`, of the next request's receiver: the one furthest behind its share."""
         total = sum(self._given) + 1
         behind = [share * total - given for share, given in zip(self._shares, self._given, strict=True)]
-        place = behind.index(max(behind))
-        self._given[place] += 1
-        return place
+        index = behind.index(max(behind))
+        self._given[index] += 1
+        return index

@@ -1,4 +1,4 @@
-"""What this program's own machine may lack: files, ports, memory. None of it is the server's fault."""
+"""Resources the load generator's own machine may run out of: files, ports, memory. Not the server's fault."""
 
 import errno
 import resource
@@ -9,9 +9,9 @@ from src.loadgen.errors import CannotRun
 from src.loadgen.options.command_line import CONNECTIONS_DEFAULT
 from src.loadgen.options.options import Options
 
-#: Besides connections to the server: the interpreter, the event loop, receivers and who calls them, what is written.
-FILES_OF_ITS_OWN = 64
-#: macOS lets nobody have more, though it says that there is no limit.
+#: Open files besides the connections to the server: interpreter, event loop, receivers with their connections, output.
+RESERVED_FILES = 64
+#: macOS enforces this, although it reports no limit.
 FILES_MAX = 10_240
 
 LACKING = {
@@ -25,9 +25,9 @@ LACKING = {
 
 
 def lack_behind(error: BaseException) -> str | None:
-    """What this machine lacked, in words that follow its name; None when the error is somebody else's.
+    """Return what this machine ran out of, as a phrase that follows "this machine"; None for any other error.
 
-    uvloop and asyncio put several errors of one connection into one without a number.
+    uvloop and asyncio combine several errors of one connection into one without an errno.
     """
     number = error.errno if isinstance(error, OSError) else None
     if number is None and isinstance(error, RuntimeError) and "new thread" in str(error):
@@ -36,30 +36,30 @@ def lack_behind(error: BaseException) -> str | None:
 
 
 def with_files_enough(options: Options) -> Options:
-    """Let the program open as many files as the run needs, or fit the run to what is allowed.
+    """Raise the limit on open files to what the run needs, or reduce its connections to the limit.
 
-    Each connection is an open file, and the soft limit is often 1,024. Fewer connections than `--connections` has by
-    default are no fault: requests beyond them wait here, and their wait counts.
+    Every connection is an open file, and the soft limit is often 1,024. Fewer connections than the default of
+    `--connections` are fine: further requests are queued here, and their wait counts.
 
     Raises:
-        CannotRun: so many callers cannot be had.
+        CannotRun: the requested number of connections is not possible.
     """
     allowed = _raised_limit()
-    sides = len(options.modes)  # each keeps its own connections
+    modes = len(options.modes)  # each has its own connections
     wanted = options.connections_max if options.rate else options.concurrency
-    if sides * wanted + FILES_OF_ITS_OWN <= allowed:
+    if modes * wanted + RESERVED_FILES <= allowed:
         return options
-    fitting = int(allowed - FILES_OF_ITS_OWN) // sides
+    fitting = int(allowed - RESERVED_FILES) // modes
     if options.rate and wanted == CONNECTIONS_DEFAULT and fitting > 0:
         return replace(options, connections_max=fitting)
     raise CannotRun(
-        f"{wanted:,} connections need {sides * wanted + FILES_OF_ITS_OWN:,} open files, and this program may have"
-        f" {allowed:,}: raise the limit (ulimit -n), or ask for fewer."
+        f"{wanted:,} connections need {modes * wanted + RESERVED_FILES:,} open files, and the limit is {allowed:,}:"
+        " raise it (ulimit -n), or use fewer connections."
     )
 
 
 def _raised_limit() -> float:
-    """Raise the soft limit on open files to the hard one; returns what is allowed now."""
+    """Raise the soft limit on open files to the hard one; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wished in (hard, FILES_MAX):
         if soft != resource.RLIM_INFINITY and (wished == resource.RLIM_INFINITY or wished > soft):

@@ -1,4 +1,4 @@
-"""What a run is to be: the command line and the environment, read and checked."""
+"""The options of a run, parsed and validated from the command line and the environment."""
 
 import os
 from argparse import Namespace
@@ -16,13 +16,13 @@ from src.loadgen.options.target import Target
 from src.loadgen.options.thresholds import Threshold
 
 REQUESTS_DEFAULT = 1000
-#: The warm-up when none is given: as many as there are callers, but no more than this.
+#: Default number of warm-up requests: one per caller, up to this.
 WARM_UP_DEFAULT_MAX = 10
 
 
 @dataclass(frozen=True)
 class Options:
-    """One run, as asked for."""
+    """The options of one run."""
 
     target: Target
     modes: tuple[str, ...]
@@ -49,19 +49,20 @@ class Options:
 
     @property
     def loop(self) -> str:
-        """Whether callers wait for answers (closed) or requests are sent by the clock (open)."""
+        """`closed` if callers wait for responses, `open` if requests follow a schedule."""
         return "open" if self.rate else "closed"
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
-    """Read the command line and the environment.
+    """Parse the command line and the environment.
 
     Raises:
-        CannotRun: something is wrong with them.
+        CannotRun: they are invalid.
     """
     given = parser().parse_args(arguments)
     modes = ("sync", "async") if given.mode == "both" else (given.mode,)
-    _check_measured([one for several in given.fail_if for one in several], modes)
+    thresholds = tuple(threshold for expressions in given.fail_if for threshold in expressions)
+    _check_measured(thresholds, modes)
     return Options(
         target=given.url,
         modes=modes,
@@ -77,7 +78,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         callback_host=given.callback_host,
         callback_port=given.callback_port,
         faults=given.receiver_faults,
-        thresholds=tuple(one for several in given.fail_if for one in several),
+        thresholds=thresholds,
         headers=dict(given.header) | _token_header(environment),
         json_path=given.json,
         html_path=given.html,
@@ -91,7 +92,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
 
 
 def _requests(given: Namespace) -> int | None:
-    """Tell how many are sent; None: for as long as was said."""
+    """Return the number of requests; None if only the duration limits the run."""
     requests: int | None = given.requests
     if requests is None and given.duration is None:
         requests = REQUESTS_DEFAULT
@@ -104,7 +105,7 @@ def _token_header(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _check_measured(thresholds: Sequence[Threshold], modes: Sequence[str]) -> None:
-    """Refuse a bound that no run of these modes could break."""
+    """Reject a threshold that these modes do not measure."""
     for threshold in thresholds:
         if not threshold.modes.intersection(modes):
             raise CannotRun(f"{threshold.expression!r} is not measured with --mode {' and '.join(modes)}.")
@@ -120,7 +121,7 @@ def _from_environment(name: str, read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except ValueError as error:
-        raise CannotRun(f"The environment's {name} is wrong: {error}.") from None
+        raise CannotRun(f"The environment variable {name} is invalid: {error}.") from None
 
 
 def _descriptor(environment: Mapping[str, str], name: str) -> int | None:

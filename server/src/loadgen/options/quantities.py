@@ -1,4 +1,4 @@
-"""Quantities as they are written on the command line: `30s`, `500ms`, `100:400`, `p99>500ms`."""
+"""Quantities on the command line: `30s`, `500ms`, `100:400`."""
 
 import math
 import re
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+", re.ASCII)
 
 
 class Rate(NamedTuple):
-    """Requests a second, at the beginning and at the end of a run."""
+    """Requests per second at the start and at the end of a run."""
 
     from_per_s: float
     to_per_s: float
@@ -25,10 +25,10 @@ class Rate(NamedTuple):
 
 
 def parse_duration(text: str) -> float:
-    """Read a time such as `30s`, `500ms`, `2m` or `30` (seconds).
+    """Parse a duration such as `30s`, `500ms`, `2m` or `30` (seconds).
 
     Raises:
-        ValueError: it is none, or not between 0 and 24 hours; the message is one sentence.
+        ValueError: it is invalid, or not between 0 and 24 hours; the message is one sentence.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None:
@@ -40,7 +40,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_rate(text: str) -> Rate:
-    """Read `100` (requests a second) or `50:500` (a ramp from 50 to 500).
+    """Parse `100` (requests per second) or `50:500` (a ramp from 50 to 500).
 
     Raises:
         ValueError: it is neither; the message is one sentence.

@@ -1,4 +1,4 @@
-"""When requests are to be sent in open loop."""
+"""The schedule of requests in open loop."""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from src.loadgen.options.quantities import Rate
 
 @dataclass(frozen=True)
 class Schedule:
-    """The moments of all requests of an open loop: a constant rate, or a ramp that is linear in time.
+    """The intended send times of an open loop: a constant rate, or a linear ramp.
 
     Args:
-        rate: requests a second at the beginning and at the end.
-        ramp_s: how long the rate takes from the one to the other.
-        count: how many requests there are.
+        rate: requests per second at the start and at the end.
+        ramp_s: duration of the ramp, seconds.
+        count: number of requests.
     """
 
     rate: Rate
@@ -21,10 +21,10 @@ class Schedule:
     count: int
 
     def offset_s(self, number: int) -> float:
-        """When a request (from 0) is to be sent, counted from the beginning.
+        """Return the intended send time of a request (numbered from 0), in seconds from the start.
 
-        `number` requests are due after t when a·t + (b-a)·t²/(2·ramp_s) = number; this is the solution that
-        stays exact when a = b.
+        `number` requests are due after t when a·t + (b-a)·t²/(2·ramp_s) = number; this form of the solution stays
+        exact when a = b.
         """
         if number == 0:
             return 0.0
@@ -33,7 +33,7 @@ class Schedule:
         return 2 * number / (begin + math.sqrt(max(begin * begin + 2 * growth * number, 0.0)))
 
     def due(self, elapsed_s: float, already: int) -> int:
-        """How many requests are due after so many seconds, if `already` were before."""
+        """Return the number of requests due after `elapsed_s`, of which `already` were due before."""
         number = already
         while number < self.count and self.offset_s(number) <= elapsed_s:
             number += 1
@@ -41,12 +41,12 @@ class Schedule:
 
 
 def schedule(rate: Rate, requests: int | None, duration_s: float | None) -> Schedule:
-    """Lay out a run by its rate and what ends it: a number, a time, or whichever comes first.
+    """Build the schedule of a run that is limited by a number of requests, a duration, or both.
 
     Args:
-        rate: requests a second.
-        requests: at most so many.
-        duration_s: nothing is due after it; one of the two is given.
+        rate: requests per second.
+        requests: maximum number of requests.
+        duration_s: no request is due after this; at least one of the two limits must be given.
     """
     mean_per_s = (rate.from_per_s + rate.to_per_s) / 2
     ramp_s = duration_s if duration_s is not None else (requests or 1) / mean_per_s

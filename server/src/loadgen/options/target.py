@@ -1,21 +1,21 @@
-"""The server that load is put on, by its base URL."""
+"""The server under test, given by its base URL."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
 class Target(NamedTuple):
-    """Where requests go."""
+    """The server requests are sent to."""
 
     scheme: str
     host: str
     port: int
-    #: What every path begins with; empty or `/something`.
+    #: The prefix of every path; empty or `/something`.
     prefix: str
 
     @property
     def authority(self) -> str:
-        """The value of the `Host` header (RFC 9112, section 3.2)."""
+        """The value of the `Host` header (RFC 9112, 3.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
 
@@ -26,10 +26,10 @@ class Target(NamedTuple):
 
 
 def parse_target(url: str) -> Target:
-    """Read a base URL.
+    """Parse a base URL.
 
     Raises:
-        ValueError: it is none; the message is one sentence.
+        ValueError: it is invalid; the message is one sentence.
     """
     try:
         parts = urlsplit(url.strip())
@@ -39,7 +39,7 @@ def parse_target(url: str) -> Target:
     if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii() or " " in url.strip():
         raise ValueError(f"{url!r} is not a base URL such as http://127.0.0.1:8000")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} may have no user, query or fragment")
+        raise ValueError(f"{url!r} must not have a user, query or fragment")
     return Target(
         parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/")
     )

@@ -1,11 +1,11 @@
-"""`--fail-if 'p99>500ms'`: what makes a run fail."""
+"""`--fail-if 'p99>500ms'`: thresholds that fail a run."""
 
 import operator
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-#: Each metric, with the name it has in a summary's side and its unit.
+#: Each metric, with its key in a mode's summary and its unit.
 METRICS = {
     **{name: (f"{name}_ms", "ms") for name in ("p50", "p90", "p95", "p99", "p999")},
     **{name: (f"{name}_latency_ms", "ms") for name in ("min", "avg", "max")},
@@ -24,47 +24,47 @@ _EXPRESSION = re.compile(
 
 
 class Threshold(NamedTuple):
-    """A bound that a run must not break."""
+    """A condition that fails the run."""
 
     expression: str
-    #: The side it is about; None: every side that has the metric.
+    #: The mode it applies to; None: every mode that has the metric.
     mode: str | None
     metric: str
     comparison: str
-    #: In the metric's own unit, or in per cent.
+    #: In the metric's own unit, or in percent.
     bound: float
     unit: str
 
     @property
     def modes(self) -> set[str]:
-        """The modes in which it is measured."""
+        """The modes that measure it."""
         measured = {"async"} if "callback" in METRICS[self.metric][0] else {"sync", "async"}
         return measured & {self.mode} if self.mode else measured
 
 
 def parse_thresholds(text: str) -> list[Threshold]:
-    """Read one or more, separated by commas.
+    """Parse one or more thresholds, separated by commas.
 
     Raises:
-        ValueError: one of them is none; the message is one sentence.
+        ValueError: one of them is invalid; the message is one sentence.
     """
     return [_parse(part.strip()) for part in text.split(",")]
 
 
-def judge(thresholds: list[Threshold], sides: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Hold the bounds against what was measured.
+def judge(thresholds: list[Threshold], modes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Evaluate thresholds against the measurements.
 
-    A metric without a value (nothing succeeded) breaks its bound: a run that measured nothing has not passed.
+    A metric without a value (nothing succeeded) breaks its threshold: a run that measured nothing has not passed.
 
     Args:
-        thresholds: the bounds.
-        sides: the summary's sides, by mode.
+        thresholds: the thresholds.
+        modes: the summaries of the modes.
     """
     return [
-        _judged(threshold, mode, side)
+        _judged(threshold, mode, result)
         for threshold in thresholds
-        for mode, side in sides.items()
-        if threshold.mode in {None, mode} and METRICS[threshold.metric][0] in side
+        for mode, result in modes.items()
+        if threshold.mode in {None, mode} and METRICS[threshold.metric][0] in result
     ]
 
 
@@ -77,15 +77,15 @@ def _parse(expression: str) -> Threshold:
         raise ValueError(f"{metric!r} is not a metric; there are {', '.join(METRICS)}")
     unit = "%" if metric == "failed" and suffix == "%" else METRICS[metric][1]
     if suffix not in _UNITS[unit]:
-        wanted = " or ".join(one for one in _UNITS[unit] if one) or "no unit"
+        wanted = " or ".join(filter(None, _UNITS[unit])) or "no unit"
         raise ValueError(f"{expression!r} needs {wanted} after the number")
     return Threshold(expression, mode, metric, comparison, float(number) * _UNITS[unit][suffix], unit)
 
 
-def _judged(threshold: Threshold, mode: str, side: Mapping[str, Any]) -> dict[str, Any]:
-    value = side[METRICS[threshold.metric][0]]
+def _judged(threshold: Threshold, mode: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    value = result[METRICS[threshold.metric][0]]
     if threshold.unit == "%":
-        value = 100.0 * value / side["total_requests"] if side["total_requests"] else None
+        value = 100.0 * value / result["total_requests"] if result["total_requests"] else None
     return {
         "expression": threshold.expression,
         "mode": mode,

@@ -1,1 +1,1 @@
-"""A run for people: table, charts, progress."""
+"""Output for humans: table, charts, progress."""

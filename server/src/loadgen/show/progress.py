@@ -1,4 +1,4 @@
-"""How a run goes, while it goes: a bar for people, JSON lines for programs, nothing for logs."""
+"""Progress of a run: a bar for humans, JSON lines for programs, nothing for logs."""
 
 import sys
 from collections.abc import Mapping
@@ -11,57 +11,54 @@ LINE_WIDTH_MAX = 100
 
 
 class Progress(Protocol):
-    """Something that shows how it goes."""
+    """Displays the progress of a run."""
 
     def show(self, snapshot: Mapping[str, Any]) -> None:
-        """Show one moment."""
+        """Show a snapshot."""
         ...
 
     def end(self) -> None:
-        """The run is over."""
+        """Clean up after the last snapshot."""
         ...
 
 
 class NoProgress:
-    """Says nothing."""
+    """Displays nothing."""
 
     def show(self, snapshot: Mapping[str, Any]) -> None:
-        """Nothing."""
+        pass
 
     def end(self) -> None:
-        """Nothing."""
+        pass
 
 
 class JsonLines:
-    """Every moment as a line of JSON on standard output."""
+    """Writes each snapshot as a line of JSON to standard output."""
 
     def show(self, snapshot: Mapping[str, Any]) -> None:
-        """Write it."""
         write_line(snapshot)
 
     def end(self) -> None:
-        """Nothing: the summary is the last line."""
+        pass  # the summary is the last line
 
 
 class Bar:
-    """One line on a terminal that is drawn anew each time."""
+    """A single line on a terminal, redrawn for each snapshot."""
 
     def __init__(self, terminal: TextIO = sys.stderr) -> None:
         self._terminal = terminal
 
     def show(self, snapshot: Mapping[str, Any]) -> None:
-        """Draw it."""
         self._terminal.write(f"\r\x1b[K{bar_line(snapshot)[:LINE_WIDTH_MAX]}")
         self._terminal.flush()
 
     def end(self) -> None:
-        """Wipe it away."""
         self._terminal.write("\r\x1b[K")
         self._terminal.flush()
 
 
 def bar_line(snapshot: Mapping[str, Any]) -> str:
-    """Say one moment in a line."""
+    """Format a snapshot as a line."""
     planned, done = snapshot["planned"], snapshot["done"]
     line = f"{snapshot['mode']:5} {snapshot['phase']} "
     if snapshot["phase"] == "waiting for callbacks":
@@ -78,6 +75,6 @@ def bar_line(snapshot: Mapping[str, Any]) -> str:
 
 
 def write_line(message: Mapping[str, Any]) -> None:
-    """Write a message as a line of JSON on standard output."""
+    """Write a message as a line of JSON to standard output."""
     sys.stdout.write(orjson.dumps(message).decode() + "\n")
     sys.stdout.flush()

@@ -58,9 +58,9 @@ def _anonymous(summary: Mapping[str, Any]) -> dict[str, Any]:
     config = {name: value for name, value in summary["config"].items() if name != "url"}
     found = {**summary, "config": config}
     for mode in ("sync", "async"):
-        if (side := summary[mode]) and "receivers" in side:
-            receivers = [{name: one[name] for name in one if name != "url"} for one in side["receivers"]]
-            found[mode] = {**side, "receivers": receivers}
+        if (result := summary[mode]) and "receivers" in result:
+            receivers = [{name: one[name] for name in one if name != "url"} for one in result["receivers"]]
+            found[mode] = {**result, "receivers": receivers}
     return found
 
 

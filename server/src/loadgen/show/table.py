@@ -1,4 +1,4 @@
-"""The figures as plain text, at most 100 columns wide; colours only for a terminal."""
+"""The summary as plain text, at most 100 columns wide, with colors only on a terminal."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -13,57 +13,57 @@ ID_LENGTH_MAX = 40
 LABEL_WIDTH = 30
 COLUMNS = ("min", "avg", "p50", "p95", "p99", "max")
 
-#: What each row of latencies is called, and where it is in a side.
+#: The latency rows of async: key in the summary, and label.
 ASYNC_ROWS = {
     "acknowledge": "acknowledged",
     "waiting": "waiting for its turn",
     "generating": "generating",
     "callback": "time to callback",
 }
-#: What a kind of failure means; statuses speak for themselves.
+#: Explanations of the kinds of failure; statuses are self-explanatory.
 KINDS = {
-    "timeout": "no answer in time (--timeout)",
-    "connection": "refused, reset, or closed before the answer was complete",
-    "local_resources": "this machine had no file, port or memory for it; not the server's",
+    "timeout": "no response in time (--timeout)",
+    "connection": "refused, reset, or closed before the response was complete",
+    "local_resources": "this machine had no file, port or memory left; not the server's fault",
     "bad_answer": "not HTTP, or no JSON with a request_id",
-    "interrupted": "under way when the run was stopped",
-    "status_429": "the rate limit; RATE_LIMIT_SYNC and RATE_LIMIT_ASYNC may be off",
-    "status_503": "the server is not ready, or too much waits",
+    "interrupted": "in flight when the run was stopped",
+    "status_429": "rate limited; RATE_LIMIT_SYNC and RATE_LIMIT_ASYNC can be off",
+    "status_503": "the server is not ready, or too many requests are pending",
 }
-TOTAL_TIME = "from the first request to the last report in the callers' hands."
-CLIENT_BLOCKED = "the time all callers together spent waiting for an answer before they could go on."
+TOTAL_TIME = "from the first request to the last report received."
+CLIENT_BLOCKED = "the total time callers spent waiting for a response."
 CONNECTIONS_HINT = (
-    "Many servers limit the connections of one address: --connections 200 keeps the rest waiting here, where it counts."
+    "Many servers limit connections per address: --connections 200 queues the rest here, which counts as latency."
 )
 
 
 def table(summary: Mapping[str, Any], *, coloured: bool = False) -> str:
-    """Write the whole table.
+    """Format the whole table.
 
     Args:
-        summary: of a run.
-        coloured: with the escapes of a terminal.
+        summary: the summary of a run.
+        coloured: whether to use terminal escapes.
     """
     paint = _Paint(coloured)
-    sides = [summary[mode] for mode in ("sync", "async") if summary[mode]]
-    blocks = [_head(summary, paint), _counts(sides, paint), _latencies(sides, paint), _failures(summary, sides, paint)]
-    blocks += [_account(side, paint) for side in sides if side["mode"] == "async"]
-    if len(sides) == 2 and all(map(is_whole, sides)):
-        blocks.append(_side_by_side(sides[0], sides[1], paint))
+    modes = [summary[mode] for mode in ("sync", "async") if summary[mode]]
+    blocks = [_head(summary, paint), _counts(modes, paint), _latencies(modes, paint), _failures(summary, modes, paint)]
+    blocks += [_account(result, paint) for result in modes if result["mode"] == "async"]
+    if len(modes) == 2 and all(map(is_whole, modes)):
+        blocks.append(_side_by_side(modes[0], modes[1], paint))
     blocks += [_thresholds(summary, paint), _generator(summary, paint)]
     return "\n\n".join("\n".join(lines) for lines in map(list, blocks) if lines) + "\n"
 
 
 class _Paint:
-    """Wraps text in the escapes of a terminal, or leaves it alone."""
+    """Wraps text in terminal escapes, or leaves it unchanged."""
 
-    def __init__(self, coloured: bool) -> None:  # noqa: FBT001  the only thing it is told
+    def __init__(self, coloured: bool) -> None:  # noqa: FBT001  its only argument
         self._coloured = coloured
 
     def bold(self, text: str) -> str:
         return self._wrap("1", text)
 
-    def bad(self, text: str, is_bad: Any = True) -> str:  # noqa: FBT002  mostly it is
+    def bad(self, text: str, is_bad: Any = True) -> str:  # noqa: FBT002  usually true
         return self._wrap("31", text) if is_bad else text
 
     def good(self, text: str) -> str:
@@ -78,60 +78,60 @@ def _head(summary: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
     yield paint.bold(f"Load on {config['url']}")
     yield from _wrapped(f"{load_of(config)}; {config['num_transactions']:,} rows a report.", "")
     if summary["interrupted"]:
-        yield paint.bad("Interrupted: these are the figures until then.")
+        yield paint.bad("Interrupted: these are the figures up to then.")
 
 
 def load_of(config: Mapping[str, Any]) -> str:
-    """Say how requests were sent."""
+    """Describe the load."""
     if config["loop"] == "open":
         begin, _, end = config["rate"].partition(":")
-        rate = f"{begin} to {end} requests a second" if end else f"{begin} requests a second"
-        return f"Open loop, {rate}; latency counts from the moment a request should have been sent"
-    return f"Closed loop, {config['concurrency']:,} callers, each waits for its answer"
+        rate = f"{begin} to {end} requests per second" if end else f"{begin} requests per second"
+        return f"Open loop, {rate}; latency counts from when a request should have been sent"
+    return f"Closed loop, {config['concurrency']:,} callers, each waits for its response"
 
 
-def _counts(sides: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
-    yield paint.bold(_row("", [side["mode"] for side in sides]))
-    yield _row("requests sent", [f"{side['total_requests']:,}" for side in sides])
-    yield _row("successful", [f"{side['successful']:,}" for side in sides])
-    failed = [f"{side['failed']:,}" for side in sides]
-    yield paint.bad(_row("failed", failed), any(side["failed"] for side in sides))
-    yield _row("finished a second", [number(side["throughput_per_s"]) for side in sides])
-    yield _row("first sent to last finished", [seconds(side["duration_ms"]) for side in sides])
-    for side in sides:
-        if side["mode"] == "async":
-            yield _row("acknowledged a second", ["" for _ in sides[1:]] + [number(side["acknowledged_per_s"])])
+def _counts(modes: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
+    yield paint.bold(_row("", [result["mode"] for result in modes]))
+    yield _row("requests sent", [f"{result['total_requests']:,}" for result in modes])
+    yield _row("successful", [f"{result['successful']:,}" for result in modes])
+    failed = [f"{result['failed']:,}" for result in modes]
+    yield paint.bad(_row("failed", failed), any(result["failed"] for result in modes))
+    yield _row("finished a second", [number(result["throughput_per_s"]) for result in modes])
+    yield _row("first sent to last finished", [seconds(result["duration_ms"]) for result in modes])
+    for result in modes:
+        if result["mode"] == "async":
+            yield _row("acknowledged a second", ["" for _ in modes[1:]] + [number(result["acknowledged_per_s"])])
 
 
-def _latencies(sides: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
+def _latencies(modes: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
     yield paint.bold(_row("latency, ms", list(COLUMNS)))
-    for side in sides:
-        if side["mode"] == "sync":
-            yield _row("sync   answered with the report", [number(value) for value in row_of_sync(side)])
+    for result in modes:
+        if result["mode"] == "sync":
+            yield _row("sync   answered with the report", [number(value) for value in row_of_sync(result)])
         else:
             for name, label in ASYNC_ROWS.items():
-                yield _row(f"async  {label}", [number(side[name][f"{column}_ms"]) for column in COLUMNS])
+                yield _row(f"async  {label}", [number(result[name][f"{column}_ms"]) for column in COLUMNS])
 
 
-def row_of_sync(side: Mapping[str, Any]) -> list[float | None]:
-    """The latencies of sync, one for each column."""
-    return [side[f"{name}_latency_ms" if name in {"min", "avg", "max"} else f"{name}_ms"] for name in COLUMNS]
+def row_of_sync(result: Mapping[str, Any]) -> list[float | None]:
+    """Return the latencies of sync, one per column."""
+    return [result[f"{name}_latency_ms" if name in {"min", "avg", "max"} else f"{name}_ms"] for name in COLUMNS]
 
 
-def _failures(summary: Mapping[str, Any], sides: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
-    if not any(side["failed"] for side in sides):
+def _failures(summary: Mapping[str, Any], modes: list[Mapping[str, Any]], paint: _Paint) -> Iterator[str]:
+    if not any(result["failed"] for result in modes):
         return
     yield paint.bold("failures, in no latency above")
-    for side in sides:
-        for kind, count in side["failures_by_kind"].items():
+    for result in modes:
+        for kind, count in result["failures_by_kind"].items():
             meaning = f"  {KINDS[kind]}" if kind in KINDS else ""
-            yield f"  {side['mode']:5} {kind:15} {count:>9,}{meaning}"
-    if summary["config"]["loop"] == "open" and any("connection" in side["failures_by_kind"] for side in sides):
+            yield f"  {result['mode']:5} {kind:15} {count:>9,}{meaning}"
+    if summary["config"]["loop"] == "open" and any("connection" in result["failures_by_kind"] for result in modes):
         yield from _wrapped(CONNECTIONS_HINT, "  ")
 
 
-def _account(side: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
-    account = side["account"]
+def _account(result: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
+    account = result["account"]
     yield paint.bold("the account of async")
     lines = _wrapped(account["sentence"], "  ")
     yield from (
@@ -145,13 +145,13 @@ def _account(side: Mapping[str, Any], paint: _Paint) -> Iterator[str]:
         if ids:
             more = " …" if len(ids) > IDS_SHOWN else ""
             yield from _wrapped(f"{word}: {', '.join(ids[:IDS_SHOWN])}{more}", "  ")
-    if len(side["receivers"]) > 1:
-        yield from _receivers(side["receivers"])
+    if len(result["receivers"]) > 1:
+        yield from _receivers(result["receivers"])
 
 
 _LISTS = {
     "missing_ids": "missing",
-    "duplicate_ids": "doubled",
+    "duplicate_ids": "duplicated",
     "out_of_order_ids": "out of order",
     "bad_signature_ids": "badly signed",
 }
@@ -197,12 +197,12 @@ def _row(label: str, cells: list[str], label_width: int = LABEL_WIDTH, cell_widt
 
 
 def number(value: float | None) -> str:
-    """Write a figure, short."""
+    """Format a figure briefly."""
     if value is None:
         return "-"
     return f"{value:,.2f}" if value < 100 else f"{value:,.1f}"
 
 
 def seconds(value_ms: float) -> str:
-    """Write milliseconds as seconds."""
+    """Format milliseconds as seconds."""
     return f"{value_ms / 1e3:,.2f} s"

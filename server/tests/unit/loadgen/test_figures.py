@@ -62,8 +62,8 @@ def test_nothing_counted_is_not_zero() -> None:
 def test_a_failure_enters_no_latency_but_the_time_callers_waited() -> None:
     recorder = Recorder(lambda: 0.0)
     for began_s, ended_s, failure in ((0.0, 0.1, None), (0.0, 30.0, "timeout"), (0.1, 0.2, "status_503")):
-        recorder.sending()
-        recorder.settled(began_s, ended_s, failure)
+        recorder.started()
+        recorder.finished(began_s, ended_s, failure)
 
     assert (recorder.successful, recorder.failed, recorder.done) == (1, 2, 3)
     assert recorder.latencies.max_ms == 100
@@ -75,8 +75,8 @@ def test_a_long_timeline_becomes_coarser_and_loses_nothing() -> None:
     now_s = 0.0
     recorder = Recorder(lambda: now_s)
     for _ in range(5 * TIMELINE_POINTS_MAX + 7):
-        recorder.sending()
-        recorder.settled(now_s, now_s + 0.01, None)
+        recorder.started()
+        recorder.finished(now_s, now_s + 0.01, None)
         now_s += 0.25
         recorder.tick()
     timeline = recorder.timeline()
@@ -91,7 +91,7 @@ def test_rolling_figures_forget_what_is_older_than_five_seconds() -> None:
     now_s = 0.0
     recorder = Recorder(lambda: now_s)
     for latency_s in [1.0] * 40 + [0.1] * 20:
-        recorder.settled(now_s - latency_s, now_s, None)
+        recorder.finished(now_s - latency_s, now_s, None)
         now_s += 0.25
         recorder.tick()
 
@@ -186,5 +186,5 @@ def test_the_generator_says_when_it_is_the_limit_and_why() -> None:
     assert "The figures are the server's" in verdict()
     assert verdict(cpu_s=0.95).startswith(f"{limit}it had no CPU to spare")
     assert verdict(cpu_s=0.6, without_cpu_s=0.38).startswith(f"{limit}it had no CPU to spare")
-    assert verdict(late_s=0.5).startswith(f"{limit}it could not keep the rate")
-    assert "not the server's alone: the generator's own delays are a good part of the median" in verdict(lag_s=0.003)
+    assert verdict(late_s=0.5).startswith(f"{limit}it could not keep up with the rate")
+    assert "not only the server's: delays of the generator are a significant part of the median" in verdict(lag_s=0.003)

@@ -15,8 +15,8 @@ from src.loadgen.callbacks.receiver import Receivers
 from src.loadgen.callbacks.signatures import SignatureCheck
 from src.loadgen.errors import CannotRun
 from src.loadgen.http.client import HttpClient
-from src.loadgen.http.connection import Answer
-from src.loadgen.load.modes import AsyncSide, SyncSide, check_first
+from src.loadgen.http.connection import Response
+from src.loadgen.load.modes import AsyncMode, SyncMode, check_first
 from src.loadgen.options.faults import Fault
 from src.loadgen.options.options import parse_options
 from src.loadgen.options.target import Target
@@ -117,7 +117,7 @@ async def test_who_is_stopped_gets_an_answer_at_once() -> None:
         waiting = [asyncio.create_task(client.exchange(client.request("GET", "/x"))) for _ in range(2)]
         await eventually(lambda: len(heads) == 4)
         client.abort()
-        answers: Sequence[Answer] = await asyncio.gather(*waiting)
+        answers: Sequence[Response] = await asyncio.gather(*waiting)
 
     assert {answer.failure for answer in answers} == {"interrupted"}
 
@@ -166,9 +166,9 @@ async def test_a_receiver_misbehaves_as_it_was_told(
     async with receiving(*([] if fault is Fault.PLAIN else [fault])) as receivers:
         receivers.ledger.accept(Accepted("r1", 0.0, 0, 1))
         assert [await post(receivers.all[-1].url) for _ in answers] == answers
-        books = receivers.ledger.books()
+        matched = receivers.ledger.reconcile()
 
-    assert (len(books.delivered), len(books.duplicate)) == (received, doubled)
+    assert (len(matched.delivered), len(matched.duplicate)) == (received, doubled)
     assert len({receiver.origin for receiver in receivers.all}) == len(receivers.all)
 
 
@@ -194,7 +194,7 @@ async def test_only_what_the_service_signed_just_now_is_counted() -> None:
         assert receivers.ledger.arrivals == {}
         assert await post(url, body, **rotated) == 200
         assert await post(url, body + b" ", **good) == 401
-        assert len(receivers.ledger.books().bad_signatures) == 5
+        assert len(receivers.ledger.reconcile().bad_signatures) == 5
 
 
 @pytest.mark.parametrize(
@@ -233,29 +233,29 @@ def test_a_secret_without_a_key_is_refused() -> None:
         SignatureCheck(["whsec_"])
 
 
-HTML = Answer(200, b"<html>", 0.0)
-LIMITED = Answer(429, b'{"detail": "30 a minute"}', 0.0)
-NOT_ALLOWED = Answer(422, b'{"detail": "The callback URL is not allowed."}', 0.0)
+HTML = Response(200, b"<html>", 0.0)
+LIMITED = Response(429, b'{"detail": "30 a minute"}', 0.0)
+NOT_ALLOWED = Response(422, b'{"detail": "The callback URL is not allowed."}', 0.0)
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (HTML, "does not speak this service's API"),
-        (Answer(404, b"", 0.0), "does not speak this service's API"),
-        (Answer(405, b"{}", 0.0), "does not speak this service's API"),
+        (HTML, "does not implement this service's API"),
+        (Response(404, b"", 0.0), "does not implement this service's API"),
+        (Response(405, b"{}", 0.0), "does not implement this service's API"),
         (LIMITED, "start the server with RATE_LIMIT_ASYNC=off. It says: 30 a minute"),
         (NOT_ALLOWED, "start it with CALLBACK_ALLOWED_ORIGINS=http://127.0.0.1:"),
-        (Answer(422, b'{"detail": "too many rows"}', 0.0), "answered 422 to the first request: too many rows"),
-        (Answer(503, b'{"detail": "too\\u001b[31m much"}', 0.0), "answered 503 to the first request: too [31m much"),
-        (Answer(0, b"", 0.0, "connection", "connection refused"), "cannot be reached: connection refused"),
-        (Answer(0, b"", 0.0, "timeout", "no answer in time"), "did not answer in time"),
-        (Answer(0, b"", 0.0, "local_resources", "no more files"), "no more files. The server is not to blame"),
+        (Response(422, b'{"detail": "too many rows"}', 0.0), "answered 422 to the first request: too many rows"),
+        (Response(503, b'{"detail": "too\\u001b[31m much"}', 0.0), "answered 503 to the first request: too [31m much"),
+        (Response(0, b"", 0.0, "connection", "connection refused"), "cannot be reached: connection refused"),
+        (Response(0, b"", 0.0, "timeout", "no response in time"), "did not answer in time (no response"),
+        (Response(0, b"", 0.0, "local_resources", "no more files"), "no more files. The server is not to blame"),
     ],
 )
-async def test_a_server_that_cannot_be_measured_is_explained_in_one_sentence(answer: Answer, sentence: str) -> None:
+async def test_a_server_that_cannot_be_measured_is_explained_in_one_sentence(answer: Response, sentence: str) -> None:
     async with answering() as (client, _), receiving(Fault.FAIL) as receivers:
-        side = AsyncSide(client, parse_options([], {}), receivers)
+        side = AsyncMode(client, parse_options([], {}), receivers)
         with pytest.raises(CannotRun) as refused:
             check_first(side, client, answer)
 
@@ -268,4 +268,4 @@ async def test_a_server_that_cannot_be_measured_is_explained_in_one_sentence(ans
 
 async def test_the_first_answer_of_this_service_is_taken() -> None:
     async with answering() as (client, _):
-        check_first(SyncSide(client, parse_options([], {})), client, Answer(200, b'{"request_id": "r1"}', 0.0))
+        check_first(SyncMode(client, parse_options([], {})), client, Response(200, b'{"request_id": "r1"}', 0.0))

@@ -34,15 +34,17 @@ def test_delivered_and_missing_are_all_that_was_accepted(came: list[int], known:
     for part in ("came", "known") if late else ("known", "came"):
         for number in sorted(known) if part == "known" else came:
             ledger.accept(accepted(number)) if part == "known" else arrive(ledger, number)
-    books = ledger.books()
+    matched = ledger.reconcile()
 
-    assert {one.request_id for one in books.accepted} == {f"r{number}" for number in known}
-    assert sorted([*books.missing, *(one.request_id for one in books.delivered)]) == sorted(f"r{one}" for one in known)
-    assert len(books.delivered) == ledger.received
-    assert set(books.unexpected) == {f"r{number}" for number in came if number not in known}
+    assert {one.request_id for one in matched.accepted} == {f"r{number}" for number in known}
+    assert sorted([*matched.missing, *(one.request_id for one in matched.delivered)]) == sorted(
+        f"r{one}" for one in known
+    )
+    assert len(matched.delivered) == ledger.received
+    assert set(matched.unexpected) == {f"r{number}" for number in came if number not in known}
     doubled = {f"r{number}": times - 1 for number, times in Counter(came).items() if number in known and times > 1}
-    assert Counter(books.duplicate) == doubled
-    assert ledger.open == books.missing
+    assert Counter(matched.duplicate) == doubled
+    assert ledger.open == matched.missing
 
 
 @given(st.permutations(range(REQUESTS)), st.lists(st.sampled_from([0, 1, 2]), min_size=REQUESTS, max_size=REQUESTS))
@@ -61,7 +63,7 @@ def test_out_of_order_is_what_came_after_a_higher_position_at_the_same_origin(
         for place, number in enumerate(came)
         if any(before > number and ORIGINS[receivers[before]] == ORIGINS[receivers[number]] for before in came[:place])
     ]
-    assert ledger.books().out_of_order == overtaken
+    assert ledger.reconcile().out_of_order == overtaken
 
 
 def test_an_attempt_after_a_refused_one_is_a_retry_and_no_double() -> None:
@@ -71,9 +73,9 @@ def test_an_attempt_after_a_refused_one_is_a_retry_and_no_double() -> None:
     assert ledger.open == ["r1"]
     arrive(ledger, 1)
     assert ledger.open == []
-    assert ledger.books().duplicate == []
+    assert ledger.reconcile().duplicate == []
     arrive(ledger, 1)
-    assert ledger.books().duplicate == ["r1"]
+    assert ledger.reconcile().duplicate == ["r1"]
 
 
 def test_the_warm_up_does_not_count_and_neither_does_what_still_comes_of_it() -> None:
@@ -86,11 +88,11 @@ def test_the_warm_up_does_not_count_and_neither_does_what_still_comes_of_it() ->
     ledger.accept(accepted(3))
     for number in (2, 2, 3):
         arrive(ledger, number)
-    books = ledger.books()
+    matched = ledger.reconcile()
 
-    assert [one.request_id for one in books.delivered] == ["r3"]
-    assert books.duplicate == books.unexpected == books.out_of_order == []
-    assert books.bad_signatures == []
+    assert [one.request_id for one in matched.delivered] == ["r3"]
+    assert matched.duplicate == matched.unexpected == matched.out_of_order == []
+    assert matched.bad_signatures == []
     assert ledger.received == 1
 
 
@@ -101,15 +103,15 @@ def test_the_account_is_complete_when_the_fate_of_every_missing_one_is_known() -
     arrive(ledger, 0)
     delivered, failed = State("COMPLETED", "SUCCESS", 0.1, 0.1), State("COMPLETED", "FAILED", 0.1, 0.1)
 
-    known = account(ledger.books(), {"r0": delivered, "r1": delivered, "r2": failed}, checked=True)
+    known = account(ledger.reconcile(), {"r0": delivered, "r1": delivered, "r2": failed}, checked=True)
     assert known["complete"]
     assert known["missing_ids"] == ["r1", "r2"]
     assert known["by_state"] == {"COMPLETED/SUCCESS": 2, "COMPLETED/FAILED": 1}
-    assert "2 missing (1 of which the server takes for delivered)" in known["sentence"]
+    assert "2 missing (1 of which the server considers delivered)" in known["sentence"]
     assert known["bad_signatures"] == 0
 
-    unknown = account(ledger.books(), {"r1": delivered}, checked=False)
+    unknown = account(ledger.reconcile(), {"r1": delivered}, checked=False)
     assert not unknown["complete"]
     assert unknown["by_state"] == {"not read": 2, "COMPLETED/SUCCESS": 1}
     assert unknown["bad_signatures"] is None
-    assert "did not tell what became of 1" in unknown["sentence"]
+    assert "the state of 1 could not be read" in unknown["sentence"]

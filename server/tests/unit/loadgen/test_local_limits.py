@@ -37,6 +37,6 @@ def test_requests_that_this_machine_could_not_send_make_it_the_limit(p50_ms: flo
 
     assert verdict["limited"]
     assert verdict["sentence"].startswith(
-        "The generator, not the server, was the limit: 1,234 requests failed for want"
+        "The generator, not the server, was the limit: 1,234 requests failed because it ran out of"
     )
     assert not GeneratorMeter().verdict(p50_ms, p50_ms)["limited"]

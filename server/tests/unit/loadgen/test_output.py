@@ -14,8 +14,8 @@ from src.loadgen.callbacks.ledger import Accepted, Arrival, Ledger
 from src.loadgen.callbacks.receiver import Receiver, Receivers
 from src.loadgen.callbacks.states import State
 from src.loadgen.figures.recorder import Recorder
-from src.loadgen.figures.summary import async_side, sync_side, whole_summary
-from src.loadgen.http.connection import Answer
+from src.loadgen.figures.summary import summarize_async, summarize_sync, whole_summary
+from src.loadgen.http.connection import Response
 from src.loadgen.load.meter import GeneratorMeter
 from src.loadgen.load.modes import problem_of
 from src.loadgen.options.faults import Fault
@@ -36,8 +36,8 @@ def recorded() -> Recorder:
     recorder = Recorder(lambda: now_s)
     for number in range(400):
         now_s = number / 200
-        recorder.sending()
-        recorder.settled(now_s - 0.01 * (1 + number % 7), now_s, KINDS[number // 50] if number % 50 == 0 else None)
+        recorder.started()
+        recorder.finished(now_s - 0.01 * (1 + number % 7), now_s, KINDS[number // 50] if number % 50 == 0 else None)
         if number % 50 == 49:
             recorder.tick()
     recorder.close()
@@ -58,7 +58,7 @@ async def summary_of(*arguments: str) -> dict[str, Any]:
             receivers.ledger.arrived(f"{HOSTILE}{number}", arrival, acknowledged=True)
             receivers.ledger.arrived(f"{HOSTILE}{number}", arrival, acknowledged=True)
     states = {f"{HOSTILE}{number}": State("COMPLETED", HOSTILE, 0.2, 0.05) for number in range(30)}
-    sides = {"sync": sync_side(recorded()), "async": async_side(recorded(), receivers, states)}
+    sides = {"sync": summarize_sync(recorded()), "async": summarize_async(recorded(), receivers, states)}
     return whole_summary(
         options,
         sides,
@@ -142,7 +142,7 @@ def test_what_is_drawn_with_is_what_the_pages_lock_names() -> None:
 async def test_a_report_of_nothing_is_still_a_report() -> None:
     recorder = Recorder(lambda: 0.0)
     receivers = Receivers([Fault.PLAIN], host="127.0.0.1")
-    sides = {"sync": sync_side(recorder), "async": async_side(recorder, receivers, {})}
+    sides = {"sync": summarize_sync(recorder), "async": summarize_async(recorder, receivers, {})}
     summary = await summary_of() | sides
 
     assert "Nothing was accepted" in table(summary)
@@ -177,6 +177,6 @@ def test_an_error_answer_is_quoted_as_far_as_it_can_be_read() -> None:
         b'{"title": "Invalid", "detail": "Two things are wrong.", "errors": [{"pointer": "/a", "detail": "too much"}]}'
     )
 
-    assert problem_of(Answer(422, body, 0.0)) == "Two things are wrong. too much"
+    assert problem_of(Response(422, body, 0.0)) == "Two things are wrong. too much"
     for unreadable in (b"", b"[]", b"<html>", b'{"errors": 5}'):
-        assert problem_of(Answer(500, unreadable, 0.0)) in {"nothing that can be read.", "nothing."}
+        assert problem_of(Response(500, unreadable, 0.0)) in {"nothing readable.", "nothing."}
