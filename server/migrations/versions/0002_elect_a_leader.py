@@ -1,4 +1,4 @@
-"""Elect a leader: one process works, and a change of an earlier term is refused."""
+"""Elect a leader: one process works, and changes from an earlier term are rejected."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# The share lock makes an election wait for the changes under way, and a change wait for the election.
+# The share lock makes an election wait for changes in progress, and a change wait for the election.
 REQUIRE_EPOCH = """
 CREATE FUNCTION require_epoch(expected bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,4 +1,4 @@
-"""Pause receivers that fail on and on, and let callbacks expire."""
+"""Pause receivers that keep failing, and let callbacks expire."""
 
 import sqlalchemy as sa
 from alembic import op

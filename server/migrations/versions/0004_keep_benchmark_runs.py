@@ -1,4 +1,4 @@
-"""Keep benchmark runs, and keep their requests out of the history."""
+"""Store benchmark runs, and keep their requests out of the history."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Keep lanes and pauses by caller and receiver, and the secret that makes opaque names of lanes."""
+"""Store lanes and pauses by caller and receiver, and the secret from which opaque lane ids are derived."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +21,7 @@ def upgrade() -> None:
         ["caller", "receiver"],
         postgresql_where=sa.text("mode = 'async' AND status = 'PENDING'"),
     )
-    # A pause from before holds for everybody, as it did; the next probe decides.
+    # An existing pause continues to apply to every caller; the next probe decides.
     op.add_column("paused_receivers", sa.Column("caller", sa.String(length=64), nullable=False, server_default=""))
     op.drop_constraint("pk_paused_receivers", "paused_receivers")
     op.create_primary_key("pk_paused_receivers", "paused_receivers", ["receiver", "caller"])

@@ -1,4 +1,4 @@
-"""Keep what an attempt sent and was answered: what differs from attempt to attempt."""
+"""Log the request and the response of each attempt, as far as they differ between attempts."""
 
 import sqlalchemy as sa
 from alembic import op

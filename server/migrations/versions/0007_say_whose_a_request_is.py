@@ -1,4 +1,4 @@
-"""Say which account a request belongs to, and call a benchmark's mark what it is: the run that sent it."""
+"""Add the account that owns a request, and rename the benchmark marker to the run that sent it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Neither rewrites the table: the indexes on what is listed follow the new name by themselves.
+    # Neither rewrites the table: the indexes follow the new column name automatically.
     op.alter_column("requests", "benchmark_run_id", new_column_name="run_id")
     op.execute("ALTER INDEX ix_requests_benchmark RENAME TO ix_requests_run")
     op.add_column("requests", sa.Column("account", sa.String(length=100)))

@@ -1,4 +1,4 @@
-"""Tables: columns, constraints, enums. No queries."""
+"""The tables: columns, constraints, enums. No queries."""
 
 from src.models.base import Base
 from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, DateTime, MetaData, Uuid
 from sqlalchemy.orm import DeclarativeBase
 
-# Constraints carry names, so that a migration can find them again.
+# Constraints are named, so that migrations can refer to them.
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -18,7 +18,7 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """Base of every table; only migrations create them."""
+    """Base of every model. The tables are created by migrations only."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {

@@ -1,4 +1,4 @@
-"""The `benchmark_runs` table: what the load generator measured against this server."""
+"""The `benchmark_runs` table: the load generator's measurements of this server."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,15 +12,15 @@ from src.models.base import Base
 
 
 class RunStatus(StrEnum):
-    """Where a benchmark run is."""
+    """The status of a benchmark run."""
 
-    #: The load generator is at work.
+    #: The load generator is running.
     RUNNING = "RUNNING"
-    #: It measured all that it was asked for.
+    #: The measurement is complete.
     COMPLETED = "COMPLETED"
-    #: Somebody, or the limit of time, ended it early; what it had measured is kept.
+    #: Ended early by a user or by the time limit; the measurements so far are kept.
     STOPPED = "STOPPED"
-    #: There is no result; `failure_reason` says why.
+    #: There is no result; see `failure_reason`.
     FAILED = "FAILED"
 
 
@@ -33,13 +33,13 @@ class BenchmarkRunModel(Base):
     #: `sync`, `async` or `both`.
     mode: Mapped[str] = mapped_column(String(5))
     status: Mapped[str] = mapped_column(String(10))
-    #: What was asked for.
+    #: The parameters of the run.
     config: Mapped[dict[str, Any]]
-    #: What the load generator measured.
+    #: The load generator's summary.
     summary: Mapped[dict[str, Any] | None]
     failure_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
-    #: When its process last said that it is at work.
+    #: The last heartbeat of its process.
     heartbeat_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 
@@ -47,7 +47,7 @@ class BenchmarkRunModel(Base):
         CheckConstraint("mode IN ('sync', 'async', 'both')", name="mode"),
         CheckConstraint("status IN ('RUNNING', 'COMPLETED', 'STOPPED', 'FAILED')", name="status"),
         CheckConstraint("(status = 'RUNNING') = (ended_at IS NULL)", name="ended_has_ended_at"),
-        # One run at a time, over all processes: two would measure each other.
+        # One run at a time, across all processes: two would distort each other's measurements.
         Index("uq_benchmark_runs_running", "status", unique=True, postgresql_where=text("status = 'RUNNING'")),
         Index("ix_benchmark_runs_created_at", "created_at"),
     )

@@ -1,4 +1,4 @@
-"""The `callback_logs` table: one row for every attempt to deliver a callback."""
+"""The `callback_logs` table: one row per attempt to deliver a callback."""
 
 from datetime import datetime
 from typing import Any
@@ -11,36 +11,36 @@ from src.models.base import Base
 
 
 class CallbackLogModel(Base):
-    """One HTTP try, whatever came of it."""
+    """One delivery attempt, successful or not."""
 
     __tablename__ = "callback_logs"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     request_id: Mapped[UUID] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"))
     attempt_number: Mapped[int]
-    #: Null when no answer came.
+    #: Null if there was no response.
     status_code: Mapped[int | None]
     success: Mapped[bool]
-    #: A stable word for programs, such as `timeout`; null on success.
+    #: A stable code for programs, such as `timeout`; null on success.
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
-    #: The first KiB of the receiver's answer, as text.
+    #: The first KiB of the response body, as text.
     response_excerpt: Mapped[str | None] = mapped_column(Text)
     response_time_ms: Mapped[int]
     attempted_at: Mapped[datetime]
-    #: When the attempt after this one is due; null when this one was the last.
+    #: When the next attempt is due; null if this was the last one.
     next_attempt_at: Mapped[datetime | None]
-    #: The headers that were this attempt's alone; the others are the same at every attempt.
+    #: The headers specific to this attempt; the others are the same for every attempt.
     request_headers: Mapped[dict[str, Any] | None]
-    #: Of the body, which is made from the request.
+    #: Hash of the body, which can be rebuilt from the request.
     request_body_sha256: Mapped[bytes | None]
-    #: The first 2 KiB of the answer's headers, as text.
+    #: The first 2 KiB of the response headers, as text.
     response_headers: Mapped[dict[str, Any] | None]
 
     __table_args__ = (
         CheckConstraint("attempt_number >= 1", name="attempt_number"),
         CheckConstraint("status_code BETWEEN 100 AND 599", name="status_code"),
         CheckConstraint("response_time_ms >= 0", name="response_time_ms"),
-        # An attempt is recorded once, even if its record is sent again after a lost answer.
+        # Makes recording idempotent: it is retried if the response to the INSERT was lost.
         Index("uq_callback_logs_request_id_attempt_number", "request_id", "attempt_number", unique=True),
     )

@@ -1,4 +1,4 @@
-"""The `idempotency_keys` table: which request a caller's key stands for."""
+"""The `idempotency_keys` table: the request each caller's key refers to."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,14 +10,14 @@ from src.models.base import Base
 
 
 class IdempotencyKeyModel(Base):
-    """One key of one caller on one route. It goes with its request, or 24 hours after that has ended."""
+    """One key of one caller on one route. Deleted with its request, or 24 hours after the request has ended."""
 
     __tablename__ = "idempotency_keys"
 
     caller: Mapped[str] = mapped_column(String(64), primary_key=True)
     route: Mapped[str] = mapped_column(String(40), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    #: SHA-256 of the body in canonical form: the same key with another body is refused.
+    #: SHA-256 of the canonical body: the same key with a different body is rejected.
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
     request_id: Mapped[UUID] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"))
     created_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""The `leader` table: one row that says which process works."""
+"""The `leader` table: a single row that names the leading process."""
 
 from datetime import datetime
 
@@ -11,16 +11,16 @@ from src.models.base import Base
 class LeaderModel(Base):
     """The current term of leadership.
 
-    The lock that makes a process the leader belongs to a connection, and a process may not notice at once that
-    it has lost it. So every change the worker makes names its epoch, and one of an earlier epoch is refused.
+    The lock that makes a process the leader is held by a connection, and the process may not notice at once that it
+    has lost it. So every change by the worker carries its epoch as a fencing token, and earlier epochs are rejected.
     """
 
     __tablename__ = "leader"
 
     only_row: Mapped[bool] = mapped_column(Boolean, primary_key=True, server_default=text("true"))
-    #: Grows by one with every election.
+    #: Incremented by every election.
     epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    #: Host and process id of the leader, for people.
+    #: Host and pid of the leader, for humans.
     held_by: Mapped[str | None] = mapped_column(String(200))
     elected_at: Mapped[datetime | None]
 

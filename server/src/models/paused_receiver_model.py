@@ -1,4 +1,4 @@
-"""The `paused_receivers` table: what failed on and on, and is left alone but for a probe now and then."""
+"""The `paused_receivers` table: lanes and receivers that kept failing, and are only probed until they recover."""
 
 from datetime import datetime
 
@@ -9,17 +9,17 @@ from src.models.base import Base
 
 
 class PausedReceiverModel(Base):
-    """A lane that is paused, or a receiver that is paused for everybody. Without its row it goes on."""
+    """A paused lane, or a receiver paused for every caller. Deleting the row resumes it."""
 
     __tablename__ = "paused_receivers"
 
     #: Scheme, host and port.
     receiver: Mapped[str] = mapped_column(String(300), primary_key=True)
-    #: Whose lane; empty: the receiver does not even connect, and is paused for everybody.
+    #: The lane's caller; empty: the receiver cannot even be connected to, and is paused for every caller.
     caller: Mapped[str] = mapped_column(String(64), primary_key=True, server_default="")
     paused_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(Text)
-    #: Probes made so far; each wait is twice as long as the one before.
+    #: Number of probes so far; the delay doubles with each.
     probes: Mapped[int] = mapped_column(Integer)
     next_probe_at: Mapped[datetime]
 

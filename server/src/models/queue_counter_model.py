@@ -1,4 +1,4 @@
-"""The `queue_counter` table: one row that hands out queue positions."""
+"""The `queue_counter` table: a single row from which queue positions are assigned."""
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,10 +7,10 @@ from src.models.base import Base
 
 
 class QueueCounterModel(Base):
-    """The last position given out.
+    """The last assigned position.
 
-    A sequence would show position 8 before 7 to a reader when two writers commit in the other order. The
-    row's lock is held until COMMIT, so positions become visible in order, without gaps, over all processes.
+    With a sequence, a reader could see position 8 before 7 if two writers commit in the opposite order. The lock on
+    this row is held until COMMIT, so positions become visible in order and without gaps, across all processes.
     """
 
     __tablename__ = "queue_counter"

@@ -1,4 +1,4 @@
-"""The `requests` table: one row for every report asked for, its state and the callback owed for it."""
+"""The `requests` table: one row per requested report, with its status and its callback."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,41 +12,41 @@ from src.models.base import Base
 
 
 class Mode(StrEnum):
-    """How the caller wants the answer."""
+    """How the report is returned."""
 
-    #: The connection is held until the report exists.
+    #: In the response, once the report exists.
     SYNC = "sync"
-    #: Acknowledged at once; the result is delivered to the callback URL.
+    #: The request is acknowledged at once; the result is delivered to the callback URL.
     ASYNC = "async"
 
 
 class Status(StrEnum):
-    """Where the report is."""
+    """The status of the report."""
 
-    #: Accepted and durable; waits for its turn.
+    #: Accepted, durable and queued.
     PENDING = "PENDING"
-    #: Being generated now.
+    #: Being generated.
     PROCESSING = "PROCESSING"
     #: The report exists.
     COMPLETED = "COMPLETED"
-    #: There will be no report; `failure_reason` says why.
+    #: There will be no report; see `failure_reason`.
     FAILED = "FAILED"
 
 
 class CallbackStatus(StrEnum):
-    """Where the callback of an async request is; a fact apart from the report's status."""
+    """The status of an async request's callback, independent of the report's status."""
 
-    #: Owed: not due yet, due, or waiting for its next attempt.
+    #: Not delivered yet: not due, due, or waiting for its next attempt.
     PENDING = "PENDING"
-    #: A receiver acknowledged it with a 2xx.
+    #: Acknowledged by the receiver with a 2xx.
     SUCCESS = "SUCCESS"
-    #: Every attempt is used up, or an answer forbade another.
+    #: All attempts failed, or a response ruled out further ones.
     FAILED = "FAILED"
 
 
 #: Which way a callback can end is only open once the report has ended.
 ENDED = (Status.COMPLETED, Status.FAILED)
-#: What stands in the history.
+#: The requests listed in the history.
 _LISTED = text("run_id IS NULL")
 
 
@@ -63,30 +63,30 @@ class RequestModel(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     mode: Mapped[str] = mapped_column(String(5))
     status: Mapped[str] = mapped_column(String(10))
-    #: The account that owns it; null: the one without a name.
+    #: The owning account; null: the anonymous one.
     account: Mapped[str | None] = mapped_column(String(100))
-    #: The name that is counted: in the open mode an address.
+    #: The caller's name, to which limits apply; an address if authentication is off.
     caller: Mapped[str] = mapped_column(String(64))
-    #: The parameters with every default filled in: the report is a pure function of them.
+    #: The parameters with all defaults filled in: the report is a pure function of them.
     input_payload: Mapped[dict[str, Any]]
-    #: The result as the caller sees it: file, size, sha256 and summary.
+    #: The result as returned to the caller: file, size, sha256 and summary.
     result_payload: Mapped[dict[str, Any] | None]
     failure_reason: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
-    #: Only grows, unique, in the order of acceptance; async only.
+    #: Unique and increasing, in the order of acceptance; async only.
     queue_position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
-    #: How often generation was begun; more than one tells of a process that died.
+    #: Number of times generation was started; more than one means that a process died.
     generation_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
     callback_url: Mapped[str | None] = mapped_column(String(2048))
-    #: Scheme, host and port of the callback URL; with the caller the lane it is delivered in.
+    #: Scheme, host and port of the callback URL; caller and receiver identify the lane.
     receiver: Mapped[str | None] = mapped_column(String(300))
     callback_status: Mapped[str | None] = mapped_column(String(7))
-    #: Attempts made so far, over all series.
+    #: Number of attempts so far, over all series.
     callback_attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    #: `callback_attempts` when the current series began; a redelivery begins a new one.
+    #: `callback_attempts` at the start of the current series; a redelivery starts a new one.
     callback_series_start: Mapped[int] = mapped_column(server_default=text("0"))
-    #: When somebody asked for the callback again; it expires counted from here.
+    #: When a redelivery was requested; its expiry counts from here.
     callback_redelivered_at: Mapped[datetime | None]
     #: When the next attempt is due; null: at once.
     callback_next_attempt_at: Mapped[datetime | None]
@@ -99,7 +99,7 @@ class RequestModel(Base):
     completed_at: Mapped[datetime | None]
     callback_finished_at: Mapped[datetime | None]
 
-    #: The measurement that sent it: it is worked on like any other, but stands in nobody's history.
+    #: The benchmark run that sent it. It is processed like any other request, but not listed in the history.
     run_id: Mapped[UUID | None]
 
     __table_args__ = (
@@ -116,19 +116,19 @@ class RequestModel(Base):
         CheckConstraint(
             "(status IN ('COMPLETED', 'FAILED')) = (completed_at IS NOT NULL)", name="ended_has_completed_at"
         ),
-        # What the feed and recovery read: never larger than what is unfinished.
+        # For the feed and recovery: only contains unfinished requests.
         Index(
             "ix_requests_unfinished",
             "queue_position",
             postgresql_where=text("mode = 'async' AND status IN ('PENDING', 'PROCESSING')"),
         ),
-        # What an interrupted process left of its sync requests.
+        # For failing the sync requests of a process that died.
         Index(
             "ix_requests_unfinished_sync",
             "created_at",
             postgresql_where=text("mode = 'sync' AND status = 'PROCESSING'"),
         ),
-        # What the lanes read: callbacks that are owed, by caller and receiver and in order.
+        # For the lanes: undelivered callbacks by caller and receiver, in order.
         Index(
             "ix_requests_callbacks_owed",
             "caller",
@@ -136,14 +136,14 @@ class RequestModel(Base):
             "queue_position",
             postgresql_where=text("callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')"),
         ),
-        # The receivers of what waits: with those of what is owed they are limited for each caller.
+        # The receivers of pending requests, which count towards the limit of receivers per caller.
         Index(
             "ix_requests_waiting_receivers",
             "caller",
             "receiver",
             postgresql_where=text("mode = 'async' AND status = 'PENDING'"),
         ),
-        # Keyset pages of the list, newest first: unfiltered, and one range for each combination of filters.
+        # Keyset pagination of the list, newest first: unfiltered, and one range per combination of filters.
         Index("ix_requests_newest", "created_at", "id", postgresql_where=_LISTED),
         Index(
             "ix_requests_newest_by_state",
@@ -179,8 +179,8 @@ class RequestModel(Base):
             "idempotency_key",
             postgresql_where=text("idempotency_key IS NOT NULL AND run_id IS NULL"),
         ),
-        # What a run leaves behind.
+        # For deleting the requests of a benchmark run.
         Index("ix_requests_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),
-        # Every status change rewrites the row; room in the page keeps the new version near the old.
+        # Every status change rewrites the row; free space in the page allows HOT updates within it.
         {"postgresql_with": {"fillfactor": "80"}},
     )
