@@ -9,7 +9,7 @@ POLICY = "content-security-policy"
 
 
 def content_security_policy(scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> str:
-    """Allow what comes from this server alone, and the sources that are named, such as hashes, beside it."""
+    """Build a policy that allows only this server and the given additional sources, such as hashes."""
     from_scripts, from_styles = (" ".join(["'self'", *sources]) for sources in (scripts, styles))
     return (
         f"default-src 'self'; script-src {from_scripts}; style-src {from_styles}; "

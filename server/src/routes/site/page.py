@@ -31,24 +31,24 @@ run <code>make run</code> again, or <code>npm ci &amp;&amp; npm run build</code>
 """
 
 
-#: What the build lays beside a file (`client/scripts/compress.mjs`), best first.
+#: Suffixes of the precompressed files of the build (`client/scripts/compress.mjs`), best coding first.
 CODINGS = {"br": ".br", "gzip": ".gz"}
 
 _INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
 class BuiltFiles(StaticFiles):
-    """The files of the build, each in the best coding that the client accepts and the build made.
+    """The files of the build, each in the best precompressed coding the client accepts.
 
-    Each coding is a representation with an `ETag` of its own (RFC 9110, section 8.8.3.3). A range is of the file as it
-    is: nobody puts bytes of two codings together.
+    Each coding is a representation with its own `ETag` (RFC 9110, 8.8.3.3). Ranges always apply to the uncompressed
+    file, so that nobody combines bytes of two codings.
     """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Answer with a file, its compressed form or 304.
+        """Respond with a file, its compressed form, or 304.
 
         Raises:
-            HTTPException: 404, also for the name of a compressed form: it is no resource.
+            HTTPException: 404, also for the name of a compressed file, which is not a resource of its own.
         """
         if path.endswith(tuple(CODINGS.values())):
             raise HTTPException(404)
@@ -87,7 +87,7 @@ def install(app: FastAPI, folder: Path) -> None:
         """Serve browsers the page, which shows that nothing is there; programs and server paths get a problem."""
         if not _is_navigation(request) or f"{request.url.path}/".startswith(SERVER_PATHS):
             return await http_error(request, error)
-        # Whatever was there before: preconditions and ranges are about what was found (RFC 9110, 13.2.1 and 14.2).
+        # Without preconditions and ranges: they do not apply to a 404 (RFC 9110, 13.2.1 and 14.2).
         kept = [pair for pair in request.scope["headers"] if pair[0] == b"accept-encoding"]
         response = await page(Request({**request.scope, "headers": kept}))
         response.status_code = 404
@@ -101,7 +101,7 @@ def install(app: FastAPI, folder: Path) -> None:
 
 
 def _policy_of(index: Path) -> str:
-    """Allow what stands in the page itself, which paints before anything else has come, by its hash."""
+    """Allow the inline scripts and styles of the page, which paint it before anything else is loaded, by hash."""
     return _policy_at(index, index.stat().st_mtime_ns)
 
 
