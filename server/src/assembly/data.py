@@ -120,7 +120,7 @@ async def _found_database(settings: Settings, stack: AsyncExitStack) -> tuple[Em
 
 
 async def _heal(postgres: EmbeddedPostgres | None, database: DatabaseCondition) -> None:
-    """Start the embedded server again when it dies; one from elsewhere is somebody else's to mend."""
+    """Restart the embedded server when it dies; an external one is not ours to restart."""
     while True:
         await asyncio.sleep(DATABASE_CHECKED_EVERY_S)
         try:

@@ -1,4 +1,4 @@
-"""What settings say about callbacks, read at the edge: a wrong one is told in a sentence before anything starts."""
+"""The callback rules from the settings, parsed at startup: an invalid one is reported before anything starts."""
 
 import ssl
 

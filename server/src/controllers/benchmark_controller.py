@@ -67,7 +67,7 @@ async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) ->
     """Wait for a run that was begun here, and read what it measured.
 
     Raises:
-        NotFound: somebody deleted it meanwhile.
+        NotFound: it was deleted meanwhile.
         Unavailable: it measured nothing; the sentence says why.
     """
     await runner.wait(run_id)
@@ -102,7 +102,7 @@ async def get(runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
     """Read one run.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such run.
     """
     run = await runs.get(run_id)
     if run is None:
@@ -114,7 +114,7 @@ async def stop(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> R
     """End a run early; what it has measured is kept.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such run.
         Conflict: it is not under way in this process.
     """
     await get(runs, run_id)
@@ -126,7 +126,7 @@ async def delete(runs: BenchmarkStore, run_id: UUID) -> None:
     """Delete a run that has ended.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such run.
         Conflict: it is under way.
     """
     if not await runs.delete(run_id):

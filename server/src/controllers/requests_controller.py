@@ -42,7 +42,7 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
     """Read one request, how many are ahead of it while it waits, and why its receiver is paused, if it is.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such request.
     """
     request = await _existing(parts, request_id)
     if request.mode == Mode.ASYNC and request.status == Status.PENDING:
@@ -121,7 +121,7 @@ async def get_report(parts: Parts, request_id: UUID) -> Row[Any]:
 
 
 async def open_report(parts: Parts, request: Row[Any]) -> OpenReport:
-    """Open the file of a completed request; one that is missing or damaged is made again. The caller closes it.
+    """Open the file of a completed request; a missing or damaged file is rebuilt. The caller must close it.
 
     A request may be deleted at any moment. Whoever has opened its file before reads it to the end.
 

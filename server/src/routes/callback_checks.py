@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api", tags=["Submit"], route_class=PlainRoute)
 async def check_callback_url(
     body: CallbackCheckRequest, request: Request, parts: PartsDependency
 ) -> CallbackCheckAnswer:
-    """Tell which rules a callback URL keeps, and whether it may be submitted; nothing is stored.
+    """Report which rules a callback URL satisfies, and whether it may be submitted; nothing is stored.
 
     Without `ping` no name is looked up and no connection made. With it one `test.ping` is sent, signed like a
     callback and under the same rules, deadline and pace.

@@ -1,4 +1,4 @@
-"""Health: what is really so, checked at the moment it is asked."""
+"""Health, checked live on each request."""
 
 import platform
 from dataclasses import asdict
@@ -104,7 +104,7 @@ class Ready(BaseModel):
 
 @router.get("", response_model=HealthAnswer, responses={503: {"model": HealthAnswer, "description": "Unhealthy."}})
 async def get_health(response: Response, parts: PartsDependency) -> HealthAnswer:
-    """Read what is really so: database, worker, queue, callbacks, storage, tasks."""
+    """Return the live state of database, worker, queue, callbacks, storage and tasks."""
     health = await health_controller.examine(parts)
     response.status_code = 200 if health.healthy else 503
     return HealthAnswer(
@@ -126,7 +126,7 @@ async def get_liveness() -> Alive:
 
 @router.get("/ready", response_model=Ready, responses={503: {"model": Ready, "description": "Not ready."}})
 async def get_readiness(response: Response, parts: PartsDependency) -> Ready:
-    """Tell whether requests can be taken now; for an orchestrator that routes them."""
+    """Return whether requests can be accepted now, as a readiness probe for orchestrators and load balancers."""
     reason = await health_controller.why_not_ready(parts)
     response.status_code = 503 if reason else 200
     return Ready(status="not ready" if reason else "ready", reason=reason)

@@ -127,7 +127,7 @@ async def set_simulation(
     fail_next: Annotated[int, Query(ge=0, le=1000, description="So many of the next callbacks fail.")] = 0,
     hang: Annotated[bool, Query(description="Do not answer at all.")] = False,
 ) -> SimulationAnswer:
-    """Tell the demo receiver how to misbehave: a share, the next few, with which status, or by hanging."""
+    """Configure failures of the demo receiver: a share, the next few, with which status, or by hanging."""
     parts.demo_receiver.simulation = Simulation(
         enabled=enabled, hang=hang, fail_next=fail_next, failure_rate=failure_rate, status_code=status_code
     )

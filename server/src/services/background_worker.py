@@ -193,7 +193,7 @@ class BackgroundWorker:
             await asyncio.sleep(HEARTBEAT_EVERY_S)
 
     async def _lead(self) -> None:
-        """Win leadership, work for one term, and let go."""
+        """Acquire leadership, work for one term, and release it."""
         leadership = Leadership(self._connect)
         try:
             epoch = await leadership.win()

@@ -68,7 +68,7 @@ class Parts:
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver
-    #: Sends one message to a receiver that somebody wants to look at.
+    #: Sends one test message to a receiver.
     pinger: Pinger
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
@@ -89,5 +89,5 @@ class Parts:
     stopping: asyncio.Event
 
     async def before_stop(self) -> None:
-        """End what must end while the server still takes connections, when it is told to stop."""
+        """End what must end before the server stops accepting connections."""
         await self.benchmarks.aclose()

@@ -1,4 +1,4 @@
-"""Who is calling: the client's address as the socket saw it, or as a trusted proxy tells."""
+"""The client's address, from the socket or from a trusted proxy's `X-Forwarded-For`."""
 
 import logging
 import re
@@ -12,11 +12,11 @@ from src.addresses import parsed_address as _parsed
 
 UNKNOWN_CALLER = "unknown"
 FORWARDED_HOPS_MAX = 20
-#: Proxies that are remembered as having been complained about.
+#: Number of proxies remembered as already warned about.
 PROXIES_WARNED_OF_MAX = 256
 
-#: What RFC 7239, section 6, calls a node, and what proxies write into X-Forwarded-For as well: an address, an IPv6 one
-#: in brackets where a port follows, in quotes where the grammar of `Forwarded` wants them.
+#: A node as in RFC 7239, section 6, which proxies also use in X-Forwarded-For: an address, with IPv6 in brackets if a
+#: port follows, and in quotes where the grammar of `Forwarded` requires them.
 _NODE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[0-9.]+))(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -65,13 +65,13 @@ def _node(text: str) -> Address | None:
 
 @lru_cache(PROXIES_WARNED_OF_MAX)
 def _warn_once_of(proxy: Address) -> None:
-    """Say what would otherwise go unnoticed: all whom this proxy does not name share one rate limit."""
-    log.warning("%s forwards requests without an address that can be read: their callers count as one.", proxy)
+    """Warn, once per proxy, that all callers it does not identify share one rate limit."""
+    log.warning("%s forwards requests without a valid client address: their callers count as one.", proxy)
 
 
 def _is_trusted(address: Address, trusted_proxies: Sequence[Network]) -> bool:
     return any(address in network for network in trusted_proxies if network.version == address.version)
 
 
-#: The same few callers call again and again; reading an address takes 4 % of an accept.
+#: The same few callers call repeatedly, and parsing an address takes 4 % of an accept.
 _socket_address = lru_cache(ADDRESSES_REMEMBERED_MAX)(_parsed)

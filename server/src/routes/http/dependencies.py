@@ -44,7 +44,7 @@ def parts_of(request: Request) -> Parts:
 
 
 def caller_of(request: Request) -> Caller:
-    """Tell who is calling."""
+    """Return the caller."""
     caller: Caller = request.scope["caller"]
     return caller
 

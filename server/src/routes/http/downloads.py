@@ -31,7 +31,7 @@ class StoredReport:
 
     @property
     def caching(self) -> dict[str, str]:
-        """What a cache is told, also by a 304 and a 412."""
+        """The caching headers, also sent with a 304 and a 412."""
         return {
             "etag": f'"{self.validators.etag}"',
             "last-modified": formatdate(self.validators.last_modified.timestamp(), usegmt=True),

@@ -150,7 +150,7 @@ def install(app: FastAPI) -> None:
 
 
 def note_refusal(scope: Scope, slug: str) -> None:
-    """Tell the observers of a submission that is refused; of other calls they are told nothing."""
+    """Notify the observers of a rejected submission; other calls are not reported."""
     mode = _SUBMISSIONS.get(scope["path"]) if scope["method"] == "POST" else None
     if mode and (parts := getattr(scope["app"].state, "parts", None)):
         parts.observers.refused(Refused(mode=mode, problem=slug))

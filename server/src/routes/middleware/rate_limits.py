@@ -100,7 +100,7 @@ class RateLimits:
 
 
 def allowance(item: RateLimitItem, stats: WindowStats, now_s: float, *, allowed: bool) -> Allowance:
-    """Say what is left, on the clock that the statistics were made with."""
+    """Return the remaining allowance, by the clock of the statistics."""
     reset_after_s = math.ceil(max(0, stats.reset_time - now_s))
     return Allowance(allowed, item.amount, max(0, stats.remaining), reset_after_s, item.GRANULARITY.name)
 

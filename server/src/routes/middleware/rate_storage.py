@@ -39,7 +39,7 @@ class BoundedMemoryStorage(Storage, MovingWindowSupport):
         return True
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002
-        """Tell when the oldest hit that still counts was made, and how many count."""
+        """Return the time of the oldest hit in the window, and the number of hits."""
         hits = self._hits.recent(key, expiry)
         return (hits[0] if hits else self._hits.now_s()), len(hits)
 

@@ -96,7 +96,7 @@ class SharedRateLimits(RateLimits):
         return allowance(item, await self._shared.get_window_stats(item, path, caller), time.time(), allowed=allowed)
 
     def _may_ask(self) -> bool:
-        """Tell whether Redis may be there; while it is away one request finds out for all."""
+        """Return whether to try Redis; while it is unavailable, only one request at a time probes it."""
         if not self._is_away:
             return True
         if self._now_s() < self._asked_again_at_s:

@@ -44,7 +44,7 @@ yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new o
 `seq` grows by one from frame to frame; where it does not, read again as after `resync`. Within `events` requests come
 together: `requests.updated` has `requests` as in a list, `requests.changed` has `requests` told before with `id` and
 what may have changed (`status`, `callback_status`, `callback_attempts`, `callback_next_attempt_at`, `failure_reason`,
-`started_at`, `completed_at`). In both a member that is left out is null, only the newest state is told, and attempts
+`started_at`, `completed_at`). In both a member that is left out is null, only the newest state is sent, and attempts
 show in `callback_attempts`. When all places are taken, or 50 by one address (3 once 1,000 watch), the answer to the
 handshake is 503 with `Retry-After`.
 """

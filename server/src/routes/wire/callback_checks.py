@@ -35,7 +35,7 @@ class RuleCheck(BaseModel):
 
 
 class PingResult(BaseModel):
-    """What came of the one message. Times are null for what was not reached, and nothing of the body is told."""
+    """The outcome of the test message. Times are null for phases not reached, and nothing of the body is repeated."""
 
     status: int | None
     error_code: str | None = Field(description="As in the callback log; null after a 2xx.")

@@ -88,7 +88,7 @@ def _reason(row: Row[Any], place_in_line: int | None, worker_trouble: str | None
         return worker_trouble or "The report is being generated."
     if row.callback_status == CallbackStatus.PENDING:
         if pause:
-            return f"The receiver is paused: {pause} It is probed now and then, and served in order when it is back."
+            return f"The receiver is paused: {pause} It is probed periodically, and served in order once it recovers."
         if row.callback_attempts > row.callback_series_start:
             return f"Attempt {row.callback_attempts} failed; the callback is tried again."
         return "The callback waits for those before it to the same receiver, or is being sent."

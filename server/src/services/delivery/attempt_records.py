@@ -175,6 +175,6 @@ class LastRecord:
 
 
 def _seen(writing: asyncio.Task[None]) -> None:
-    """Look at how a record ended; whoever waits for it is told, and nobody may be waiting."""
+    """Retrieve the exception of a finished record, so that asyncio does not report it as unhandled."""
     if not writing.cancelled():
         writing.exception()

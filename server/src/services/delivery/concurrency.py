@@ -37,7 +37,7 @@ class _Slots(ReservedBulkhead):
 
 
 def fair_slots(slots_max: int, of_one_max: int) -> Bulkhead:
-    """Make slots of which one caller gets a part, and the less the more callers want some."""
+    """Create slots shared between callers: the more callers compete, the fewer each may hold."""
     return Bulkhead(slots_max, equal_shares(slots_max, of_one_max))
 
 

@@ -12,7 +12,7 @@ from src.services.requests.records import LaneKey, Pause
 PAUSED_AFTER_USED_UP = 5
 PROBE_WAIT_MAX_S = 300.0
 _PROBE_WAIT_DOUBLINGS_MAX = 16
-#: Nobody was there to answer, so it is the same for every caller. A timeout tells nothing: one URL of many may hang.
+#: The receiver itself is unreachable, for every caller. A timeout proves nothing: a single URL may hang.
 _NOBODY_THERE = frozenset({"dns_failure", "connect_failed", "tls_failure"})
 #: These failures come after a connection was made.
 _SOMEBODY_THERE = frozenset({"connection_reset", "bad_http"})

@@ -51,10 +51,10 @@ class LaneParts:
         streaks: what failed how often in a row.
         proven: which lanes answered promptly the last time.
         turns: which lanes may ask the database now.
-        still_owed: tells whether a callback is still to be delivered; many lanes ask together.
+        still_owed: returns whether a callback is still to be delivered; batched over many lanes.
         retries: when callbacks are tried again.
         base_url: what links in the body start with.
-        expires_after: a callback that is owed for so long is given up.
+        expires_after: the age at which an undelivered callback is given up.
         now: the time, aware UTC, never going back.
         sleep: waits for a number of seconds.
     """

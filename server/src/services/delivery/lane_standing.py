@@ -64,7 +64,7 @@ class LaneStanding:
 
     def decide(self, callback: OwedCallback, tried: Tried) -> Next:
         """Decide what follows an attempt."""
-        held = self._pauses.of(self._lane)  # somebody may have ended it meanwhile
+        held = self._pauses.of(self._lane)  # it may have been resumed meanwhile
         standing = Standing(
             lane=self._lane,
             attempts_in_series=callback.attempts + 1 - callback.series_start,

@@ -21,7 +21,7 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
     """Write the body of a callback as JSON.
 
     Args:
-        callback: whose result or failure is told.
+        callback: the callback whose result or failure is sent.
         base_url: what the links start with, so that a receiver needs to know nothing of us.
     """
     finished = callback.finished

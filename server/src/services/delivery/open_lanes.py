@@ -88,11 +88,11 @@ class OpenLanes:
                 lane.look_again()
 
     def waits_for_place(self, key: LaneKey) -> bool:
-        """Tell whether a lane waits for a place."""
+        """Return whether a lane is waiting for a place."""
         return self._places.waits(key)
 
     def fill_places(self) -> None:
-        """Give places that became free to who waits for them, until there is none."""
+        """Assign free places to waiting lanes."""
         while (key := self._places.next_waiting()) is not None:
             self.look_again([key])
             if self._places.waits(key):

@@ -21,7 +21,7 @@ SLEEP_MIN_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many attempts in any window of so many seconds."""
+    """A number of attempts in any window of a number of seconds."""
 
     attempts: int
     window_s: float

@@ -68,7 +68,7 @@ class Pauses:
             self._pauses[_key(pause)] = self._sane(pause)
 
     async def read_again(self, receivers: Collection[str]) -> None:
-        """Find out what somebody else ended or hurried."""
+        """Reload the pauses, which may have been ended or hurried elsewhere."""
         names = set(receivers)
         before = {key: pause for key, pause in self._pauses.items() if key.receiver in names}
         found = {_key(pause): pause for pause in await self._store.pauses_of(receivers)}
@@ -85,18 +85,18 @@ class Pauses:
         return iter(list(self._pauses.values()))
 
     def of(self, lane: LaneKey) -> Held:
-        """Tell which pauses hold a lane."""
+        """Return the pauses that apply to a lane."""
         if not self._pauses:
             return NOT_HELD
         return Held(self._pauses.get(lane), self._pauses.get(LaneKey("", lane.receiver)))
 
     def longest(self, lane: LaneKey) -> Pause | None:
-        """Tell which of the pauses that hold a lane holds it longest."""
+        """Return the pause of a lane that lasts longest."""
         held = self.of(lane)
         return max(filter(None, (held.lane, held.receiver)), key=lambda pause: pause.next_probe_at, default=None)
 
     def blocks(self, lane: LaneKey) -> Blocked | None:
-        """Tell whether a lane may not send now, not even a probe."""
+        """Return whether a lane may not send now, not even a probe."""
         held = self.of(lane)
         if not held:
             return None
@@ -160,7 +160,7 @@ class Streaks:
         self._counts: LruDict[LaneKey, int] = LruDict(STREAKS_MAX)
 
     def __getitem__(self, key: LaneKey) -> int:
-        """Tell how often it failed in a row."""
+        """Return the number of consecutive failures."""
         return self._counts.get(key, 0)
 
     def add(self, key: LaneKey) -> None:
@@ -168,7 +168,7 @@ class Streaks:
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def end(self, key: LaneKey) -> None:
-        """Begin to count anew."""
+        """Reset the count."""
         self._counts.pop(key, None)
 
 

@@ -1,4 +1,4 @@
-"""One signed message to a receiver, so that somebody may see whether callbacks will arrive; nothing is stored."""
+"""One signed test message to a receiver, to check that callbacks will arrive; nothing is stored."""
 
 import asyncio
 import time

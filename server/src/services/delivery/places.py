@@ -70,7 +70,7 @@ class LanePlaces:
                 del self._by_caller[key.caller]
 
     def make_room(self, key: LaneKey) -> tuple[bool, DeliveryLane | None]:
-        """Find a place for a lane; where there is none it waits, and `next_waiting` names it.
+        """Find a place for a lane; if there is none, it is queued until `next_waiting` returns it.
 
         Returns:
             Whether there is one, and the lane that has to leave for it.
@@ -83,7 +83,7 @@ class LanePlaces:
         return leaving is not None, leaving
 
     def waits(self, key: LaneKey) -> bool:
-        """Tell whether a lane waits for a place."""
+        """Return whether a lane is waiting for a place."""
         return key in self._waiting.get(key.caller, ())
 
     def next_waiting(self) -> LaneKey | None:

@@ -33,7 +33,7 @@ def may_be_retried(outcome: Outcome) -> bool:
 def next_wait_s(
     outcome: Outcome, attempts_in_series: int, delays_s: tuple[float, ...], *, now: datetime, chance: float
 ) -> float | None:
-    """Decide how long to wait before the next attempt; None when there is none.
+    """Return the delay before the next attempt; None if there will be none.
 
     Args:
         outcome: what came of the last attempt.
@@ -51,7 +51,7 @@ def next_wait_s(
 
 
 def longest_wait_s(delays_s: tuple[float, ...]) -> float:
-    """Tell the longest wait that `next_wait_s` ever decides on.
+    """Return the longest delay that `next_wait_s` can return.
 
     A due time read from the table may be further away when the machine's clock was set back before a restart.
     """

@@ -58,7 +58,7 @@ class DeliveryRules:
         retry_delays_s: waits before the second, third, … attempt.
         timeout_s: one attempt at most: resolving, connecting, sending and reading.
         probe_after_s: how long what is paused is left alone first; each time twice as long.
-        expires_after: a callback that is owed for so long is given up.
+        expires_after: the age at which an undelivered callback is given up.
     """
 
     base_url: str
@@ -171,7 +171,7 @@ class CallbackSender:
         self._lanes.look_again([lane])
 
     def pauses_changed(self, receivers: Collection[str]) -> None:
-        """Say that somebody may have ended the pauses of receivers, or hurried their probes."""
+        """Handle a notice that pauses of receivers may have been ended, or their probes hurried."""
         self._pauses_to_read.update(receivers)
         self._wake.set()
 

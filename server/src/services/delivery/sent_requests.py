@@ -56,7 +56,7 @@ class SentRequests:
         self._digest = digest(self._body)
 
     def of(self, log: Row[Any]) -> SentRequest | None:
-        """Tell what an attempt sent; None where nothing was, or where it was logged before this was kept."""
+        """Return the request an attempt sent; None if nothing was sent, or the log entry predates this record."""
         if log.request_headers is None:
             return None
         return SentRequest(

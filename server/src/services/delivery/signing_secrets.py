@@ -10,7 +10,7 @@ FILE_NAME = "webhook_signing_secret"
 
 
 def kept_secret(folder: Path) -> str:
-    """Read the secret kept in a folder; make it when there is none. Two processes that start at once agree.
+    """Read the secret stored in a folder, or create it. Processes that start at the same time agree on one.
 
     Raises:
         NotStarted: the file holds no secret.

@@ -88,6 +88,6 @@ class Generation:
 
     def _refused(self, error: OSError) -> None:
         trouble = not_stored(error)
-        if trouble != self.trouble:  # the log is told once, not at each try
+        if trouble != self.trouble:  # logged once, not at every retry
             log.warning("%s Trying again and again.", trouble)
         self.trouble = trouble

@@ -9,7 +9,7 @@ from src.services.requests.records import Job
 
 
 def _nobody() -> None:
-    """Nobody listens yet."""
+    """Do nothing; the default of hooks without a listener."""
 
 
 class JobQueue:
@@ -53,7 +53,7 @@ class JobQueue:
         """Take the next job, if there is one, and those behind it that may be begun together with it.
 
         Args:
-            joins: tells whether a job may join those that are taken.
+            joins: returns whether a job may join those already taken.
         """
         turn: list[Job] = []
         with self._lock:

@@ -52,7 +52,7 @@ class JobRunner:
         simulated_work: the wait that stands for real work.
         large_reports: a thread for reports that would keep the loop too long.
         now: the time, aware UTC, never going back.
-        wait: waits for an event, so many seconds at most.
+        wait: waits for an event with a timeout in seconds.
     """
 
     def __init__(

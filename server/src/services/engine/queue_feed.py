@@ -22,7 +22,7 @@ class QueueFeed:
     Args:
         store: the statements, on this loop.
         jobs: the queue that the worker consumes.
-        wait: waits for an event, so many seconds at most.
+        wait: waits for an event with a timeout in seconds.
     """
 
     def __init__(self, store: RequestStore, jobs: JobQueue, wait: Wait = happens_within) -> None:
@@ -48,11 +48,11 @@ class QueueFeed:
         self._loop.call_soon_threadsafe(self._begin)
 
     def rest(self) -> None:
-        """Put nothing more on the queue, and take away what is there. From any thread."""
+        """Stop feeding and empty the queue. Thread-safe."""
         self._loop.call_soon_threadsafe(self._rest)
 
     async def run(self) -> None:
-        """Feed, and wait for more to come, again and again."""
+        """Feed the queue until stopped, waiting for new rows in between."""
         while True:
             await self._feed()
             await self._wait_for_wake()

@@ -11,7 +11,7 @@ CHECKED_URLS_MAX = 4_096
 class RememberingPolicy:
     """A policy that remembers what it said. May be asked from any thread.
 
-    Callers name the same few URLs again and again; reading one carefully takes as long as a small report.
+    Callers use the same few URLs repeatedly, and validating one takes as long as generating a small report.
 
     Args:
         policy: what is asked for a URL that is new.

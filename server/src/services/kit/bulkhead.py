@@ -1,38 +1,39 @@
-"""Limits on what is under way at once, of which nobody gets all: bulkheads, as ships have them."""
+"""Bulkheads: concurrency limits of which no caller can take everything."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 
-#: Whether somebody who holds so many slots may have another one, while so many are free.
+#: Whether a caller holding `held` slots may acquire another one while `free` are free: share(held, free).
 Share = Callable[[int, int], bool]
 
 
 def equal_shares(slots_max: int, of_one_max: int) -> Share:
-    """Give everybody slots in proportion to those that are free (dynamic thresholds, Choudhury and Hahne).
+    """Limit each caller in proportion to the free slots (dynamic thresholds, Choudhury and Hahne).
 
-    One alone gets `of_one_max` and leaves the rest, several leave less and less, and the last slot goes only to
-    somebody who holds none.
+    A single caller gets up to `of_one_max` and leaves the rest free, several callers leave less and less, and the last
+    slot is only given to a caller that holds none.
 
     Args:
-        slots_max: slots in all.
-        of_one_max: slots of one who is alone; with `slots_max` nothing is kept free for others.
+        slots_max: total number of slots.
+        of_one_max: maximum for a single active caller; if it equals `slots_max`, nothing is kept free for others.
     """
     spare = slots_max - of_one_max
     return lambda held, free: free > 0 and held * spare <= of_one_max * (free - 1)
 
 
 def capped_shares(of_one_max: int) -> Share:
-    """Give everybody up to `of_one_max` slots."""
+    """Limit each caller to `of_one_max` slots."""
     return lambda held, free: free > 0 and held < of_one_max
 
 
 class Bulkhead:
-    """A number of slots, shared between callers; whoever holds fewest is next. Belongs to one event loop.
+    """Slots shared between callers; the waiting caller with the fewest is next. Belongs to one event loop.
 
     Args:
-        slots_max: slots in all.
-        share: who may have another one; the fewer somebody holds, the sooner it must say so. Everybody, when missing.
+        slots_max: total number of slots.
+        share: limits each caller; must be monotonic: less restrictive for a caller with fewer slots. No limit by
+            default.
     """
 
     __slots__ = ("__weakref__", "_free", "_held", "_may_take", "_waiting", "waiting")
@@ -40,25 +41,25 @@ class Bulkhead:
     def __init__(self, slots_max: int, share: Share | None = None) -> None:
         self._free = slots_max
         self._may_take = share or capped_shares(slots_max)
-        #: Callers who hold or wait, and nobody else.
+        #: Only callers that hold a slot.
         self._held: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         #: How many wait.
         self.waiting = 0
 
     def waiting_of(self, caller: str) -> int:
-        """Count those of one caller who wait."""
+        """Return the number of waiters of one caller."""
         return len(self._waiting.get(caller, ()))
 
     def try_acquire(self, caller: str) -> bool:
-        """Take a slot if there is one now; it is to be released."""
+        """Acquire a slot without waiting; returns whether it did."""
         if caller in self._waiting or not self._may_take(self._held.get(caller, 0), self._free):
             return False
         self._take(caller)
         return True
 
     async def acquire(self, caller: str) -> None:
-        """Wait for a slot; it is to be released."""
+        """Acquire a slot, waiting for one if needed."""
         if self.try_acquire(caller):
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -74,7 +75,7 @@ class Bulkhead:
             raise
 
     def release(self, caller: str) -> None:
-        """Give a slot back, and on to whoever is next."""
+        """Release a slot, and grant it to the next waiter."""
         self._free += 1
         self._held[caller] -= 1
         if not self._held[caller]:
@@ -94,7 +95,7 @@ class Bulkhead:
         self._held[caller] = self._held.get(caller, 0) + 1
 
     def _next(self) -> str | None:
-        """Choose, of the callers who wait, the one who holds fewest, who waits longest first; None: nobody may."""
+        """Return the waiting caller with the fewest slots, ties broken by waiting time; None if no one is eligible."""
         held = self._held
         fewest = min(self._waiting, key=lambda caller: held.get(caller, 0), default=None)
         return fewest if fewest is not None and self._may_take(held.get(fewest, 0), self._free) else None
@@ -109,11 +110,11 @@ class Bulkhead:
 
 
 class ReservedBulkhead:
-    """Slots of which a part is kept for whoever has proved prompt: however many hang, who answers finds one.
+    """Slots partly reserved for peers known to be prompt: however many others hang, a responsive peer gets one.
 
     Args:
-        everybody: all the slots.
-        unproven: of them, those that are open to whoever has not proved prompt.
+        everybody: all slots.
+        unproven: the part of them available to peers not known to be prompt.
     """
 
     __slots__ = ("everybody", "unproven")
@@ -128,7 +129,7 @@ class ReservedBulkhead:
         return self.everybody.waiting + self.unproven.waiting
 
     async def acquire(self, caller: str, *, proven: bool) -> None:
-        """Wait for a slot; it is to be released in the same way."""
+        """Acquire a slot, waiting for one if needed; it must be released with the same `proven`."""
         if not proven:
             await self.unproven.acquire(caller)
         try:
@@ -139,7 +140,6 @@ class ReservedBulkhead:
             raise
 
     def release(self, caller: str, *, proven: bool) -> None:
-        """Give a slot back."""
         self.everybody.release(caller)
         if not proven:
             self.unproven.release(caller)

@@ -9,7 +9,7 @@ class SteadyClock:
     """Aware UTC times that never go back and never jump while the process lives.
 
     The wall clock is read once; from there on only the monotonic clock counts. A retry that is due in four
-    seconds stays due in four seconds when somebody sets the machine's clock.
+    seconds stays due in four seconds when the machine's clock is set.
 
     Args:
         wall: the machine's clock, aware UTC.

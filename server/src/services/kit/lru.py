@@ -29,7 +29,7 @@ class Proven(LruDict[Key, None]):
     """Who answered promptly the last time; whoever is forgotten has to prove itself again."""
 
     def judge(self, key: Key, *, prompt: bool) -> None:
-        """Remember how somebody answered."""
+        """Remember whether a peer was prompt."""
         if prompt:
             self[key] = None
         else:

@@ -75,7 +75,7 @@ class Supervisor:
                 started_s = task.loop.time()
                 try:
                     await self._run(task, work)
-                except Exception as error:  # noqa: BLE001  whatever it is, it is told, and the task goes on
+                except Exception as error:  # noqa: BLE001  any error is logged, and the task is restarted
                     self._fell(task, error)
                 if task.loop.time() - started_s > self._settled_after_s:
                     backoff.reset()
@@ -96,7 +96,7 @@ class Supervisor:
         """Let a task fail, for drills: what happens then is what happens when it does so by itself.
 
         Raises:
-            KeyError: there is none with this name.
+            KeyError: there is no task with this name.
         """
         task = self._tasks[name]
         task.loop.call_soon_threadsafe(_fail, task, error)
@@ -110,7 +110,7 @@ class Supervisor:
             if task.failure.done():
                 await task.failure
             if running.cancelled():
-                raise ServiceError("Somebody else cancelled it.")
+                raise ServiceError("It was cancelled from outside.")
         finally:
             settling.cancel()
             running.cancel()
@@ -120,7 +120,7 @@ class Supervisor:
         await running
 
     def _fell(self, task: _Task, error: Exception) -> None:
-        """Tell of the first failure of an outage; those that follow say nothing new."""
+        """Log only the first failure of an outage; repeated ones add nothing."""
         is_news = task.trouble is None
         task.trouble = error.detail if isinstance(error, ServiceError) else f"It failed ({type(error).__name__})."
         if not is_news:

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-#: Waits for an event, so many seconds at most; tells whether it is set.
+#: Waits for an event with a timeout in seconds; returns whether it is set.
 Wait = Callable[[asyncio.Event, float], Awaitable[bool]]
 
 
 async def happens_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until an event is set, but no longer than so many seconds; tells whether it is."""
+    """Wait until an event is set or the timeout passes; returns whether it is set."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -10,10 +10,10 @@ from src.services.live.frames import Event, Frame, SendNow, write
 
 WATCHERS_MAX = 1_250
 WATCHERS_OF_ONE_CALLER_MAX = 50
-#: Once so many watch, a caller may hold only a few: the rest is kept for those who come anew.
+#: Above this many connections a caller may hold only a few: the rest is reserved for new callers.
 CROWDED_FROM = 1_000
 WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD = 3
-#: Frames that wait for one watcher, bytes; one that does not keep up is told to read again instead.
+#: Bytes of frames buffered per client; one that does not keep up gets a resync instead.
 BEHIND_BYTES_MAX = 256 * 1024
 #: How long a frame is handed out before others get their turn on the loop, and how long that turn is.
 HANDS_OUT_FOR_S = 0.002

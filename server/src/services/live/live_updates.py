@@ -27,7 +27,7 @@ READ_AT_ONCE = 100
 QUEUE_TOLD_EVERY_S = 0.25
 #: At the shortest.
 GATHERED_EVERY_S = 0.25
-#: Events that are told one by one, a second: each is read, shown and written.
+#: Events published individually per second: each is read, serialized and encoded.
 SINGLE_EVENTS_PER_S = 200
 #: Frames of one event that are sent, a second, to all who watch together; one takes some 20 us.
 SENT_PER_S_MAX = 2_000
@@ -55,7 +55,7 @@ Show = Callable[[Row[Any]], Any]
 
 
 class Pace:
-    """A budget of time for events that are told one by one; what is not used is kept for one interval.
+    """A time budget for events published individually; the unused part is kept for one interval.
 
     Args:
         clock: the time, seconds.
@@ -118,7 +118,7 @@ class LiveUpdates:
         self._gathered_s = self._sent_s = clock() - GATHERED_EVERY_S
 
     def tell(self, changes: Changes) -> None:
-        """Say what changed; it is read and published a moment later."""
+        """Record changes, to be read and published a moment later."""
         if not self._bus.watched:
             return
         self._queue_changed.set()
@@ -244,7 +244,7 @@ class LiveUpdates:
 
 
 def gathered(events: list[Event], spread_s: float) -> list[Event]:
-    """Make one event of many; of what is told again and again only the newest is kept."""
+    """Combine many events into one, keeping only the newest state of each request."""
     newest = {event.type: event for event in events if event.type in NEWEST_ALONE}
     kept = [event for event in events if newest.get(event.type, event) is event]
     if len(kept) == 1 and kept[0].type not in ONLY_GATHERED:

@@ -58,7 +58,7 @@ class CallbackUrl:
 
 
 class Policy(Protocol):
-    """Says where somebody may be called back."""
+    """Decides which callback URLs are allowed."""
 
     def check(self, raw: str, /) -> CallbackUrl:
         """The canonical form of a URL that may be called, as far as it can be told without a lookup.

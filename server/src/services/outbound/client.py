@@ -101,7 +101,7 @@ class ReceiverClient:
         guard: asked at each attempt.
         tls: one context shared by all clients.
         open_socket: makes the socket for an address that the guard approved.
-        lacks: where waiting for this machine is told.
+        lacks: records attempts that wait for local resources.
         sleep: waits for a number of seconds.
     """
 
@@ -163,7 +163,7 @@ class ReceiverClient:
         return outcome
 
     def timings(self) -> Timings:
-        """Tell how long the connection took that was opened last; before it is closed."""
+        """Return the time to open the latest connection; call it before the connection is closed."""
         return self._transport.timings()
 
     async def aclose(self) -> None:

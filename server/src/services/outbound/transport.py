@@ -228,7 +228,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return self._session
 
     def timings(self) -> Timings:
-        """Tell how long the connection took that was opened last; before it is closed."""
+        """Return the time to open the latest connection; call it before the connection is closed."""
         wire, dialled_at_s = self._pin.wire, self._pin.dialled_at_s
         if wire is None or dialled_at_s is None:
             return Timings()

@@ -65,7 +65,7 @@ class Wire(ResponseHandler):
         self._seam = b""  # the end of the last piece: the end of a head may lie across two
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Drop the connection at once when it leads to somebody else."""
+        """Abort at once if the peer is not one of the approved addresses."""
         super().connection_made(transport)
         self.open_at_s = self._loop.time()
         self.certificate = transport.get_extra_info("peercert")
@@ -87,7 +87,7 @@ class Wire(ResponseHandler):
             self._feed_body(self._body, rest)
 
     def _feed_heads(self, data: bytes) -> bytes:
-        """Hand over each head that is complete; returns what comes after it.
+        """Feed each complete head to the parser; returns the rest.
 
         aiohttp forgets an answer if what follows its head in the same piece is not HTTP, be it only one byte more
         than announced. So each head is handed over on its own, and the status is safe.

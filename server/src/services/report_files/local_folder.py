@@ -1,4 +1,4 @@
-"""Reports in a folder of this machine, or of one that is mounted here."""
+"""Reports in a local or mounted folder."""
 
 import errno
 import hashlib
@@ -167,7 +167,7 @@ class LocalFolder:
         yield found
 
     def state(self) -> StorageState:
-        """Write a small file and delete it: permissions and free bytes do not tell whether a report would find room."""
+        """Write and delete a small file: permissions and free space alone do not prove that a report can be stored."""
         now_s = time.monotonic()
         if self._state is None or now_s - self._looked_at_s > PROBED_EVERY_S:
             self._state, self._looked_at_s = self._probed(), now_s

@@ -36,7 +36,7 @@ from src.storage_url import Bucket
 
 #: One part of a multipart upload, the smallest that S3 takes. A shorter report is one PUT.
 PART_BYTES = 5 * 1024 * 1024
-#: Parts under way at once: with the one that is filled, 15 MiB of memory for each report that is written.
+#: Parts uploaded concurrently: with the one being filled, 15 MiB of memory per report being written.
 PARTS_AT_ONCE = 2
 #: Read, and kept in memory for each download, at once.
 READ_BYTES = 256 * 1024
@@ -185,7 +185,7 @@ class ObjectStore:
         return obstore.put(self._store, name, content, attributes=attributes)
 
     def open(self, request_id: UUID, expected: StoredFile) -> ObjectReport | None:
-        """Open an object, if it is what was stored; its ETag tells whether it changed since the last look."""
+        """Open an object if it is the one stored; its ETag shows whether it has changed since."""
         with self._asking("read"):
             etag = self._etag_of_intact(request_id, expected)
         return ObjectReport(self, request_id, etag) if etag else None

@@ -64,7 +64,7 @@ class StorageAway(OSError):
 
 
 def explain(error: Exception, *, place: str, bucket: str, action: str) -> StorageAway:
-    """Say what an exception of the client means.
+    """Classify an exception of the client.
 
     Args:
         error: what it raised.

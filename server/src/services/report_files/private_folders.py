@@ -9,7 +9,7 @@ KNOWN_CONTENTS = ("reports", "postgres", "webhook_signing_secret")
 
 
 def make_data_folder(folder: Path) -> None:
-    """Make DATA_DIR (0700), or close one that is ours: owned by this user, and empty or used by us before.
+    """Create DATA_DIR (0700), or restrict an existing one if it is owned by this user and empty or used by us before.
 
     A folder that is anything else, such as `/tmp` or a home, is left as it is. As root, passage (`o+x`) that was given
     stays: PostgreSQL runs as another user then, and its folder is further in.

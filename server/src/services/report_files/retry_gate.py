@@ -12,7 +12,7 @@ ASKED_AGAIN_AFTER_S = 1.0
 
 
 class RetryGate:
-    """Lets everybody through while the store answers, and one now and then while it does not (a circuit breaker).
+    """A circuit breaker: lets every call through while the store responds, and a periodic probe while it does not.
 
     Args:
         answer_within_s: how long the one who asks may take, seconds.
@@ -36,7 +36,7 @@ class RetryGate:
         """Ask the store something.
 
         Raises:
-            StorageAway: it failed a moment ago, or somebody is just finding out.
+            StorageAway: it failed recently, or a probe is in progress.
         """
         with self._lock:
             if self._trouble is not None:

@@ -52,7 +52,7 @@ class OpenReport(Protocol):
         """
 
     def link(self, valid_s: int) -> str | None:
-        """Give an address at which the store itself serves it, for so many seconds; None where there is none."""
+        """Return a URL at which the store itself serves it for that many seconds; None if it cannot."""
 
     def close(self) -> None:
         """Let go of it; must be called, and once is enough."""

@@ -48,7 +48,7 @@ class Changes:
         return bool(self.updated or self.deleted or self.attempts or self.receivers)
 
     def __len__(self) -> int:
-        """How many changes of requests: what a watcher is told of."""
+        """Return the number of changes of requests, which clients of the event stream get."""
         return len(self.updated) + len(self.deleted) + len(self.attempts)
 
     def add(self, other: "Changes") -> None:
@@ -156,7 +156,7 @@ class ChangeNotifier:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self) -> None:
-        """Announce, again and again."""
+        """Announce changes periodically."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(ANNOUNCED_EVERY_S)

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class InFlight:
-    """Knows which requests have callers that wait, so that their rows are settled before the database is let go.
+    """Tracks the requests with waiting callers, so that their end is recorded before the database is closed.
 
     Belongs to one event loop.
     """

@@ -48,7 +48,7 @@ class TermEnded:
 
 
 def _nobody(_event: Any) -> None:
-    """Nobody listens."""
+    """Do nothing; the default of hooks without a listener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ class ReceiverQuota:
         self._look_ups = GroupCommit(self._look_up, items_max=LOOKED_UP_TOGETHER_MAX)
 
     async def admit(self, caller: str, receiver: str) -> bool:
-        """Tell whether a request to this receiver may be accepted; if so it is settled later.
+        """Return whether a request to this receiver may be accepted; if so, it must be settled later.
 
         Raises:
             DatabaseAway: the table had to be looked at.

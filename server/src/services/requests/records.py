@@ -126,7 +126,7 @@ class OwedCallback:
     series_start: int = 0
     #: When the next attempt is due; null: at once.
     next_attempt_at: datetime | None = None
-    #: When somebody asked for it again; null: it is owed since its report ended.
+    #: When a redelivery was requested; null: it has been due since its report ended.
     redelivered_at: datetime | None = None
 
     @property
@@ -152,7 +152,7 @@ class OwedCallback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A lane, or a receiver for everybody, that is left alone but for a probe now and then."""
+    """A pause of a lane, or of a receiver for every caller: only periodic probes are sent until it recovers."""
 
     #: Whose lane; empty: the receiver is paused for every caller.
     caller: str

@@ -50,7 +50,7 @@ def job_of(record: asyncpg.Record) -> Job:
 
 
 def owed_of(record: asyncpg.Record) -> OwedCallback:
-    """Read a callback that is owed."""
+    """Build a due callback from its row."""
     return OwedCallback(
         job=job_of(record),
         finished=Finished(

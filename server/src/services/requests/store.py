@@ -261,7 +261,7 @@ class RequestStore:
         return [owed_of(record) for record in await self._fetch(statements.OWED, lane.caller, lane.receiver, limit)]
 
     async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
-        """Tell which callbacks are still to be delivered, in this order: requests may have been deleted."""
+        """Return which callbacks are still to be delivered, in this order: requests may have been deleted."""
         owed = {record["id"] for record in await self._fetch(statements.STILL_OWED, request_ids)}
         return [request_id in owed for request_id in request_ids]
 
@@ -308,11 +308,11 @@ class RequestStore:
             self._observers.pauses_changed(pause.receiver)
 
     async def resume(self, lane: LaneKey) -> bool:
-        """End the pauses that hold a lane, its own and the receiver's; tells whether there was one."""
+        """End the pauses of a lane, its own and the receiver's; returns whether there was one."""
         return self._moved(lane, await self._fetch(statements.RESUME, lane.caller, lane.receiver))
 
     async def probe(self, lane: LaneKey, now: datetime) -> bool:
-        """Make the next probe of the pauses that hold a lane due; tells whether there is one."""
+        """Make the next probe of a lane's pauses due now; returns whether there is one."""
         return self._moved(lane, await self._fetch(statements.PROBE, lane.caller, lane.receiver, now))
 
     def _moved(self, lane: LaneKey, changed: Sequence[asyncpg.Record]) -> bool:
@@ -333,7 +333,7 @@ class RequestStore:
     # --- deleting --------------------------------------------------------------------------------------------
 
     async def delete(self, request_id: UUID) -> bool:
-        """Delete a request with its log, unless it is being processed; tells whether it did."""
+        """Delete a request with its log, unless it is being processed; returns whether it did."""
         deleted = [record["id"] for record in await self._fetch(statements.DELETE, request_id)]
         self._observers.deleted(deleted)
         return bool(deleted)
@@ -363,7 +363,7 @@ class RequestStore:
         await self._fetch(statements.FILES_DELETED, list(request_ids), FILES_DELETED_AGAIN_AFTER)
 
     async def known(self, request_ids: Collection[UUID]) -> set[UUID]:
-        """Tell which of some ids are those of requests."""
+        """Return which of the ids belong to requests."""
         return {record["id"] for record in await self._fetch(statements.KNOWN, list(request_ids))}
 
     async def delete_some(self) -> list[UUID]:
@@ -373,13 +373,13 @@ class RequestStore:
         return deleted
 
     async def runs_with_requests(self) -> list[UUID]:
-        """Name runs of which requests are left, `RUNS_NAMED_MAX` at most."""
+        """Return up to `RUNS_NAMED_MAX` runs that still have requests."""
         return [record["run_id"] for record in await self._fetch(statements.RUNS_WITH_REQUESTS, RUNS_NAMED_MAX)]
 
     async def delete_of_runs(self, run_ids: Collection[UUID]) -> list[UUID]:
         """Delete a batch of what some runs sent; an empty list says that none is left, or is being processed.
 
-        Nobody is told: nobody was shown them.
+        No change is published, because these requests are not part of the history.
         """
         records = await self._fetch(statements.DELETE_OF_RUNS, list(run_ids), DELETE_BATCH_ROWS)
         return [record["id"] for record in records]
