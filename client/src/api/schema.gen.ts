@@ -199,7 +199,7 @@ export interface paths {
     put?: never
     /**
      * Check Callback Url
-     * @description Tell which rules a callback URL keeps, and whether it may be submitted; nothing is stored.
+     * @description Report which rules a callback URL satisfies, and whether it may be submitted; nothing is stored.
      *
      *     Without `ping` no name is looked up and no connection made. With it one `test.ping` is sent, signed like a
      *     callback and under the same rules, deadline and pace.
@@ -290,7 +290,7 @@ export interface paths {
     put?: never
     /**
      * Set Simulation
-     * @description Tell the demo receiver how to misbehave: a share, the next few, with which status, or by hanging.
+     * @description Configure failures of the demo receiver: a share, the next few, with which status, or by hanging.
      */
     post: operations['set_simulation_api_callbacks_simulate_failures_post']
     delete?: never
@@ -308,7 +308,7 @@ export interface paths {
     }
     /**
      * Get Health
-     * @description Read what is really so: database, worker, queue, callbacks, storage, tasks.
+     * @description Return the live state of database, worker, queue, callbacks, storage and tasks.
      */
     get: operations['get_health_api_health_get']
     put?: never
@@ -348,7 +348,7 @@ export interface paths {
     }
     /**
      * Get Readiness
-     * @description Tell whether requests can be taken now; for an orchestrator that routes them.
+     * @description Return whether requests can be accepted now, as a readiness probe for orchestrators and load balancers.
      */
     get: operations['get_readiness_api_health_ready_get']
     put?: never
@@ -1309,7 +1309,7 @@ export interface components {
     }
     /**
      * CallbackStatus
-     * @description Where the callback of an async request is; a fact apart from the report's status.
+     * @description The status of an async request's callback, independent of the report's status.
      * @enum {string}
      */
     CallbackStatus: 'PENDING' | 'SUCCESS' | 'FAILED'
@@ -1665,13 +1665,13 @@ export interface components {
     }
     /**
      * Mode
-     * @description How the caller wants the answer.
+     * @description How the report is returned.
      * @enum {string}
      */
     Mode: 'sync' | 'async'
     /**
      * PingResult
-     * @description What came of the one message. Times are null for what was not reached, and nothing of the body is told.
+     * @description The outcome of the test message. Times are null for phases not reached, and nothing of the body is repeated.
      */
     PingResult: {
       /** Certificate Expires At */
@@ -2309,7 +2309,7 @@ export interface components {
     }
     /**
      * Status
-     * @description Where the report is.
+     * @description The status of the report.
      * @enum {string}
      */
     Status: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED'
@@ -2469,7 +2469,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The same key with the same body does the work once. The standard name `Idempotency-Key` is accepted as well, there also quoted: `"abc"` is the key `abc`. */
+        /** @description Submissions with the same key and the same body are processed once. The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`. */
         'X-Idempotency-Key'?: string
       }
       path?: never
@@ -4784,7 +4784,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The same key with the same body does the work once. The standard name `Idempotency-Key` is accepted as well, there also quoted: `"abc"` is the key `abc`. */
+        /** @description Submissions with the same key and the same body are processed once. The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`. */
         'X-Idempotency-Key'?: string
       }
       path?: never
