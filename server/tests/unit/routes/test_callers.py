@@ -66,7 +66,7 @@ def test_a_proxy_that_names_nobody_is_the_caller_itself_and_the_log_says_so_once
         assert [caller(forwarded), caller(forwarded)] == [PROXY, PROXY]
 
     assert [record.getMessage() for record in caplog.records] == [
-        f"{PROXY} forwards requests without an address that can be read: their callers count as one."
+        f"{PROXY} forwards requests without a valid client address: their callers count as one."
     ]
 
 
