@@ -11,7 +11,7 @@ from src.services.report_files.storage import ReportStorage
 from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
-CLEANS_EVERY_S = 30.0
+CLEANUP_INTERVAL_S = 30.0
 #: What deleted requests leave is deleted by the note of it, within seconds. Beside that a file may come too late, of
 #: a write that was given up; to find it the whole store is listed, once an hour.
 ORPHANS_EVERY_ROUNDS = 120
