@@ -108,7 +108,7 @@ async def test_work_that_somebody_else_cancels_is_begun_again() -> None:
 
     async with supervised(tasks, work):
         await eventually(lambda: runs == 2, within_s=2)
-        assert only(tasks).trouble == "Somebody else cancelled it."
+        assert only(tasks).trouble == "It was cancelled from outside."
 
 
 async def test_work_that_ends_by_itself_is_begun_again_without_trouble() -> None:
