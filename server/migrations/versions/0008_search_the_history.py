@@ -16,7 +16,7 @@ def upgrade() -> None:
         "requests",
         ["receiver", "status", "callback_status", "created_at", "id"],
         postgresql_ops={"receiver": "varchar_pattern_ops"},
-        postgresql_where=sa.text("receiver IS NOT NULL AND run_id IS NULL"),
+        postgresql_where=sa.text("receiver IS NOT NULL AND callback_status <> 'PENDING' AND run_id IS NULL"),
     )
     op.create_index(
         "ix_requests_newest_by_error",
@@ -28,7 +28,9 @@ def upgrade() -> None:
         "ix_requests_idempotency_key",
         "requests",
         ["idempotency_key"],
-        postgresql_where=sa.text("idempotency_key IS NOT NULL AND run_id IS NULL"),
+        postgresql_where=sa.text(
+            "idempotency_key IS NOT NULL AND callback_status IS DISTINCT FROM 'PENDING' AND run_id IS NULL"
+        ),
     )
 
 

@@ -154,7 +154,8 @@ class RequestModel(Base):
             "id",
             postgresql_where=_LISTED,
         ),
-        # The same by receiver and by the error of the last attempt: only what failed pays for the latter.
+        # The same by receiver and by the error of the last attempt, for what has ended: an entry is written once in a
+        # request's life, not with each change. What is open is looked through by its state.
         Index(
             "ix_requests_newest_by_receiver",
             "receiver",
@@ -163,7 +164,7 @@ class RequestModel(Base):
             "created_at",
             "id",
             postgresql_ops={"receiver": "varchar_pattern_ops"},
-            postgresql_where=text("receiver IS NOT NULL AND run_id IS NULL"),
+            postgresql_where=text("receiver IS NOT NULL AND callback_status <> 'PENDING' AND run_id IS NULL"),
         ),
         Index(
             "ix_requests_newest_by_error",
@@ -177,7 +178,9 @@ class RequestModel(Base):
         Index(
             "ix_requests_idempotency_key",
             "idempotency_key",
-            postgresql_where=text("idempotency_key IS NOT NULL AND run_id IS NULL"),
+            postgresql_where=text(
+                "idempotency_key IS NOT NULL AND callback_status IS DISTINCT FROM 'PENDING' AND run_id IS NULL"
+            ),
         ),
         # For deleting the requests of a benchmark run.
         Index("ix_requests_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),

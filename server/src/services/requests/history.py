@@ -16,6 +16,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    and_,
     func,
     literal,
     select,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from src.models import CallbackStatus, RequestModel, Status
+from src.models import CallbackStatus, Mode, RequestModel, Status
 from src.services.requests import statements
 from src.services.requests.cursors import read_cursor, write_cursor
 from src.services.requests.filters import Filters, Plan, UrlBeginning, plan_for
@@ -162,6 +163,8 @@ def _ranges(
         yield _newest_first(select(*columns).where(*wanted), limit)
         return
     for mode, status, callback_status in plan.filters.states:
+        if mode is Mode.SYNC and (leading or plan.receivers is not None) and plan.ids is None:
+            continue  # it has no receiver
         state = [R.mode == mode, R.status == status, R.callback_status == callback_status]
         if plan.receivers is None:
             # Named although it is the same for all: for PostgreSQL `IS NULL` does not make a column constant, and it
@@ -174,8 +177,9 @@ def _ranges(
 
 def _of_receivers(receivers: Sequence[str], query: Select[Any], limit: int) -> Select[Any]:
     """Read one range for each receiver."""
-    names = func.unnest(literal(list(receivers), ARRAY(String))).table_valued("name").alias("names")
-    found = _newest_first(query.where(R.receiver == names.c.name).correlate(names), limit).lateral()
+    # Derived: as a plain alias PostgreSQL would read the column as a cast to its type of that name, and use no index.
+    names = func.unnest(literal(list(receivers), ARRAY(String))).table_valued("wanted").render_derived(name="names")
+    found = _newest_first(query.where(R.receiver == names.c.wanted).correlate(names), limit).lateral()
     return select(*found.c).select_from(names.join(found, true())).limit(len(receivers) * limit)
 
 
@@ -213,7 +217,10 @@ def _named(name: str) -> Select[Any]:
     if (request_id := _as_id(name)) is not None:
         arms.append(select(R.id).where(R.id == request_id, IN_HISTORY))
     if name.isascii() and len(name) <= KEY_CHARS_MAX:
-        arms.append(select(R.id).where(R.idempotency_key == name, IN_HISTORY).limit(SAME_KEY_MAX))
+        with_key = select(R.id).where(R.idempotency_key == name, IN_HISTORY).limit(SAME_KEY_MAX)
+        # What is open is not in the index of keys: it is looked through, and there is a limit to how much waits.
+        is_open = and_(R.mode == Mode.ASYNC, R.status.in_(Status), R.callback_status == CallbackStatus.PENDING)
+        arms += [with_key.where(is_open), with_key.where(R.callback_status.is_distinct_from(text("'PENDING'")))]
     if not arms:
         return select(R.id).where(R.id.in_(()))
     named = union(*(select(arm.subquery()) for arm in arms)).subquery()
