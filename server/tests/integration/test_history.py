@@ -10,7 +10,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Row, select
+from sqlalchemy import Executable, Row, select
 
 from src.database import create_engine
 from src.models import CallbackStatus, Mode, Status
@@ -213,3 +213,60 @@ async def test_the_error_of_a_callback_is_that_of_its_last_attempt(service: Serv
     await service.callback_ended((await service.submit(receiver.url))["request_id"])
 
     assert (await service.client.get("/api/requests?error_code=bad_status")).json()["requests"] == []
+
+
+#: What has ended, of receivers that begin alike, and others.
+ENDED_ROWS = """
+INSERT INTO requests (id, mode, status, caller, input_payload, result_payload, idempotency_key, queue_position,
+                      callback_url, receiver, callback_status, created_at, completed_at)
+SELECT md5(n::text)::uuid, 'async', 'COMPLETED', '192.0.2.1', '{"num_transactions": 1}', '{}', 'order-' || n, n,
+       'https://hooks-' || n % 40 || '.test/in', 'https://hooks-' || n % 40 || '.test:443', 'SUCCESS',
+       '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second', now()
+FROM generate_series(1, 20000) AS n
+"""
+
+
+async def plans_of(url: str, filters: Filters) -> list[str]:
+    """Read a page and the counts: the plan of each query that this took."""
+    plans = []
+    engine = create_engine(url)
+    async with engine.connect() as connection:
+
+        async def read(query: Executable) -> Sequence[Row[Any]]:
+            written = query.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
+            plan = await connection.exec_driver_sql(f"EXPLAIN {written}")
+            plans.append("\n".join(plan.scalars()))
+            return (await connection.execute(query)).all()
+
+        history = History(read)
+        assert (await history.page(filters, 10, None)).requests
+        assert (await history.counts(filters)).total
+    await engine.dispose()
+    return plans
+
+
+async def test_a_beginning_that_receivers_share_is_found_by_an_index(postgres: str) -> None:
+    url = await create_database(postgres)
+    await run_sql(url, ENDED_ROWS, "ANALYZE requests")
+
+    plans = await plans_of(url, Filters(text="https://hooks-1"))
+
+    assert not [plan for plan in plans if "Seq Scan on requests" in plan]
+    assert any("Index Cond: (((receiver)::text = names_" in plan for plan in plans), plans
+
+
+async def test_one_receiver_and_one_key_are_found_by_an_index(postgres: str) -> None:
+    url = await create_database(postgres)
+    await run_sql(url, ENDED_ROWS, "ANALYZE requests")
+
+    plans = await plans_of(url, Filters(receiver="https://hooks-1.test:443"))
+    plans += await plans_of(url, Filters(text="order-333"))
+
+    assert not [plan for plan in plans if "Seq Scan on requests" in plan]
+
+
+async def test_a_sync_request_has_no_callback_url(filled: Filled) -> None:
+    of_nothing = Filters(mode=Mode.SYNC, text="https://hooks-1.test/in/1")
+
+    assert not (await filled.history.page(of_nothing, 10, None)).requests
+    assert (await filled.history.counts(of_nothing)).total == 0

@@ -77,6 +77,13 @@ class Plan:
     #: What no index tells: it is asked of each request, of the newest ones.
     check: Check | None = None
 
+    @property
+    def states(self) -> Sequence[State]:
+        """The states to look through: sync requests have no receiver and no callback error."""
+        if self.ids is not None or (self.leading is None and self.receivers is None):
+            return self.filters.states
+        return [state for state in self.filters.states if state[0] is Mode.ASYNC]
+
 
 @dataclass(frozen=True, slots=True)
 class UrlBeginning:

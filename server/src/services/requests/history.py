@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     func,
     literal,
+    literal_column,
     select,
     text,
     true,
@@ -49,6 +50,8 @@ _KEYSET = (R.__table__.c.id, R.__table__.c.created_at)
 _STATE = (R.__table__.c.mode, R.__table__.c.status, R.__table__.c.callback_status)
 #: What runs send is worked on like anything else, but it is nobody's history.
 IN_HISTORY = R.run_id.is_(None)
+#: Written out: of a parameter PostgreSQL cannot tell whether a partial index holds the rows.
+_PENDING: ColumnElement[str] = literal_column("'PENDING'")
 
 Read = Callable[[Executable], Awaitable[Sequence[Row[Any]]]]
 After = tuple[datetime, UUID]
@@ -97,6 +100,8 @@ class History:
         if not filters.states:
             return Page([], None)  # such as sync requests with a callback
         plan = await self._plan(filters)
+        if not plan.states:
+            return Page([], None)
         rows = await self._read(_page(plan, limit + 1, after))
         if len(rows) > limit:
             return Page(rows[:limit], write_cursor(rows[limit - 1].created_at, rows[limit - 1].id))
@@ -107,6 +112,8 @@ class History:
         if not filters.states:
             return _counts([], exact=True)
         plan = await self._plan(filters)
+        if not plan.states:
+            return _counts([], exact=True)
         rows = await self._read(_counting(plan))
         if plan.check:
             return _counts(rows, exact=sum(row.looked_at for row in rows) < SEARCHED_MAX)
@@ -162,10 +169,10 @@ def _ranges(
     elif not (leading or plan.receivers is not None or plan.filters.by_state or always_by_state):
         yield _newest_first(select(*columns).where(*wanted), limit)
         return
-    for mode, status, callback_status in plan.filters.states:
-        if mode is Mode.SYNC and (leading or plan.receivers is not None) and plan.ids is None:
-            continue  # it has no receiver
+    for mode, status, callback_status in plan.states:
         state = [R.mode == mode, R.status == status, R.callback_status == callback_status]
+        if callback_status not in (None, CallbackStatus.PENDING):
+            state.append(R.callback_status != _PENDING)
         if plan.receivers is None:
             # Named although it is the same for all: for PostgreSQL `IS NULL` does not make a column constant, and it
             # would sort the whole range instead of following the index.
@@ -220,7 +227,7 @@ def _named(name: str) -> Select[Any]:
         with_key = select(R.id).where(R.idempotency_key == name, IN_HISTORY).limit(SAME_KEY_MAX)
         # What is open is not in the index of keys: it is looked through, and there is a limit to how much waits.
         is_open = and_(R.mode == Mode.ASYNC, R.status.in_(Status), R.callback_status == CallbackStatus.PENDING)
-        arms += [with_key.where(is_open), with_key.where(R.callback_status.is_distinct_from(text("'PENDING'")))]
+        arms += [with_key.where(is_open), with_key.where(R.callback_status.is_distinct_from(_PENDING))]
     if not arms:
         return select(R.id).where(R.id.in_(()))
     named = union(*(select(arm.subquery()) for arm in arms)).subquery()

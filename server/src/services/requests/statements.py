@@ -209,14 +209,20 @@ SELECT caller, receiver FROM (
 # which whatever begins with a text stands together.
 RECEIVERS_BEGINNING = """
 WITH RECURSIVE found AS (
-    (SELECT receiver FROM requests WHERE run_id IS NULL AND receiver ~>=~ :first AND receiver ~<~ :end
+    (SELECT receiver FROM requests WHERE run_id IS NULL AND callback_status <> 'PENDING'
+     AND receiver ~>=~ :first AND receiver ~<~ :end
      ORDER BY receiver USING ~<~ LIMIT 1)
     UNION ALL
-    SELECT (SELECT r.receiver FROM requests r WHERE r.run_id IS NULL AND r.receiver ~>~ found.receiver
-            AND r.receiver ~<~ :end ORDER BY r.receiver USING ~<~ LIMIT 1)
+    SELECT (SELECT r.receiver FROM requests r WHERE r.run_id IS NULL AND r.callback_status <> 'PENDING'
+            AND r.receiver ~>~ found.receiver AND r.receiver ~<~ :end ORDER BY r.receiver USING ~<~ LIMIT 1)
     FROM found WHERE found.receiver IS NOT NULL
 )
-SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT :limit
+(SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT :limit)
+UNION
+(SELECT DISTINCT receiver FROM requests
+ WHERE mode = 'async' AND status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED') AND callback_status = 'PENDING'
+ AND run_id IS NULL AND receiver ~>=~ :first AND receiver ~<~ :end LIMIT :limit)
+LIMIT :limit
 """
 
 STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"
