@@ -13,7 +13,7 @@ const find = (method: string, path: string) => {
 
 test('parameters go where the document says', () => {
   const call = toCall(find('GET', '/api/requests'), { mode: 'sync', limit: '5' }, '', 'http://a')
-  expect(call).toEqual({ method: 'GET', url: 'http://a/api/requests?mode=sync&limit=5', headers: {} })
+  expect(call).toEqual({ method: 'GET', url: 'http://a/api/requests?limit=5&mode=sync', headers: {} })
   const one = toCall(find('GET', '/api/requests/{request_id}'), { request_id: 'a/b' }, '', 'http://a')
   expect(one.url).toBe('http://a/api/requests/a%2Fb')
 })
