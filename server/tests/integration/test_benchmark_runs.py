@@ -22,7 +22,7 @@ NOW = datetime(2126, 1, 31, 9, 30, tzinfo=UTC)
 async def test_a_run_that_was_begun_keeps_others_from_beginning_until_it_ends(service: Service) -> None:
     store, first = service.parts.benchmark_store, uuid4()
     await store.begin(first, "sync", {}, NOW)
-    with pytest.raises(Conflict, match="one runs at a time"):
+    with pytest.raises(Conflict, match="already running"):
         await store.begin(uuid4(), "sync", {}, NOW)
     await store.end(first, RunStatus.COMPLETED, SUMMARY, None, NOW)
     await store.begin(uuid4(), "async", {}, NOW)

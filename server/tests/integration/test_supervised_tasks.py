@@ -10,7 +10,7 @@ from tests.support.waiting import eventually
 
 TASKS = {
     *("database", "feed", "janitor", "change notifier", "change listener", "live events", "queue events"),
-    *("heartbeat", "worker", "delivery"),
+    *("heartbeat", "worker", "delivery", "removal of reports"),
 }
 
 
