@@ -100,7 +100,7 @@ def _queries() -> Iterator[bytes]:
         q=%0d%0aX:%20y mode=both status= callback_status=null
         limit=1_0 limit=%2B5 limit=5.0 limit=%205 limit=1&limit=1 state=FAILED q=%ff a[]=1 cursor=
     """
-    for query in (*listing.split(), b"limit=" + b"9" * 5_000, b"cursor=" + b"A" * 201, b"q=" + b"x" * 101):
+    for query in (*listing.split(), b"limit=" + b"9" * 5_000, b"cursor=" + b"A" * 201, b"q=" + b"x" * 5_000):
         yield get(b"/api/requests?" + query)
     yield get(b"/api/queue/fifo-proof?limit=x")
     for query in b"failure_rate=NaN failure_rate=inf failure_rate=2 status_code=99 status_code=1000 hang=x".split():

@@ -12,7 +12,12 @@ _METHODS_OF_FILES = ("GET", "HEAD")
 
 def allowed_methods(scope: Scope) -> tuple[str, ...]:
     """Return every method that an operation at this path supports (RFC 9110, 15.5.6)."""
-    methods = tuple(method for method in _METHODS if _is_supported(scope, method))
+    routes: list[Any] = scope["app"].router.routes
+    # `/api/requests/counts` is no request of that id, whatever operations requests have.
+    exact = {
+        method for route in routes if getattr(route, "path", None) == scope["path"] for method in route.methods or ()
+    }
+    methods = tuple(method for method in _METHODS if (method in exact if exact else _is_supported(scope, method)))
     if methods[:1] == ("GET",):
         return "GET", "HEAD", *methods[1:]
     return methods or _METHODS_OF_FILES
