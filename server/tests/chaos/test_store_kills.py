@@ -50,7 +50,8 @@ def fetched(s3: S3Server, prefix: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.chaos_long)])
+@pytest.mark.chaos_long
+@pytest.mark.parametrize("kills", [2, 20])
 async def test_a_store_that_is_killed_under_load_loses_nothing(
     kills: int,
     server: StartServer,

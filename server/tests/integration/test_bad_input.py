@@ -223,6 +223,7 @@ async def test_an_unknown_path_is_a_404_and_an_unknown_method_a_405(service: Ser
     [
         ("/api/sync", "POST"),
         ("/api/requests", "GET, HEAD, DELETE"),
+        ("/api/requests/counts", "GET, HEAD"),
         ("/api/requests/x", "GET, HEAD, DELETE"),
         ("/api/requests/x/redeliver", "POST"),
         ("/api/reports/x.csv", "GET, HEAD"),
@@ -324,3 +325,11 @@ async def test_no_answer_repeats_hostile_input(service: Service) -> None:
     ]
 
     assert all(marker not in answer.text for answer in answers)
+
+
+async def test_the_path_of_a_websocket_refuses_plain_http(service: Service) -> None:
+    for method in ("GET", "POST", "PATCH", "OPTIONS"):
+        answer = await service.client.request(method, "/api/ws")
+
+        assert answer.status_code in {404, 405, 426}
+        assert answer.headers["content-type"] == "application/problem+json"

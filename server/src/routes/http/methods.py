@@ -12,15 +12,18 @@ _METHODS_OF_FILES = ("GET", "HEAD")
 
 def allowed_methods(scope: Scope) -> tuple[str, ...]:
     """Return every method that an operation at this path supports (RFC 9110, 15.5.6)."""
-    routes: list[Any] = scope["app"].router.routes
-    # `/api/requests/counts` is no request of that id, whatever operations requests have.
-    exact = {
-        method for route in routes if getattr(route, "path", None) == scope["path"] for method in route.methods or ()
-    }
+    exact = _methods_of_this_very_path(scope)
     methods = tuple(method for method in _METHODS if (method in exact if exact else _is_supported(scope, method)))
     if methods[:1] == ("GET",):
         return "GET", "HEAD", *methods[1:]
     return methods or _METHODS_OF_FILES
+
+
+def _methods_of_this_very_path(scope: Scope) -> set[str]:
+    """Return the methods of routes without parameters: `/api/requests/counts` is not the request of that id."""
+    routes: list[Any] = scope["app"].router.routes
+    found = (route for route in routes if getattr(route, "path", None) == scope["path"])
+    return {method for route in found for method in getattr(route, "methods", None) or ()}  # a WebSocket has none
 
 
 def path_without_slash(scope: Scope) -> str | None:
