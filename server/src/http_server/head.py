@@ -3,9 +3,10 @@
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Any
 
 from src.http_server.refusals import NOT_A_PROXY, UNSUPPORTED_CODING, UNSUPPORTED_WEBSOCKET, Refused, bad_request
 
@@ -107,6 +108,13 @@ def parse_target(method: str, target: bytes) -> Target:
 def has_unknown_method(data: bytes) -> bool:
     """Return whether data the parser rejected is a well-formed request line with a method unknown to it."""
     return _UNKNOWN_METHOD.match(data) is not None
+
+
+def head_without_upgrade(scope: Mapping[str, Any], target: bytes, fields: Fields) -> bytes:
+    """Write a parsed head again, without the `Upgrade` field."""
+    version = f" HTTP/{scope['http_version']}\r\n".encode("ascii")
+    lines = [b"%b: %b\r\n" % field for field in fields if field[0] != b"upgrade"]
+    return b"".join([scope["method"].encode("ascii"), b" ", target, version, *lines, b"\r\n"])
 
 
 def is_websocket_upgrade(fields: Fields) -> bool:

@@ -6,7 +6,7 @@ Reading is always in one of these phases:
     HEAD ──WebSocket handshake──▶ handed over to `websocket.py`
     any ──a refusal, or a response that ends the connection before the request is read──▶ DISCARDING ──▶ closed
 
-and each has a deadline, kept by the single timer of `GuardedTransport`:
+and each has a deadline, kept by its `ConnectionTimer`:
 
 | phase | deadline, s | on timeout |
 | --- | --- | --- |
@@ -43,7 +43,6 @@ from src.http_server.limits import (
     BODY_TIMEOUT_S,
     CONNECTIONS_PER_ADDRESS_MAX,
     HEAD_TIMEOUT_S,
-    LINGER_BYTES_MAX,
     LINGER_TIMEOUT_S,
     SHUTDOWN_TIMEOUT_S,
     UPGRADE_TIMEOUT_S,
@@ -94,7 +93,7 @@ class LimitedHttpProtocol(ReadingProtocol):
         self.transport = GuardedTransport(transport, self.loop, slot, self.write_timeout_s)
         self.transport.on_close = self._close
         self.flow = _Flow(self.transport, self._resume_reading)
-        self.transport.set_deadline(self.head_timeout_s, self._on_timeout)
+        self.transport.timer.set_deadline(self.head_timeout_s, self._on_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection slot and notify the app of the disconnect."""
@@ -160,7 +159,7 @@ class LimitedHttpProtocol(ReadingProtocol):
             if self.pipeline and is_newest_broken and self.pipeline[0][0] is newest:
                 self.pipeline.popleft()
             pending.keep_alive = False
-            self.transport.clear_deadline()
+            self.transport.timer.clear_deadline()
             self.flow.pause_reading()
             return
         if not (is_newest_broken and newest.response_started):
@@ -203,10 +202,10 @@ class LimitedHttpProtocol(ReadingProtocol):
 
     def _set_phase_deadline(self) -> None:
         """Set the deadline of the phase just entered."""
-        set_deadline = self.transport.set_deadline
+        set_deadline = self.transport.timer.set_deadline
         is_pending = self.cycle is not None and not self.cycle.response_complete
         if self.pipeline or (is_pending and self._phase is IDLE):
-            self.transport.clear_deadline()
+            self.transport.timer.clear_deadline()
         elif self._is_shutting_down:
             set_deadline(SHUTDOWN_TIMEOUT_S, self._on_timeout)
         elif self._phase is HEAD:
@@ -218,7 +217,7 @@ class LimitedHttpProtocol(ReadingProtocol):
 
     def _on_timeout(self) -> None:
         if self.transport.has_unread():  # the event loop may be late, not the peer: it reads these bytes next
-            self.transport.set_deadline(_UNREAD_GRACE_S, self._expire)
+            self.transport.timer.set_deadline(_UNREAD_GRACE_S, self._expire)
         else:
             self._expire()
 
@@ -260,15 +259,10 @@ class LimitedHttpProtocol(ReadingProtocol):
             return
         self._lingering = True
         self.transport.write_eof()
-        self.transport.set_deadline(LINGER_TIMEOUT_S, self.transport.close_now)
+        self.transport.timer.set_deadline(LINGER_TIMEOUT_S, self.transport.close_now)
         if self.flow.read_paused:
             self.flow.read_paused = False
             self.transport.resume_reading()
-
-    def _discard(self, size: int) -> None:
-        self._lingered_bytes += size
-        if self._lingered_bytes > LINGER_BYTES_MAX:
-            self.transport.close_now()
 
 
 def _disconnect(cycle: RequestResponseCycle) -> None:

@@ -1,6 +1,8 @@
 """The reading half of one HTTP/1.x connection: phases, size limits, validation of heads, protocol upgrades."""
 
+import logging
 import urllib.parse
+from collections.abc import Callable
 from enum import Enum, auto
 
 import httptools
@@ -17,6 +19,7 @@ from src.http_server.head import (
     check_handshake,
     check_host,
     has_unknown_method,
+    head_without_upgrade,
     is_websocket_upgrade,
     parse_target,
 )
@@ -25,6 +28,7 @@ from src.http_server.limits import (
     FRAMING_BYTES_MAX,
     FRAMING_BYTES_PER_BODY_BYTE,
     HEAD_BYTES_MAX,
+    LINGER_BYTES_MAX,
     PARSE_BYTES_MAX,
 )
 from src.http_server.refusals import Refusal, Refused
@@ -50,6 +54,8 @@ class ReadingProtocol(HttpToolsProtocol):
     """
 
     transport: GuardedTransport
+    #: Whether a path serves a WebSocket; elsewhere, upgrade requests are ignored.
+    has_websocket: Callable[[str], bool] = staticmethod(bool)
     _phase = IDLE
     _requests_begun = 0
     #: Received but not yet parsed: responses come first.
@@ -68,14 +74,11 @@ class ReadingProtocol(HttpToolsProtocol):
     _is_upgrade = False
     _is_websocket = False
 
-    @staticmethod
-    def has_websocket(path: str) -> bool:
-        """Return whether a path serves a WebSocket; elsewhere, upgrade requests are ignored."""
-        return bool(path)
-
     def data_received(self, data: bytes) -> None:
         if self._phase is DISCARDING:
-            self._discard(len(data))
+            self._lingered_bytes += len(data)
+            if self._lingered_bytes > LINGER_BYTES_MAX:
+                self.transport.close_now()
             return
         if self._unparsed:
             self._unparsed += data
@@ -109,7 +112,7 @@ class ReadingProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._finish_upgrade(piece[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal_for(error, piece))
+            self._refuse(_refusal_for(error, piece, self.logger))
         if begun == self._requests_begun:
             if phase is self._phase:
                 self._count_unfinished(len(piece))
@@ -243,26 +246,11 @@ class ReadingProtocol(HttpToolsProtocol):
         if not self._is_websocket:
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._feed(self._head_without_upgrade() + rest)
+            self._feed(head_without_upgrade(self.scope, self.url, self.headers) + rest)
         elif rest:
             self._refuse(refusals.TOO_EARLY)
         else:
             self.handle_websocket_upgrade()
-
-    def _head_without_upgrade(self) -> bytes:
-        version = f" HTTP/{self.scope['http_version']}\r\n".encode("ascii")
-        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
-        return b"".join([self.scope["method"].encode("ascii"), b" ", self.url, version, *fields, b"\r\n"])
-
-    def _refusal_for(self, error: httptools.HttpParserError, piece: bytes) -> Refusal:
-        reason = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
-        if isinstance(reason, Refused):
-            return reason.refusal
-        if reason is not None:
-            self.logger.error("Exception while reading a request", exc_info=reason)
-        if isinstance(error, httptools.HttpParserInvalidMethodError) and has_unknown_method(piece):
-            return refusals.UNKNOWN_METHOD
-        return refusals.NOT_HTTP
 
     # Implemented by the protocol.
 
@@ -275,5 +263,13 @@ class ReadingProtocol(HttpToolsProtocol):
     def _set_phase_deadline(self) -> None:
         raise NotImplementedError
 
-    def _discard(self, size: int) -> None:
-        raise NotImplementedError
+
+def _refusal_for(error: httptools.HttpParserError, piece: bytes, logger: logging.Logger) -> Refusal:
+    reason = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+    if isinstance(reason, Refused):
+        return reason.refusal
+    if reason is not None:
+        logger.error("Exception while reading a request", exc_info=reason)
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and has_unknown_method(piece):
+        return refusals.UNKNOWN_METHOD
+    return refusals.NOT_HTTP

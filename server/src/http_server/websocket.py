@@ -68,7 +68,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         """Take over the transport and run the app, which must accept or reject within `timeout_s` seconds."""
         self.connection_made(transport)
         transport.set_protocol(self)
-        transport.set_deadline(timeout_s, self._on_handshake_timeout)
+        transport.timer.set_deadline(timeout_s, self._on_handshake_timeout)
         super().data_received(_PLACEHOLDER_HEAD)
 
     def handle_connect(self, _: Request) -> None:
@@ -119,7 +119,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     def start_keepalive(self) -> None:
         """Start pinging, which replaces the deadline once the WebSocket is open."""
         super().start_keepalive()
-        self.transport.rely_on_pings()
+        self.transport.timer.rely_on_pings()
 
     def data_received(self, data: bytes) -> None:
         """Parse frames in pieces of `PARSE_BYTES_MAX`, checking the limits after each."""

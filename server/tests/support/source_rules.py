@@ -19,6 +19,7 @@ _SQL_CALLS = {"copy_from_query", "cursor", "execute", "executemany", "fetch", "f
 _SQL_WORDS = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WHERE ", "ALTER TABLE ", "CREATE ", "DROP ")
 _UNPICKLERS = {"dill", "marshal", "pickle", "shelve"}
 FUNCTION_LINES_MAX = 40
+CLASS_METHODS_MAX = 16
 _CODE_FROM_DATA = {"eval", "exec", "compile", "__import__"}
 
 
@@ -149,6 +150,13 @@ def _runs_long(tree: ast.Module) -> Iterator[ast.AST]:
     yield from (node for node in functions if (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_MAX)
 
 
+def _has_many_methods(tree: ast.Module) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
+            yield from [node] if len(methods) > CLASS_METHODS_MAX else []
+
+
 RULES = {
     "dial": Rule(
         "only these modules may connect to anything; callbacks go through the guard",
@@ -178,4 +186,12 @@ RULES = {
     ),
     "block": Rule("nothing sleeps on an event loop's thread", _blocks_the_loop),
     "length": Rule(f"a function has at most {FUNCTION_LINES_MAX} lines", _runs_long),
+    "methods": Rule(
+        f"a class has at most {CLASS_METHODS_MAX} methods",
+        _has_many_methods,
+        (
+            "services/requests/store.py",  # one method a write
+            "services/delivery/lane.py",
+        ),
+    ),
 }

@@ -46,6 +46,7 @@ BROKEN = [
     ("block", "from time import sleep"),
     ("length", "def f():\n" + "    x = 1\n" * 40),
     ("length", "class C:\n    async def f(self):\n" + "        x = 1\n" * 40),
+    ("methods", "class C:\n" + "".join(f"    def f{n}(self): ...\n" for n in range(17))),
 ]
 
 KEPT = [
@@ -59,6 +60,7 @@ KEPT = [
     ("block", "def f():\n    time.sleep(1)"),
     ("block", "async def f():\n    await asyncio.sleep(1)"),
     ("length", "def f():\n" + "    x = 1\n" * 39),
+    ("methods", "class C:\n" + "".join(f"    def f{n}(self): ...\n" for n in range(16))),
     ("block", "async def f():\n    def in_a_thread(): time.sleep(1)"),
 ]
 
