@@ -12,6 +12,8 @@ PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 # Options for pytest: make test ARGS="-k callback"
 ARGS ?=
+# Processes that share the tests, each with a PostgreSQL of its own; 0: one after the other in one process.
+WORKERS ?= 2
 
 VENV := server/.venv
 VENV_PYTHON := $(VENV)/bin/python
@@ -41,6 +43,7 @@ ABSOLUTE_DATA_DIR = case "$$DATA_DIR" in /*) ;; ?*) export DATA_DIR="$$PWD/$$DAT
 # The settings of whoever runs the tests are not theirs.
 WITHOUT_SETTINGS = env -u HOST -u PORT -u DATA_DIR -u DATABASE_URL
 PYTEST = cd server && exec $(WITHOUT_SETTINGS) $(PY) -m pytest
+SHARED = -n $(WORKERS) --dist worksteal
 
 help: ## list the targets
 	@echo "Usage: make <target>; to start with: make run"
@@ -56,13 +59,13 @@ page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
 	@$(if $(CLIENT),:,$(if $(HAS_CLIENT),echo "Node 20.19 or newer with npm was not found: no page; the API and /docs work.",:))
 
 # First what may be missing on this machine: a run that cannot be complete says so before anything slow.
-test: programs $(if $(CLIENT),browser) $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback")
+test: programs $(if $(CLIENT),browser) $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback", WORKERS=2)
 ifeq ($(CLIENT),)
-	@status=0; ($(PYTEST) $(ARGS)) || status=$$?; \
+	@status=0; ($(PYTEST) $(SHARED) $(ARGS)) || status=$$?; \
 	$(if $(HAS_CLIENT),echo "Not tested: the page. It needs Node 20.19 or newer with npm.";) exit $$status
 else
 	@mkdir -p build; (cd client && npm run --silent test && npm run --silent e2e) >build/page-tests.log 2>&1 & page=$$!; \
-	status=0; ($(PYTEST) $(ARGS)) || status=1; \
+	status=0; ($(PYTEST) $(SHARED) $(ARGS)) || status=1; \
 	echo "The page, in a browser (began beside the tests above) …"; \
 	wait $$page || status=1; cat build/page-tests.log; exit $$status
 endif
