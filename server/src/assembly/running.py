@@ -21,7 +21,7 @@ from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
 from src.services.kit.supervision import Supervisor
 from src.services.outbound.transport import Network
-from src.services.parts import Parts, SyncParts
+from src.services.parts import DownloadParts, Parts, SyncParts
 from src.services.report_files.production import SimulatedWork
 
 
@@ -81,10 +81,10 @@ def _parts(
         observers=data.observers,
         batcher=accepting.batcher,
         sync=_sync_parts(data, accepting, simulated_work, now),
+        downloads=_download_parts(settings, data),
         storage=data.storage,
         removal=data.removal,
         engine=opened.engine,
-        signed_url_s=settings.storage_signed_url_seconds if settings.storage_downloads == "auto" else None,
         local_lacks=outbound.lacks,
         events=opened.live.events,
         pinger=outbound.pinger,
@@ -113,6 +113,16 @@ def _sync_parts(data: Data, accepting: Accepting, simulated_work: SimulatedWork,
         threads=data.threads,
         simulated_work=simulated_work,
         now=now,
+    )
+
+
+def _download_parts(settings: Settings, data: Data) -> DownloadParts:
+    return DownloadParts(
+        reader=data.reader,
+        store=data.store,
+        storage=data.storage,
+        threads=data.threads,
+        signed_url_s=settings.storage_signed_url_seconds if settings.storage_downloads == "auto" else None,
     )
 
 

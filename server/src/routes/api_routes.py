@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from src import failpoints
-from src.controllers import async_controller, requests_controller, sync_controller
+from src.controllers import async_controller, downloads_controller, requests_controller, sync_controller
 from src.errors import NotFound
 from src.models import Mode
 from src.routes.http.dependencies import (
@@ -228,13 +228,13 @@ async def download_report(
     """
     request_id = request_id_in(file.removesuffix(REPORT_SUFFIX))
     if request_id is None or not file.endswith(REPORT_SUFFIX):
-        raise NotFound(requests_controller.NO_REPORT)
-    row = await requests_controller.get_report(parts, request_id)
+        raise NotFound(downloads_controller.NO_REPORT)
+    row = await downloads_controller.get_report(parts.downloads, request_id)
     download = judge_download(request, stored_report(row), parts.now())
     if isinstance(download, Response):
         return download
-    report = await requests_controller.open_report(parts, row)
-    if redirect and download.may_redirect and (link := await requests_controller.link_of(parts, report)):
+    report = await downloads_controller.open_report(parts.downloads, row)
+    if redirect and download.may_redirect and (link := await downloads_controller.link_of(parts.downloads, report)):
         return Response(status_code=302, headers={"location": link, "cache-control": "no-store"})
     return ReportResponse(report, download.part, download.status, download.headers, CSV)
 

@@ -48,6 +48,19 @@ class SyncParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadParts:
+    """What finds a report and opens its file."""
+
+    reader: RequestReader
+    store: RequestStore
+    storage: ReportStorage
+    #: Threads for what blocks.
+    threads: Executor
+    #: How long an address of the store's own is good for, seconds; None: every download comes from here.
+    signed_url_s: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything a use case may need; built once, in `assembly/`."""
 
@@ -59,12 +72,11 @@ class Parts:
     observers: Observers
     batcher: AcceptBatcher
     sync: SyncParts
+    downloads: DownloadParts
     storage: ReportStorage
     #: Deletes the reports of requests that are gone.
     removal: ReportRemoval
     engine: Engine
-    #: How long an address of the store's own is good for, seconds; None: every download comes from here.
-    signed_url_s: int | None
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from starlette.types import Message
 
-from src.controllers import requests_controller
+from src.controllers import downloads_controller
 from src.errors import NotFound
 from src.services.report_files.local_folder import READ_BYTES, SETTLED_AFTER_S
 from src.services.upkeep.janitor import Janitor
@@ -153,11 +153,11 @@ async def test_a_file_that_is_made_again_for_a_request_that_is_deleted_meanwhile
     service: Service,
 ) -> None:
     result = await made(service)
-    row = await requests_controller.get_report(service.parts, UUID(result["request_id"]))
+    row = await downloads_controller.get_report(service.parts.downloads, UUID(result["request_id"]))
     await service.client.delete(f"/api/requests/{result['request_id']}")
 
     with pytest.raises(NotFound):
-        await requests_controller.open_report(service.parts, row)
+        await downloads_controller.open_report(service.parts.downloads, row)
     assert list(service.settings.reports_folder.iterdir()) == []
 
 
