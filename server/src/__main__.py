@@ -180,7 +180,7 @@ def _has_websocket(app: FastAPI, path: str) -> bool:
 
 
 async def _before_stop(app: FastAPI) -> None:
-    """End running benchmarks: they would measure a closed server, and clients waiting for them get a response."""
+    """End what would outlast the graceful shutdown: benchmarks, and calls that wait for a report."""
     if parts := getattr(app.state, "parts", None):
         await parts.before_stop()
 

@@ -203,6 +203,23 @@ class Settings(BaseSettings):
         description="maximum number of receivers per caller with pending requests or callbacks; above it, "
         "submissions for further receivers get a 429",
     )
+    max_waiters: int = Field(
+        default=1_000,
+        ge=0,
+        description="maximum number of calls that wait for reports to end (Prefer: wait=N); further ones are answered "
+        "at once",
+    )
+    max_waiters_per_caller: int = Field(
+        default=250,
+        ge=0,
+        description="maximum number of such calls per caller; further ones are answered at once",
+    )
+    prefer_wait_max_seconds: int = Field(
+        default=50,
+        ge=0,
+        le=3_600,
+        description="maximum time that a call with Prefer: wait=N waits, seconds; common proxies give up after 60",
+    )
     retention_days: int = Field(
         default=0,
         ge=0,

@@ -16,6 +16,9 @@ export interface paths {
     /**
      * Generate Report Asynchronously
      * @description Accept a report at once; it is generated in order and delivered to the callback URL.
+     *
+     *     With `Prefer: wait=N` the answer waits up to N seconds for the report: then it is 200 with the result, else the
+     *     usual 202. The callback is sent all the same.
      */
     post: operations['generate_report_asynchronously_api_async_post']
     delete?: never
@@ -497,7 +500,7 @@ export interface paths {
     }
     /**
      * Get Request
-     * @description Read everything about one request.
+     * @description Read everything about one request; with `Prefer: wait=N` as soon as its report has ended, or after N seconds.
      */
     get: operations['get_request_api_requests__request_id__get']
     put?: never
@@ -1516,6 +1519,25 @@ export interface components {
       total_ms: number
     }
     /**
+     * FailedAnswer
+     * @description The report that was waited for has failed.
+     */
+    FailedAnswer: {
+      mode: components['schemas']['Mode']
+      /** Reason */
+      reason: string
+      /**
+       * Request Id
+       * Format: uuid
+       */
+      request_id: string
+      /**
+       * Status
+       * @constant
+       */
+      status: 'failed'
+    }
+    /**
      * FieldProblem
      * @description What is wrong with one field.
      */
@@ -2469,6 +2491,11 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
+        /**
+         * @description `wait=N` (RFC 7240): answer when the report has ended, or after N seconds, whichever comes first; at most `PREFER_WAIT_MAX_SECONDS`. What cannot be read is ignored.
+         * @example wait=10
+         */
+        Prefer?: string
         /** @description Submissions with the same key and the same body are processed once. The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`. */
         'X-Idempotency-Key'?: string
       }
@@ -2481,22 +2508,29 @@ export interface operations {
       }
     }
     responses: {
-      /** @description The idempotency key was used before with the same body. */
+      /** @description The idempotency key was used before with the same body; or, with `Prefer: wait=N`, the report has ended in time. */
       200: {
         headers: {
           /** @description `true` */
           'Idempotent-Replayed'?: string
           /** @description Where the request is. */
           Location?: string
+          /** @description The N that was kept to. Missing when nothing was waited for, also because too many wait. */
+          'Preference-Applied'?: string
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['DuplicateAnswer']
+          'application/json':
+            | components['schemas']['DuplicateAnswer']
+            | components['schemas']['ReportResult']
+            | components['schemas']['FailedAnswer']
         }
       }
       /** @description Successful Response */
       202: {
         headers: {
+          /** @description The N that was kept to. Missing when nothing was waited for, also because too many wait. */
+          'Preference-Applied'?: string
           [name: string]: unknown
         }
         content: {
@@ -4327,7 +4361,13 @@ export interface operations {
   get_request_api_requests__request_id__get: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /**
+         * @description `wait=N` (RFC 7240): answer when the report has ended, or after N seconds, whichever comes first; at most `PREFER_WAIT_MAX_SECONDS`. What cannot be read is ignored.
+         * @example wait=10
+         */
+        Prefer?: string
+      }
       path: {
         /** @description The id of a request. */
         request_id: string
@@ -4339,6 +4379,8 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          /** @description The N that was kept to. Missing when nothing was waited for, also because too many wait. */
+          'Preference-Applied'?: string
           [name: string]: unknown
         }
         content: {

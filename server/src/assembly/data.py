@@ -15,6 +15,7 @@ from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
+from src.services.live.completions import Completions
 from src.services.report_files.opening import make_storage
 from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
@@ -49,6 +50,8 @@ class Data:
     lane_ids: LaneIds
     store: RequestStore
     changes: ChangeNotifier
+    #: Who waits for requests to end.
+    completions: Completions
     #: Hear of what happens.
     observers: Observers
     storage: ReportStorage
@@ -71,14 +74,14 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
     await prepare_schema(queries, url)
     pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
     stack.callback(pool.terminate)
-    threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
-    stack.callback(threads.shutdown)
+    threads = _open_threads(stack)
 
     slots = ReadSlots()
     reader = RequestReader(queries, slots)
     database = DatabaseCondition(queries, slots)
     changes = ChangeNotifier(partial(announce, pool))
-    observers = together(changes.observers(), log_lines())
+    completions = Completions(reader.whole, settings.max_waiters, settings.max_waiters_per_caller)
+    observers = together(changes.observers(), completions.observers(), log_lines())
     store = RequestStore(pool, observers, on_away=database.note)
     return Data(
         url=url,
@@ -90,11 +93,18 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         lane_ids=LaneIds(await reader.lane_secret()),
         store=store,
         changes=changes,
+        completions=completions,
         observers=observers,
         storage=storage,
         removal=ReportRemoval(store, storage, threads),
         threads=threads,
     )
+
+
+def _open_threads(stack: AsyncExitStack) -> Executor:
+    threads = ThreadPoolExecutor(BLOCKING_THREADS_MAX, thread_name_prefix="blocking")
+    stack.callback(threads.shutdown)
+    return threads
 
 
 async def _opened_storage(settings: Settings) -> ReportStorage:

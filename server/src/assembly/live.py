@@ -54,7 +54,12 @@ def open_live(data: Data, engine: Engine, views: Views) -> Live:
     async def on_changes(changes: Changes) -> None:
         engine.wake()  # another process may have accepted something
         engine.receivers_changed(changes.receivers)
+        data.completions.tell([*changes.updated, *changes.deleted])
         updates.tell(changes)
 
-    listener = ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=updates.tell_of_a_gap)
+    def on_gap() -> None:
+        data.completions.tell_of_a_gap()
+        updates.tell_of_a_gap()
+
+    listener = ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=on_gap)
     return Live(events=events, updates=updates, listener=listener)

@@ -79,6 +79,8 @@ def _parts(
         store=data.store,
         reader=data.reader,
         observers=data.observers,
+        completions=data.completions,
+        wait_max_s=settings.prefer_wait_max_seconds,
         batcher=accepting.batcher,
         sync=_sync_parts(data, accepting, simulated_work, now),
         downloads=_download_parts(settings, data),
@@ -133,6 +135,7 @@ def _start_tasks(data: Data, live: Live, upkeep: Upkeep, tasks: Supervisor, stac
         ("removal of reports", data.removal.run),
         ("change notifier", data.changes.run),
         ("change listener", live.listener.run),
+        ("completions", data.completions.run),
         ("live events", live.updates.run),
         ("queue events", live.updates.tell_of_the_queue),
     ):

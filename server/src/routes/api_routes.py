@@ -1,5 +1,8 @@
 """The API: submit, look, deliver again, delete, download. Each operation calls one controller."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,9 +25,11 @@ from src.routes.http.dependencies import (
 from src.routes.http.downloads import judge_download, stored_report
 from src.routes.http.file_response import ReportResponse
 from src.routes.http.filters import FiltersDependency
+from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import DirectRoute
 from src.routes.http.strict_query import PlainRoute
+from src.routes.http.waiting import held
 from src.routes.wire import views
 from src.routes.wire.callback_logs import CallbackLogs
 from src.routes.wire.explanations import Explanation
@@ -34,6 +39,7 @@ from src.routes.wire.requests import (
     AsyncRequest,
     DeletedAnswer,
     DuplicateAnswer,
+    FailedAnswer,
     RedeliverAnswer,
     ReportRequest,
     ReportResult,
@@ -60,6 +66,15 @@ DUPLICATE: dict[int | str, dict[str, Any]] = {
             "Idempotent-Replayed": {"schema": {"type": "string"}, "description": "`true`"},
             "Location": {"schema": {"type": "string"}, "description": "Where the request is."},
         },
+    }
+}
+
+ENDED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": DuplicateAnswer | ReportResult | FailedAnswer,
+        "description": "The idempotency key was used before with the same body; or, with `Prefer: wait=N`, the report"
+        " has ended in time.",
+        "headers": {**DUPLICATE[200]["headers"], **APPLIED_HEADER},
     }
 }
 
@@ -91,25 +106,29 @@ async def generate_report_synchronously(body: ReportRequest, request: Request) -
     "/async",
     status_code=202,
     response_model=AcceptedAnswer,
-    responses={**DUPLICATE, **responses(400, 413, 415, 422, 429, 503)},
-    openapi_extra=KEY_HEADER,
+    responses={202: {"headers": APPLIED_HEADER}, **ENDED, **responses(400, 413, 415, 422, 429, 503)},
+    openapi_extra={"parameters": [*KEY_HEADER["parameters"], PREFER_HEADER]},
 )
 async def generate_report_asynchronously(body: AsyncRequest, request: Request) -> Response:
-    """Accept a report at once; it is generated in order and delivered to the callback URL."""
+    """Accept a report at once; it is generated in order and delivered to the callback URL.
+
+    With `Prefer: wait=N` the answer waits up to N seconds for the report: then it is 200 with the result, else the
+    usual 202. The callback is sent all the same.
+    """
     parts = parts_of(request)
     async_controller.check_size(body.payload.num_transactions, at_most=parts.async_max_transactions)
     key = _key(request, async_controller.ASYNC_ROUTE, body)
     now = parts.now()
-    outcome = await async_controller.accept(
-        parts.batcher,
-        caller_of(request),
-        ReportParameters.of(body.payload, now.date()),
-        body.callback_url,
-        key,
-        now,
-    )
+    parameters = ReportParameters.of(body.payload, now.date())
+    with held(request) as hold:
+        outcome = await async_controller.accept(
+            parts.batcher, caller_of(request), parameters, body.callback_url, key, now
+        )
+        ended = await hold.until_ended(outcome.request_id)
     if isinstance(outcome, Duplicate):
-        return _replay(outcome)
+        return _replay(replace(outcome, result=ended.result_payload) if ended else outcome, hold.headers)
+    if ended:
+        return _json(views.result(ended), 200, {"location": _status_url(outcome.request_id), **hold.headers})
     status_url = _status_url(outcome.request_id)
     answer = {
         "request_id": str(outcome.request_id),
@@ -119,7 +138,7 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
         "status_url": status_url,
     }
     failpoints.reached("before_202")
-    return _json(answer, 202, {"location": status_url})
+    return _json(answer, 202, {"location": status_url, **hold.headers})
 
 
 @managing.get("/requests", response_model=RequestList, responses=responses(422, 503))
@@ -151,10 +170,23 @@ async def count_requests(parts: PartsDependency, filters: FiltersDependency) -> 
     return RequestCounts.model_validate(await requests_controller.count_requests(parts, filters))
 
 
-@managing.get("/requests/{request_id}", response_model=RequestDetail, responses=responses(404, 503))
-async def get_request(request_id: RequestIdDependency, parts: PartsDependency) -> RequestDetail:
-    """Read everything about one request."""
-    row, place_in_line, pause = await requests_controller.get_request(parts, request_id)
+@managing.get(
+    "/requests/{request_id}",
+    response_model=RequestDetail,
+    responses={200: {"headers": APPLIED_HEADER}, **responses(404, 503)},
+    openapi_extra={"parameters": [PREFER_HEADER]},
+)
+async def get_request(
+    request_id: RequestIdDependency, parts: PartsDependency, request: Request, response: Response
+) -> RequestDetail:
+    """Read everything about one request; with `Prefer: wait=N` as soon as its report has ended, or after N seconds."""
+    with held(request) as hold:
+        ended = await hold.until_ended(request_id)
+    # What woke the call was read for all who wait; it need not be read again for each.
+    row, place_in_line, pause = (
+        (ended, None, None) if ended else await requests_controller.get_request(parts, request_id)
+    )
+    response.headers.update(hold.headers)
     return views.detail(row, place_in_line, parts.engine.state().trouble, pause)
 
 
@@ -239,7 +271,7 @@ async def download_report(
     return ReportResponse(report, download.part, download.status, download.headers, CSV)
 
 
-def _replay(duplicate: Duplicate) -> Response:
+def _replay(duplicate: Duplicate, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
     answer = {
         "status": "duplicate",
         "request_id": str(duplicate.request_id),
@@ -247,7 +279,7 @@ def _replay(duplicate: Duplicate) -> Response:
         "message": "This idempotency key was used before; no new work was begun.",
         "original_result": duplicate.result,
     }
-    headers = {"idempotent-replayed": "true"}
+    headers = {"idempotent-replayed": "true", **headers}
     if duplicate.mode is Mode.ASYNC:
         answer["status_url"] = headers["location"] = _status_url(duplicate.request_id)
     return _json(answer, 200, headers)

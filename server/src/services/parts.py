@@ -14,6 +14,7 @@ from src.services.demo.receiver import DemoReceiver
 from src.services.engine.protocol import Engine
 from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
+from src.services.live.completions import Completions
 from src.services.live.event_bus import EventBus
 from src.services.outbound.client import LocalLacks
 from src.services.report_files.production import SimulatedWork
@@ -70,6 +71,9 @@ class Parts:
     store: RequestStore
     reader: RequestReader
     observers: Observers
+    completions: Completions
+    #: The longest time that a call waits for the end of a request, seconds.
+    wait_max_s: int
     batcher: AcceptBatcher
     sync: SyncParts
     downloads: DownloadParts
@@ -102,4 +106,5 @@ class Parts:
 
     async def before_stop(self) -> None:
         """End what must end before the server stops accepting connections."""
+        self.completions.close()
         await self.benchmarks.aclose()

@@ -211,6 +211,34 @@ def test_every_sync_report_that_the_stop_interrupts_is_told_so_and_its_key_is_fr
     assert {ask(number).status_code for number in range(INTERRUPTED)} == {200}
 
 
+def test_a_stop_answers_the_calls_that_wait_for_reports_as_if_their_time_were_up(terminal: Terminal) -> None:
+    process = terminal.start(SIMULATED_MAX_SECONDS="60", SIMULATED_MS_PER_TRANSACTION="1000")
+    terminal.ready_line(process)
+    base_url = f"http://127.0.0.1:{terminal.port}"
+    order = {
+        "payload": {"num_transactions": 60},
+        "callback_url": f"http://localhost:{terminal.port}/api/callbacks/receive",
+    }
+    waits = {"prefer": "wait=50"}
+    status_url = httpx.post(f"{base_url}/api/async", json=order).json()["status_url"]
+
+    with ThreadPoolExecutor(2) as callers:
+        polling = callers.submit(httpx.get, f"{base_url}{status_url}", headers=waits, timeout=TIMEOUT_S)
+        posting = callers.submit(httpx.post, f"{base_url}/api/async", json=order, headers=waits, timeout=TIMEOUT_S)
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while len(httpx.get(f"{base_url}/api/requests").json()["requests"]) < 2 and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        stopping_at_s = time.monotonic()
+        _, said = process.communicate(timeout=TIMEOUT_S)
+        took_s = time.monotonic() - stopping_at_s
+
+    assert (polling.result().status_code, posting.result().status_code) == (200, 202)
+    assert polling.result().json()["status"] in {"PENDING", "PROCESSING"}
+    assert posting.result().json()["status"] == "pending"
+    assert (process.returncode, "Traceback" in said, took_s < STOPS_WITHIN_S) == (0, False, True)
+
+
 def test_bodies_that_never_end_do_not_hold_up_the_stop_and_are_no_fault_in_the_log(terminal: Terminal) -> None:
     process = terminal.start()
     terminal.ready_line(process)

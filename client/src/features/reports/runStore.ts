@@ -1,5 +1,12 @@
 import { api, ProblemError, UnreachableError, unwrap } from '@/api/client'
-import type { AcceptedAnswer, DuplicateAnswer, Mode, ReportRequest, ReportResult } from '@/api/types'
+import type {
+  AcceptedAnswer,
+  DuplicateAnswer,
+  FailedAnswer,
+  Mode,
+  ReportRequest,
+  ReportResult,
+} from '@/api/types'
 import { createStore } from '@/lib/store'
 import { showToast } from '@/lib/toasts'
 import { noRuns, reduceRuns, runsOfSession, type RunAction } from './runs'
@@ -56,7 +63,7 @@ function bodyOf(mode: Mode, { payload, callbackUrl }: Order): object {
   return mode === 'sync' ? payload : { payload, callback_url: callbackUrl }
 }
 
-type Submitted = AcceptedAnswer | DuplicateAnswer | ReportResult
+type Submitted = AcceptedAnswer | DuplicateAnswer | FailedAnswer | ReportResult
 
 function submit(mode: Mode, { payload, callbackUrl }: Order): Promise<Submitted> {
   if (mode === 'sync') return unwrap<Submitted>(api.POST('/api/sync', { body: payload }))

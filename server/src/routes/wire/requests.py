@@ -162,6 +162,15 @@ class AcceptedAnswer(BaseModel):
     status_url: str
 
 
+class FailedAnswer(BaseModel):
+    """The report that was waited for has failed."""
+
+    request_id: UUID
+    mode: Mode
+    status: Literal["failed"]
+    reason: str
+
+
 class DuplicateAnswer(BaseModel):
     """The idempotency key was used before: this is the request it stands for. No new work was begun."""
 

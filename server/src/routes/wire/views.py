@@ -16,6 +16,14 @@ def item(row: Row[Any]) -> RequestItem:
     return RequestItem(**_common(row))
 
 
+def result(row: Row[Any]) -> dict[str, Any]:
+    """Show how a request has ended to the call that waited for it."""
+    if row.status == Status.COMPLETED:
+        found: dict[str, Any] = row.result_payload
+        return found
+    return {"request_id": str(row.id), "mode": row.mode, "status": "failed", "reason": row.failure_reason}
+
+
 def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> RequestDetail:
     """Show everything about a request.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from src.models import (
 from src.models.request_model import ENDED
 from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
-from src.services.requests.history import IN_HISTORY, LISTED, History
+from src.services.requests.history import IN_HISTORY, LISTED, History, Read
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.records import LaneKey
 
@@ -64,6 +65,8 @@ class RequestReader:
         self._slots = slots
         #: Pages and counts.
         self.history = History(self._all)
+        #: Reads everything about some requests, by their ids.
+        self.whole = partial(_whole, self._all)
         #: What explains where a request's time went.
         self.explanations = Explanations(self._all)
 
@@ -183,3 +186,9 @@ class RequestReader:
         [row] = await self._all(select(func.count()).select_from(query.limit(COUNT_MAX).subquery()))
         count: int = row[0]
         return count
+
+
+async def _whole(read: Read, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    if not request_ids:
+        return []
+    return await read(select(*R.__table__.columns).where(R.id == any_(literal(request_ids, ARRAY(Uuid)))))
