@@ -243,6 +243,12 @@ class Settings(BaseSettings):
         description="origins, matched exactly, that may receive callbacks although their address is not public, "
         "e.g. http://127.0.0.1:9001",
     )
+    priority_shares: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], NoDecode, CommaSeparated] = Field(
+        default=(8, 3, 1),
+        min_length=3,
+        max_length=3,
+        description="of so many starts in a row those of high, normal and low priority, while all of them wait",
+    )
     callback_retry_delays: Annotated[tuple[Annotated[float, Field(ge=0, le=86_400)], ...], NoDecode, CommaSeparated] = (
         Field(default=(2, 4, 8), max_length=20, description="delays before the second, third, … attempt, seconds")
     )

@@ -788,12 +788,10 @@ export interface components {
       callback_url: string
       payload?: components['schemas']['ReportRequest']
       /**
-       * Priority
-       * @description Reports of one priority keep their order.
+       * @description Reports of one priority keep their order; between priorities turns go by `PRIORITY_SHARES`.
        * @default normal
-       * @constant
        */
-      priority?: 'normal'
+      priority?: components['schemas']['Priority']
     }
     /**
      * AsyncSide
@@ -1552,7 +1550,7 @@ export interface components {
     }
     /**
      * FifoProofAnswer
-     * @description Three orders side by side. Delivery is compared for each lane by itself.
+     * @description Three orders side by side: generation within a priority, delivery within a lane and a priority.
      */
     FifoProofAnswer: {
       /** Checked */
@@ -1656,7 +1654,7 @@ export interface components {
     }
     /**
      * Lane
-     * @description One caller's callbacks to one receiver, sent one at a time in order.
+     * @description One caller's callbacks of one priority to one receiver, sent one at a time in order.
      */
     Lane: {
       /** Current Request Id */
@@ -1670,6 +1668,8 @@ export interface components {
       next_attempt_at: string | null
       /** Owed */
       owed: number
+      /** @description Each priority keeps an order of its own, and so does what is redelivered: null. A paused lane is paused for all of them: null, too. */
+      priority: components['schemas']['Priority'] | null
       /** Reason */
       reason: string | null
       /** Receiver */
@@ -1717,6 +1717,12 @@ export interface components {
       /** Tls Ms */
       tls_ms: number | null
     }
+    /**
+     * Priority
+     * @description How urgent an async report is; within one the order of acceptance holds.
+     * @enum {string}
+     */
+    Priority: 'high' | 'normal' | 'low'
     /**
      * ProbingAnswer
      * @description One attempt is made now.
@@ -1859,6 +1865,7 @@ export interface components {
        * @description Opaque and stable; a receiver has a lane for each caller.
        */
       lane: string
+      priority: components['schemas']['Priority']
       /** Queue Position */
       queue_position: number
       /** Receiver */
@@ -2136,6 +2143,7 @@ export interface components {
        * @description How many are ahead now; null unless it waits.
        */
       place_in_line: number | null
+      priority: components['schemas']['Priority']
       /** Queue Position */
       queue_position: number | null
       /**
@@ -2190,6 +2198,7 @@ export interface components {
       mode: components['schemas']['Mode']
       /** Num Transactions */
       num_transactions: number
+      priority: components['schemas']['Priority']
       /** Queue Position */
       queue_position: number | null
       /** Report Name */

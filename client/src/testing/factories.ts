@@ -27,6 +27,7 @@ export function request(changes: Partial<RequestItem> = {}): RequestItem {
     report_name: 'Monthly_Report',
     num_transactions: 50,
     queue_position: made,
+    priority: 'normal',
     callback_url: 'http://localhost:8000/api/callbacks/receive',
     callback_status: 'PENDING',
     callback_attempts: 0,

@@ -10,12 +10,13 @@ from src.assembly.outbound import Outbound
 from src.database import connect, create_pool
 from src.services.background_worker import BackgroundWorker
 from src.services.engine.job_queue import JobQueue
+from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
 from src.services.engine.queue_feed import QueueFeed
 from src.services.kit.supervision import Supervisor
 from src.services.report_files.production import SimulatedWork
 
-#: Jobs in memory; those beyond wait in the table.
+#: Jobs of one priority in memory; those beyond wait in the table.
 QUEUE_JOBS_MAX = 1_000
 WORKER_CONNECTIONS_MAX = 4
 
@@ -24,13 +25,14 @@ async def open_engine(
     data: Data,
     outbound: Outbound,
     simulated_work: SimulatedWork,
+    priorities: PriorityCycle,
     stack: AsyncExitStack,
     *,
     now: Callable[[], datetime],
     tasks: Supervisor,
 ) -> Engine:
     """Start what works; it does when this process leads."""
-    jobs = JobQueue(QUEUE_JOBS_MAX)
+    jobs = JobQueue(QUEUE_JOBS_MAX, priorities)
     engine = BackgroundWorker(
         jobs,
         QueueFeed(data.store, jobs),

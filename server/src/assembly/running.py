@@ -16,6 +16,7 @@ from src.config import Settings
 from src.logs import log_loop_errors
 from src.services.benchmarks.gate import BenchmarkGate
 from src.services.demo.receiver import DemoReceiver
+from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
@@ -49,13 +50,14 @@ async def running_parts(
         data = await open_data(settings, stack)
         outbound = open_outbound(settings, network, policies, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
-        engine = await open_engine(data, outbound, simulated_work, stack, now=now, tasks=tasks)
+        priorities = PriorityCycle.of(settings.priority_shares)
+        engine = await open_engine(data, outbound, simulated_work, priorities, stack, now=now, tasks=tasks)
         live = open_live(data, engine, views)
         upkeep = open_upkeep(settings, data, outbound, stack, events=live.events, gate=gate, now=now, tasks=tasks)
         _start_tasks(data, live, upkeep, tasks, stack)
         await live.until_it_listens()
         accepting = open_accepting(settings, data, stack, on_accepted=engine.wake, now=now)
-        opened = _Opened(data, outbound, engine, live, upkeep, accepting)
+        opened = _Opened(data, outbound, engine, priorities, live, upkeep, accepting)
         yield _parts(settings, opened, simulated_work, now=now, tasks=tasks)
 
 
@@ -64,6 +66,7 @@ class _Opened:
     data: Data
     outbound: Outbound
     engine: Engine
+    priorities: PriorityCycle
     live: Live
     upkeep: Upkeep
     accepting: Accepting
@@ -87,6 +90,7 @@ def _parts(
         storage=data.storage,
         removal=data.removal,
         engine=opened.engine,
+        priorities=opened.priorities,
         local_lacks=outbound.lacks,
         events=opened.live.events,
         pinger=outbound.pinger,

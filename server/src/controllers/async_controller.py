@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from src.errors import Invalid
-from src.models import Mode
+from src.models import Mode, Priority
 from src.random_ids import new_uuid
 from src.services.identity.caller import Caller
 from src.services.report_generator import ReportParameters
@@ -31,6 +31,7 @@ async def accept(
     callback_url: str,
     key: IdempotencyKey | None,
     now: datetime,
+    priority: Priority = Priority.NORMAL,
 ) -> Accepted | Duplicate:
     """Check the callback URL and make the request durable; the worker does the rest.
 
@@ -50,5 +51,6 @@ async def accept(
             callback_url=target.url,
             receiver=target.receiver,
             idempotency_key=key,
+            priority=priority,
         )
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from src.errors import NotFound
 from src.services.delivery.lane_ids import LaneIds
 from src.services.delivery.sender import LaneState
+from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine, EngineState
 from src.services.requests.fifo_proof import FifoProof, prove
 from src.services.requests.reader import QueueDepth, RequestReader
@@ -34,7 +35,7 @@ class Queue:
     owed: dict[LaneKey, int]
 
 
-async def look(reader: RequestReader, engine: Engine, now: datetime) -> Queue:
+async def look(reader: RequestReader, engine: Engine, priorities: PriorityCycle, now: datetime) -> Queue:
     """Look at the queue, the worker and the lanes."""
     depth = await reader.depth(now)
     lanes = (await engine.lanes())[:LANES_SHOWN_MAX]
@@ -43,7 +44,7 @@ async def look(reader: RequestReader, engine: Engine, now: datetime) -> Queue:
         depth=depth,
         oldest_age_ms=None if oldest is None else max(0, round((now - oldest).total_seconds() * 1000)),
         processing=await reader.processing(),
-        next=await reader.next_waiting(NEXT_SHOWN_MAX),
+        next=priorities.in_order(await reader.next_waiting(NEXT_SHOWN_MAX), NEXT_SHOWN_MAX),
         worker=engine.state(),
         lanes=lanes,
         owed=await reader.owed_by_lane([lane.key for lane in lanes]),

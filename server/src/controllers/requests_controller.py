@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from src.errors import Conflict, NotFound
-from src.models import CallbackStatus, Mode, Status
+from src.models import CallbackStatus, Mode, Priority, Status
 from src.models.request_model import ENDED
 from src.services.delivery.sent_requests import SentRequest, SentRequests
 from src.services.parts import Parts
@@ -39,7 +39,9 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
     """
     request = await _existing(parts, request_id)
     if request.mode == Mode.ASYNC and request.status == Status.PENDING:
-        return request, await parts.reader.place_in_line(request.queue_position), None
+        ahead = await parts.reader.ahead(request.priority, request.queue_position)
+        starts = parts.priorities.starts_before(Priority(request.priority), ahead.waiting)
+        return request, ahead.processing + starts, None
     if request.status in ENDED and request.callback_status == CallbackStatus.PENDING:
         return request, None, await parts.reader.why_paused(LaneKey(request.caller, request.receiver))
     return request, None, None

@@ -10,7 +10,7 @@ from src.models.lane_secret_model import LaneSecretModel
 from src.models.leader_model import LeaderModel
 from src.models.paused_receiver_model import PausedReceiverModel
 from src.models.queue_counter_model import QueueCounterModel
-from src.models.request_model import CallbackStatus, Mode, RequestModel, Status
+from src.models.request_model import CallbackStatus, Mode, Priority, RequestModel, Status
 
 __all__ = [
     "Base",
@@ -24,6 +24,7 @@ __all__ = [
     "LeaderModel",
     "Mode",
     "PausedReceiverModel",
+    "Priority",
     "QueueCounterModel",
     "RequestModel",
     "RunStatus",

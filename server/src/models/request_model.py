@@ -33,6 +33,14 @@ class Status(StrEnum):
     FAILED = "FAILED"
 
 
+class Priority(StrEnum):
+    """How urgent an async report is; within one the order of acceptance holds."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class CallbackStatus(StrEnum):
     """The status of an async request's callback, independent of the report's status."""
 
@@ -75,6 +83,7 @@ class RequestModel(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     #: Unique and increasing, in the order of acceptance; async only.
     queue_position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    priority: Mapped[str] = mapped_column(String(6), server_default=text("'normal'"))
     #: Number of times generation was started; more than one means that a process died.
     generation_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
@@ -82,6 +91,8 @@ class RequestModel(Base):
     #: Scheme, host and port of the callback URL; caller and receiver identify the lane.
     receiver: Mapped[str | None] = mapped_column(String(300))
     callback_status: Mapped[str | None] = mapped_column(String(7))
+    #: Its order in the lane: that of its priority, or that of what is redelivered.
+    callback_sequence: Mapped[str] = mapped_column(String(10), server_default=text("'normal'"))
     #: Number of attempts so far, over all series.
     callback_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     #: `callback_attempts` at the start of the current series; a redelivery starts a new one.
@@ -105,6 +116,7 @@ class RequestModel(Base):
     __table_args__ = (
         _one_of("mode", Mode),
         _one_of("status", Status),
+        _one_of("priority", Priority),
         _one_of("callback_status", CallbackStatus),
         CheckConstraint(
             "num_nonnulls(queue_position, callback_url, receiver, callback_status)"
@@ -119,6 +131,7 @@ class RequestModel(Base):
         # For the feed and recovery: only contains unfinished requests.
         Index(
             "ix_requests_unfinished",
+            "priority",
             "queue_position",
             postgresql_where=text("mode = 'async' AND status IN ('PENDING', 'PROCESSING')"),
         ),
@@ -133,6 +146,7 @@ class RequestModel(Base):
             "ix_requests_callbacks_owed",
             "caller",
             "receiver",
+            "callback_sequence",
             "queue_position",
             postgresql_where=text("callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')"),
         ),

@@ -122,7 +122,7 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
     parameters = ReportParameters.of(body.payload, now.date())
     with held(request) as hold:
         outcome = await async_controller.accept(
-            parts.batcher, caller_of(request), parameters, body.callback_url, key, now
+            parts.batcher, caller_of(request), parameters, body.callback_url, key, now, body.priority
         )
         ended = await hold.until_ended(outcome.request_id)
     if isinstance(outcome, Duplicate):

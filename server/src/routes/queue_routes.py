@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from src import __version__
 from src.config import Settings
 from src.controllers import queue_controller
+from src.models import Priority
 from src.routes.http.dependencies import PartsDependency, caller_of
 from src.routes.http.problems import responses
 from src.routes.http.strict_query import PlainRoute
@@ -25,14 +26,20 @@ Origin = Annotated[PlainText, Path(max_length=300, description="Scheme, host and
 
 LaneStateName = Literal["sending", "retrying", "waiting", "paused"]
 
+_PRIORITIES: dict[str, Priority] = {priority: priority for priority in Priority}
+
 router = APIRouter(prefix="/api", tags=["Queue"], route_class=PlainRoute)
 
 
 class Lane(BaseModel):
-    """One caller's callbacks to one receiver, sent one at a time in order."""
+    """One caller's callbacks of one priority to one receiver, sent one at a time in order."""
 
     lane: str = Field(description="Opaque and stable; a receiver has a lane for each caller.")
     receiver: str
+    priority: Priority | None = Field(
+        description="Each priority keeps an order of its own, and so does what is redelivered: null. A paused lane is"
+        " paused for all of them: null, too."
+    )
     state: LaneStateName
     reason: str | None
     owed: int
@@ -75,13 +82,14 @@ class Ranks(BaseModel):
     queue_position: int
     receiver: str
     lane: str = Field(description="Opaque and stable; a receiver has a lane for each caller.")
+    priority: Priority
     accepted_rank: int
     generated_rank: int | None
     delivered_rank: int | None
 
 
 class FifoProofAnswer(BaseModel):
-    """Three orders side by side. Delivery is compared for each lane by itself."""
+    """Three orders side by side: generation within a priority, delivery within a lane and a priority."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -141,7 +149,7 @@ class PublicSettings(BaseModel):
 @router.get("/queue", response_model=QueueAnswer, responses=responses(503))
 async def get_queue(parts: PartsDependency) -> QueueAnswer:
     """Look at what waits, what is processed and what is delivered."""
-    queue = await queue_controller.look(parts.reader, parts.engine, parts.now())
+    queue = await queue_controller.look(parts.reader, parts.engine, parts.priorities, parts.now())
     return QueueAnswer(
         waiting=queue.depth.waiting,
         oldest_age_ms=queue.oldest_age_ms,
@@ -213,6 +221,7 @@ def _lane(name: str, lane: LaneState, owed: int) -> Lane:
     return Lane(
         lane=name,
         receiver=lane.key.receiver,
+        priority=_PRIORITIES.get(lane.key.sequence),
         state=state,
         reason=reason,
         owed=owed,

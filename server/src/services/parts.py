@@ -11,6 +11,7 @@ from src.services.benchmarks.store import BenchmarkStore
 from src.services.delivery.lane_ids import LaneIds
 from src.services.delivery.ping import Pinger
 from src.services.demo.receiver import DemoReceiver
+from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
 from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
@@ -81,6 +82,8 @@ class Parts:
     #: Deletes the reports of requests that are gone.
     removal: ReportRemoval
     engine: Engine
+    #: Whose turn it is.
+    priorities: PriorityCycle
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver

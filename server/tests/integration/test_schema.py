@@ -44,7 +44,8 @@ CREATE INDEX ix_requests_callbacks_owed ON requests (receiver, queue_position);
 ALTER TABLE paused_receivers DROP COLUMN caller;
 ALTER TABLE paused_receivers ADD CONSTRAINT pk_paused_receivers PRIMARY KEY (receiver);
 DROP INDEX ix_requests_run, ix_requests_newest, ix_requests_newest_by_state;
-ALTER TABLE requests DROP COLUMN run_id, DROP COLUMN account;
+ALTER TABLE requests DROP COLUMN run_id, DROP COLUMN account, DROP COLUMN priority, DROP COLUMN callback_sequence;
+CREATE INDEX ix_requests_unfinished ON requests (queue_position);
 CREATE INDEX ix_requests_newest ON requests (created_at);
 CREATE INDEX ix_requests_newest_by_state ON requests (created_at);
 UPDATE alembic_version SET version_num = '0003'
@@ -70,7 +71,7 @@ async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str
     store = RequestStore(pool, Observers())
     [pause] = await store.pauses()
     callers = await store.callers_owed("", 10)
-    lanes = await store.lanes_owed(dict.fromkeys(callers, ""), 10)
+    lanes = await store.lanes_owed(dict.fromkeys(callers, ("", "")), 10)
     pool.terminate()
     # It held for everybody, and does until its probe.
     assert (pause.caller, pause.receiver, pause.probes) == ("", "http://receiver.test:80", 3)
@@ -96,8 +97,8 @@ async def test_lanes_are_named_in_turns_between_callers_and_receivers_with_what_
     store = RequestStore(pool, Observers())
     callers = await store.callers_owed("", 10)
     after_c0 = await store.callers_owed("c0", 10)
-    first_two = await store.lanes_owed({"c0": "", "c1": ""}, 2)
-    behind = await store.lanes_owed({"c0": "r4"}, 10)
+    first_two = await store.lanes_owed({"c0": ("", ""), "c1": ("", "")}, 2)
+    behind = await store.lanes_owed({"c0": ("r4", "normal")}, 10)
     receivers = await store.receivers_of(["c0", "c1", "c2"], 100)
     three = await store.receivers_of(["c1"], 3)
     await run_sql(database_url, "UPDATE requests SET status = 'PROCESSING' WHERE queue_position = 3")

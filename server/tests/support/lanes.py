@@ -27,7 +27,7 @@ from src.services.requests.store import RequestStore
 from tests.support.jobs import LANE, job
 from tests.support.virtual_time import VirtualTime
 
-CALLER, RECEIVER = LANE
+CALLER, RECEIVER, _ = LANE
 START = datetime(2026, 1, 31, tzinfo=UTC)
 OK = Reply(200, None, b"")
 FAULT = Reply(500, None, b"")
@@ -76,12 +76,17 @@ class Table:
         await self._run("callers_owed")
         return sorted({one.lane.caller for one in self.owed_callbacks.values() if one.lane.caller > after})[:limit]
 
-    async def lanes_owed(self, after: Mapping[str, str], limit: int) -> list[OwedLane]:
+    async def is_owed(self, lane: LaneKey) -> bool:
+        """Tell whether anything is owed in any sequence."""
+        await self._run("is_owed")
+        return any(callback.lane.whole == lane.whole for callback in self.owed_callbacks.values())
+
+    async def lanes_owed(self, after: Mapping[str, tuple[str, str]], limit: int) -> list[OwedLane]:
         """Name lanes, in turns between callers."""
         await self._run("lanes_owed")
         heads: dict[LaneKey, OwedCallback] = {}
         for one in sorted(self.owed_callbacks.values(), key=lambda callback: callback.queue_position):
-            if one.lane.receiver > after.get(one.lane.caller, one.lane.receiver):
+            if one.lane.caller in after and one.lane[1:] > after[one.lane.caller]:
                 heads.setdefault(one.lane, one)
         by_caller: dict[str, list[LaneKey]] = defaultdict(list)
         for lane in sorted(heads):

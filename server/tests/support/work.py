@@ -1,20 +1,23 @@
 """A job runner and its feed on virtual time: a table and a store of reports that a test holds in its hands."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 from uuid import UUID
 
-from src.models import Status
+from src.models import Priority, Status
 from src.services.engine.job_queue import JobQueue
 from src.services.engine.job_runner import JobRunner
+from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.queue_feed import QueueFeed
 from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.production import SimulatedWork
+from src.services.report_files.storage import StoredFile
 from src.services.requests.records import Finished, Job, OwedCallback
 from src.services.requests.store import RequestStore
 from tests.support.virtual_time import VirtualTime
@@ -51,15 +54,18 @@ class Requests:
         self.done.append((name, sorted(one.int for one in moved)))
         return moved
 
-    async def waiting_after(self, position: int, limit: int) -> list[Job]:
+    async def waiting_after(self, tails: Mapping[Priority, tuple[int, int]]) -> list[Job]:
         """Read what waits behind a position."""
         self._run("waiting_after")
         waiting = [job for one, job in self.jobs.items() if self.status[one] is Status.PENDING]
-        behind = [job for job in waiting if job.queue_position > position]
+        found: list[Job] = []
+        for priority, (position, limit) in tails.items():
+            behind = [job for job in waiting if job.priority is priority and job.queue_position > position]
+            found += sorted(behind, key=lambda job: job.queue_position)[:limit]
         if on_read := self.on_read:
             self.on_read = None
             on_read()
-        return sorted(behind, key=lambda job: job.queue_position)[:limit]
+        return found
 
     async def start(self, ids: Collection[UUID], _now: datetime) -> set[UUID]:
         """Begin reports."""
@@ -76,11 +82,24 @@ class Requests:
 
     async def release(self, ids: Collection[UUID]) -> None:
         """Put back."""
-        self._move("release", ids, (Status.PROCESSING,), Status.PENDING)
+        for one in self._move("release", ids, (Status.PROCESSING,), Status.PENDING):
+            self.jobs[one] = replace(self.jobs[one], generation_attempts=self.jobs[one].generation_attempts - 1)
 
     def positions(self, status: Status) -> list[int]:
         """Name the positions of those in a state."""
         return sorted(one.int for one, state in self.status.items() if state is status)
+
+
+class Reports(LocalFolder):
+    """A folder of reports, where something happens when one is written."""
+
+    on_write: Mapping[UUID, Callable[[], object]] = MappingProxyType({})
+
+    def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:
+        """Write one."""
+        if request_id in self.on_write:
+            self.on_write[request_id]()
+        return super().write(request_id, report_name, chunks)
 
 
 class Work:
@@ -89,9 +108,9 @@ class Work:
     def __init__(self, folder: Path, *, ms_per_row: float = 0, jobs_max: int = 100) -> None:
         self.time = VirtualTime()
         self.table = Requests()
-        self.queue = JobQueue(jobs_max)
+        self.queue = JobQueue(jobs_max, PriorityCycle.of((8, 3, 1)))
         self.offered: list[OwedCallback] = []
-        self.storage = LocalFolder(folder)
+        self.storage = Reports(folder)
         self.storage.prepare()
         self.feed = QueueFeed(self.store, self.queue, wait=self.time.wait)
         self.runner = JobRunner(

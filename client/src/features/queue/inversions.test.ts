@@ -6,6 +6,7 @@ const entry = (id: string, accepted: number, delivered: number | null, receiver 
   request_id: id,
   queue_position: accepted,
   receiver,
+  priority: 'normal' as const,
   lane: receiver,
   accepted_rank: accepted,
   generated_rank: accepted,

@@ -7,7 +7,7 @@ export function overtaken(entries: FifoEntry[], before: Rank, after: Rank, sameL
   const involved = new Set<string>()
   for (const [index, one] of entries.entries()) {
     for (const other of entries.slice(index + 1)) {
-      if (sameLane && one.lane !== other.lane) continue
+      if (one.priority !== other.priority || (sameLane && one.lane !== other.lane)) continue
       if (!crossed(one, other, before, after)) continue
       involved.add(one.request_id)
       involved.add(other.request_id)

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from src.models import CallbackStatus, Mode, Status
+from src.models import CallbackStatus, Mode, Priority, Status
 from src.services.report_generator import PERIOD_DAYS_MAX, SEED_MAX, TRANSACTIONS_MAX
 from src.services.reports.currencies import CURRENCIES
 
@@ -124,7 +124,10 @@ class AsyncRequest(_Body):
         max_length=CALLBACK_URL_LENGTH_MAX,
         description="Where the result is sent: http or https, a public address, no user info.",
     )
-    priority: Literal["normal"] = Field(default="normal", description="Reports of one priority keep their order.")
+    priority: Priority = Field(
+        default=Priority.NORMAL,
+        description="Reports of one priority keep their order; between priorities turns go by `PRIORITY_SHARES`.",
+    )
 
 
 class Summary(BaseModel):
@@ -192,6 +195,7 @@ class RequestItem(BaseModel):
     report_name: str
     num_transactions: int
     queue_position: int | None
+    priority: Priority
     callback_url: str | None
     callback_status: CallbackStatus | None
     callback_attempts: int

@@ -77,6 +77,7 @@ def _common(row: Row[Any]) -> dict[str, Any]:
         "report_name": row.input_payload["report_name"],
         "num_transactions": row.input_payload["num_transactions"],
         "queue_position": row.queue_position,
+        "priority": row.priority,
         "callback_url": row.callback_url,
         "callback_status": row.callback_status,
         "callback_attempts": row.callback_attempts,

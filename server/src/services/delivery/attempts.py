@@ -98,7 +98,7 @@ class CallbackAttempts:
             begun: called when the attempt begins; until then it may be cancelled, and nothing was sent.
         """
         address = await self._address(callback)
-        async with self._slots.slot(*callback.lane, address, proven=proven):
+        async with self._slots.slot(callback.job.caller, callback.job.receiver, address, proven=proven):
             begun()
             self.in_flight += 1
             try:

@@ -268,10 +268,10 @@ class DeliveryLane:
                 await self._last_record.write(expiry_of(callback, self._parts.now(), hours))
                 return None
             tried = await self._parts.attempts.make(
-                callback, body, self._connection, proven=self.key in self._parts.proven, begun=self._begun
+                callback, body, self._connection, proven=self.key.whole in self._parts.proven, begun=self._begun
             )
             prompt = isinstance(tried.outcome, Reply) and tried.ended_at - tried.attempted_at < PROMPT_WITHIN
-            self._parts.proven.judge(self.key, prompt=prompt)
+            self._parts.proven.judge(self.key.whole, prompt=prompt)
             step = self._standing.decide(callback, tried)
             attempt = record_of(callback, tried, next_attempt_at(step))
             failpoints.reached("after_answer_before_record")

@@ -19,5 +19,7 @@ class LaneIds:
         self._secret = secret.bytes
 
     def __call__(self, lane: LaneKey) -> str:
-        """Name a lane: 16 hexadecimal digits."""
-        return hmac.digest(self._secret, "\0".join(lane).encode(), "sha256").hex()[:LANE_ID_CHARS]
+        """Name a lane, the same for all its sequences: 16 hexadecimal digits."""
+        return hmac.digest(self._secret, "\0".join((lane.caller, lane.receiver)).encode(), "sha256").hex()[
+            :LANE_ID_CHARS
+        ]

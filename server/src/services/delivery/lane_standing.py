@@ -34,7 +34,7 @@ class LaneStanding:
     def __init__(
         self, lane: LaneKey, *, pauses: Pauses, streaks: Streaks, retries: RetryRules, persistence: Persistence
     ) -> None:
-        self._lane = lane
+        self._lane = lane.whole  # its sequences stand with the receiver together
         self._everybody = LaneKey("", lane.receiver)
         self._pauses = pauses
         self._streaks = streaks
@@ -58,8 +58,9 @@ class LaneStanding:
         self.probing = NOT_HELD
 
     async def end_useless_pauses(self) -> None:
-        """A probe found nothing to send: nobody waits for it."""
-        await self._end(self.probing.lane, self.probing.receiver)
+        """A probe found nothing to send: where no other sequence of the lane does, nobody waits for it."""
+        if not await self._persistence.make(partial(self._pauses.is_owed, self._lane)):
+            await self._end(self.probing.lane, self.probing.receiver)
         self.let_go()
 
     def decide(self, callback: OwedCallback, tried: Tried) -> Next:

@@ -20,7 +20,7 @@ class LaneSweep:
         self._store = store
         self._last_caller = ""
         #: Of callers who have more lanes than one look takes.
-        self._last_receivers: dict[str, str] = {}
+        self._last_seen: dict[str, tuple[str, str]] = {}
 
     async def look(self) -> list[OwedLane]:
         """Name the next lanes with callbacks that are owed; the first of every caller come first."""
@@ -29,14 +29,14 @@ class LaneSweep:
             callers = await self._store.callers_owed("", CALLERS_MAX)
         self._last_caller = callers[-1] if len(callers) == CALLERS_MAX else ""
         if not callers:
-            self._last_receivers.clear()
+            self._last_seen.clear()
             return []
         limit = max(LANES_MAX // len(callers), LANES_OF_ONE_MIN)
         found = await self._store.lanes_owed(
-            {caller: self._last_receivers.pop(caller, "") for caller in callers}, limit
+            {caller: self._last_seen.pop(caller, ("", "")) for caller in callers}, limit
         )
-        receivers: dict[str, list[str]] = {}
+        seen: dict[str, list[tuple[str, str]]] = {}
         for owed in found:
-            receivers.setdefault(owed.key.caller, []).append(owed.key.receiver)
-        self._last_receivers |= {caller: names[-1] for caller, names in receivers.items() if len(names) == limit}
+            seen.setdefault(owed.key.caller, []).append((owed.key.receiver, owed.key.sequence))
+        self._last_seen |= {caller: lanes[-1] for caller, lanes in seen.items() if len(lanes) == limit}
         return found

@@ -88,7 +88,7 @@ class Pauses:
         """Return the pauses that apply to a lane."""
         if not self._pauses:
             return NOT_HELD
-        return Held(self._pauses.get(lane), self._pauses.get(LaneKey("", lane.receiver)))
+        return Held(self._pauses.get(lane.whole), self._pauses.get(LaneKey("", lane.receiver)))
 
     def longest(self, lane: LaneKey) -> Pause | None:
         """Return the pause of a lane that lasts longest."""
@@ -137,6 +137,10 @@ class Pauses:
         """End a pause."""
         self._forget(_key(pause))
         await self._store.end_pause(pause)
+
+    async def is_owed(self, lane: LaneKey) -> bool:
+        """Tell whether a lane owes anything, in any of its sequences."""
+        return await self._store.is_owed(lane)
 
     def unused(self) -> list[Pause]:
         """Name receivers' pauses whose probe has been due for long: nothing is owed there any more."""

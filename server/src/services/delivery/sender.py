@@ -33,7 +33,7 @@ from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.requests.observers import Observers
-from src.services.requests.records import LaneKey, OwedCallback, OwedLane, Pause
+from src.services.requests.records import EVERY, LaneKey, OwedCallback, OwedLane, Pause
 from src.services.requests.store import RequestStore
 
 SWEEP_EVERY_S = 5.0
@@ -179,11 +179,11 @@ class CallbackSender:
         """Look at every lane that has something to send; those in trouble first, those that are paused last."""
         busy = [self._state_of(lane) for lane in self._lanes if lane.busy]
         busy.sort(key=lambda state: state.trouble is None)
-        open_lanes = {state.key for state in busy}
+        open_lanes = {state.key.whole for state in busy}
         paused = [LaneKey(pause.caller, pause.receiver) for pause in self._pauses if pause.caller]
-        paused += [key for key in self._lanes.agenda if self._pauses.of(key).receiver]
+        paused += [key.whole for key in self._lanes.agenda if self._pauses.of(key).receiver]
         return busy + [
-            LaneState(key=key, pause=self._pauses.longest(key))
+            LaneState(key=key._replace(sequence=EVERY), pause=self._pauses.longest(key))
             for key in dict.fromkeys(paused)
             if key not in open_lanes
         ]

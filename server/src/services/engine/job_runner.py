@@ -140,15 +140,22 @@ class JobRunner:
         failpoints.reached("after_start_commit")
         finished: list[Finished] = []
         try:
-            for job in turn:
-                if job.request_id in wanted:
-                    self.busy_with = job.request_id
-                    finished.append(await self._generation.run_job(job))
+            overtaken = await self._generate([job for job in turn if job.request_id in wanted], finished)
         finally:
             # Also when it is time to stop: what is done is done, the rest goes back to its place.
             self.busy_with = None
             left = wanted - {f.request_id for f in finished}
             await self._record(turn, finished, left)
+        self._jobs.put_back(overtaken)
+
+    async def _generate(self, turn: Sequence[Job], finished: list[Finished]) -> Sequence[Job]:
+        """Make one report after the other; returns what is left when another priority's turn comes before theirs."""
+        for number, job in enumerate(turn):
+            if not self._jobs.begin(turn[number:]):
+                return turn[number:]
+            self.busy_with = job.request_id
+            finished.append(await self._generation.run_job(job))
+        return ()
 
     async def _record(self, turn: Sequence[Job], finished: list[Finished], left: set[UUID]) -> None:
         if finished:

@@ -2,12 +2,14 @@
 
 It is the queue's only producer. One mechanism serves the normal path, start-up, a queue that was full, a COMMIT
 whose answer was lost and requests that another process accepted: whatever is in the table and behind the last
-position read comes next.
+position read comes next. Each priority has a tail of its own: many waiting ones of one hide none of another.
 """
 
 import asyncio
+from collections import Counter
 
 from src import failpoints
+from src.models import Priority
 from src.services.engine.job_queue import JobQueue
 from src.services.kit.waiting import Wait, happens_within
 from src.services.requests.store import RequestStore
@@ -29,7 +31,8 @@ class QueueFeed:
         self._store = store
         self._jobs = jobs
         self._wait = wait
-        self._last_position = 0
+        #: The tail of each priority: the last position read.
+        self._tails = dict.fromkeys(Priority, 0)
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         # Whether the worker of this process is the one that works, and in which of its terms.
@@ -58,7 +61,7 @@ class QueueFeed:
             await self._wait_for_wake()
 
     def _begin(self) -> None:
-        self._last_position = 0
+        self._tails = dict.fromkeys(Priority, 0)
         self._active = True
         self._term += 1
         self._wake.set()
@@ -77,20 +80,23 @@ class QueueFeed:
         """Read on until nothing is left or the queue is full."""
         while True:
             self._wake.clear()
-            term, room = self._term, self._jobs.room if self._active else 0
-            self._waits_for_room = self._active and room == 0
-            jobs = await self._store.waiting_after(self._last_position, room) if room else []
+            term, room = self._term, self._jobs.room if self._active else {}
+            self._waits_for_room = not all(room.values())
+            tails = {priority: (self._tails[priority], free) for priority, free in room.items() if free}
+            jobs = await self._store.waiting_after(tails) if tails else []
             if term != self._term:
                 continue  # meanwhile a term began, from the front
             if jobs and self._active:
-                self._last_position = jobs[-1].queue_position
+                self._tails |= {job.priority: job.queue_position for job in jobs}
                 self._jobs.put(jobs)
                 failpoints.reached("after_put")
-            if len(jobs) < room or not room:
+            found = Counter(job.priority for job in jobs)
+            if all(found[priority] < free for priority, (_, free) in tails.items()):
                 return
 
     async def _wait_for_wake(self) -> None:
-        if not await self._wait(self._wake, SWEEP_EVERY_S) and self._jobs.empty:
-            # Nothing is queued and nothing came: look from the front again, so that a request which returned
-            # to the queue is found. One that is found twice is worked on once: the second start finds it ended.
-            self._last_position = 0
+        if await self._wait(self._wake, SWEEP_EVERY_S):
+            return
+        # Nothing came: what has nothing queued is looked at from the front again, so that a request which returned to
+        # the queue is found. One that is found twice is worked on once: the second start finds it ended.
+        self._tails |= {priority: 0 for priority in Priority if not self._jobs.has(priority)}

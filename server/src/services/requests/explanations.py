@@ -72,7 +72,8 @@ class Explanations:
         first_attempt_at = logs[0].attempted_at if logs else now
         query = (
             select(found.c.id, found.c.callback_finished_at)
-            .where(found.c.caller == request.caller, found.c.queue_position < request.queue_position)
+            .where(found.c.caller == request.caller, found.c.callback_sequence == request.callback_sequence)
+            .where(found.c.queue_position < request.queue_position)
             .where(found.c.callback_finished_at.between(request.completed_at, first_attempt_at))
             .order_by(found.c.callback_finished_at.desc())
             .limit(1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from src.models import Priority
 from src.services.requests.records import LaneKey
 
 
@@ -18,6 +19,7 @@ class Milestones:
     queue_position: int
     caller: str
     receiver: str
+    priority: Priority
     generated_at: datetime | None
     delivered_at: datetime | None
 
@@ -31,6 +33,7 @@ class Ranks:
     receiver: str
     #: The lane it is delivered in, under a name that does not tell the caller.
     lane: str
+    priority: Priority
     accepted_rank: int
     generated_rank: int | None
     delivered_rank: int | None
@@ -38,7 +41,10 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoProof:
-    """What was looked at, and the pairs that changed places. Delivery is compared for each lane by itself."""
+    """What was looked at, and the pairs that changed places.
+
+    Generation is compared within a priority, delivery within a lane and a priority.
+    """
 
     checked: int
     generation_inversions: int
@@ -57,12 +63,15 @@ def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str])
     generated = _ranks({one.request_id: one.generated_at for one in accepted})
     delivered = _ranks({one.request_id: one.delivered_at for one in accepted})
     lanes: dict[LaneKey, list[datetime]] = defaultdict(list)
+    priorities: dict[Priority, list[datetime]] = defaultdict(list)
     for one in accepted:
+        if one.generated_at is not None:
+            priorities[one.priority].append(one.generated_at)
         if one.delivered_at is not None:
-            lanes[LaneKey(one.caller, one.receiver)].append(one.delivered_at)
+            lanes[LaneKey(one.caller, one.receiver, one.priority)].append(one.delivered_at)
     return FifoProof(
         checked=len(accepted),
-        generation_inversions=inversions([one.generated_at for one in accepted if one.generated_at]),
+        generation_inversions=sum(map(inversions, priorities.values())),
         delivery_inversions=sum(map(inversions, lanes.values())),
         entries=[
             Ranks(
@@ -70,6 +79,7 @@ def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str])
                 queue_position=one.queue_position,
                 receiver=one.receiver,
                 lane=name_lane(LaneKey(one.caller, one.receiver)),
+                priority=one.priority,
                 accepted_rank=rank,
                 generated_rank=generated.get(one.request_id),
                 delivered_rank=delivered.get(one.request_id),

@@ -1,13 +1,28 @@
 """Reading requests and their callback logs: one, a page, and how many wait. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Executable, Row, Select, Uuid, and_, any_, func, literal, select, tuple_, union_all
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    Subquery,
+    Uuid,
+    and_,
+    any_,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.database import database_errors
@@ -17,6 +32,7 @@ from src.models import (
     LaneSecretModel,
     Mode,
     PausedReceiverModel,
+    Priority,
     RequestModel,
     Status,
 )
@@ -25,12 +41,14 @@ from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
 from src.services.requests.history import IN_HISTORY, LISTED, History, Read
 from src.services.requests.read_slots import ReadSlots
-from src.services.requests.records import LaneKey
+from src.services.requests.records import EVERY, LaneKey
 
 #: Counts stop here: what waits is bounded, and a health check should cost little.
 COUNT_MAX = 100_000
 LOGS_MAX = 1_000
 OWED_COUNTED_MAX = 1_000
+#: What is being processed stands among the first of its priority: begun together are fewer.
+PROCESSING_AMONG_FIRST = 64
 
 R = RequestModel
 #: The columns of an attempt in an event: everything but what only its request's log shows.
@@ -48,6 +66,14 @@ class QueueDepth:
     oldest_waiting_at: datetime | None
     callbacks_due: int
     callbacks_retrying: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What may begin before a request that waits; each count stops at `COUNT_MAX`."""
+
+    waiting: Mapping[Priority, int]
+    processing: int
 
 
 class RequestReader:
@@ -80,14 +106,18 @@ class RequestReader:
         rows = await self._all(select(*R.__table__.columns).where(R.id == request_id))
         return rows[0] if rows else None
 
-    async def place_in_line(self, queue_position: int) -> int:
-        """Count the requests that are ahead of a position and wait or are being processed."""
-        ahead = (
-            select(R.id)
-            .where(R.mode == Mode.ASYNC, R.status.in_((Status.PENDING, Status.PROCESSING)))
-            .where(R.queue_position < queue_position)
-        )
-        return await self._count(ahead)
+    async def ahead(self, priority: Priority, queue_position: int) -> Ahead:
+        """Count what may begin before a request that waits: all of the other priorities, of its own what came first."""
+
+        def count_of(each: Priority) -> ColumnElement[int]:
+            before = [R.queue_position < queue_position] if each == priority else []
+            found = select(R.id).where(_WAITING, R.priority == each, *before).limit(COUNT_MAX)
+            return select(func.count()).select_from(found.subquery()).scalar_subquery()
+
+        first = _first_unfinished(R.__table__.c.status)
+        begun = select(func.count()).where(first.c.status == Status.PROCESSING)
+        [counts] = await self._all(select(*map(count_of, Priority), begun.scalar_subquery()))
+        return Ahead(waiting=dict(zip(Priority, counts, strict=False)), processing=counts[-1])
 
     async def by_ids(self, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
         """Read some requests as a list shows them, in the order in which they were accepted."""
@@ -131,11 +161,12 @@ class RequestReader:
 
     async def depth(self, now: datetime) -> QueueDepth:
         """Count what waits for generation and for delivery."""
-        oldest = await self._all(select(R.created_at).where(_WAITING).order_by(R.queue_position).limit(1))
+        heads = _first_of_each(_WAITING, 1, R.__table__.c.created_at)
+        [oldest] = await self._all(select(func.min(heads.c.created_at)))
         retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now))
         return QueueDepth(
             waiting=await self.count_waiting(),
-            oldest_waiting_at=oldest[0].created_at if oldest else None,
+            oldest_waiting_at=oldest[0],
             callbacks_due=await self._count(select(R.id).where(_OWED)) - retrying,
             callbacks_retrying=retrying,
         )
@@ -144,14 +175,17 @@ class RequestReader:
         """Count the requests that wait for their report."""
         return await self._count(select(R.id).where(_WAITING))
 
-    async def next_waiting(self, limit: int) -> Sequence[Row[Any]]:
-        """Read the head of the queue, in order."""
-        return await self._all(select(*LISTED).where(_WAITING).order_by(R.queue_position).limit(limit))
+    async def next_waiting(self, limit: int) -> dict[Priority, list[Row[Any]]]:
+        """Read the head of the queue: of each priority so many at most, in order."""
+        heads = _first_of_each(_WAITING, limit, *LISTED)
+        rows = await self._all(select(*heads.c).order_by(heads.c.queue_position))
+        return {each: [row for row in rows if row.priority == each] for each in Priority}
 
     async def processing(self) -> Row[Any] | None:
         """Read the async request whose report is being generated, if any."""
-        being_processed = select(*LISTED).where(R.mode == Mode.ASYNC, R.status == Status.PROCESSING)
-        rows = await self._all(being_processed.order_by(R.queue_position).limit(1))
+        first = _first_unfinished(*LISTED)
+        begun = select(*first.c).where(first.c.status == Status.PROCESSING)
+        rows = await self._all(begun.order_by(first.c.started_at, first.c.queue_position).limit(1))
         return rows[0] if rows else None
 
     async def milestones(self, limit: int) -> Sequence[Milestones]:
@@ -163,6 +197,7 @@ class RequestReader:
                 queue_position=row.queue_position,
                 caller=row.caller,
                 receiver=row.receiver,
+                priority=Priority(row.priority),
                 generated_at=row.completed_at,
                 delivered_at=row.callback_finished_at,
             )
@@ -174,7 +209,7 @@ class RequestReader:
         counts = [
             select(literal(number).label("number"), func.count().label("owed")).select_from(
                 select(R.id)
-                .where(_OWED, R.caller == lane.caller, R.receiver == lane.receiver)
+                .where(_OWED, R.caller == lane.caller, R.receiver == lane.receiver, *_in_sequence(lane.sequence))
                 .limit(OWED_COUNTED_MAX)
                 .subquery()
             )
@@ -192,3 +227,22 @@ async def _whole(read: Read, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
     if not request_ids:
         return []
     return await read(select(*R.__table__.columns).where(R.id == any_(literal(request_ids, ARRAY(Uuid)))))
+
+
+def _in_sequence(sequence: str) -> list[ColumnElement[bool]]:
+    return [] if sequence == EVERY else [R.callback_sequence == sequence]
+
+
+def _first_of_each(condition: ColumnElement[bool], limit: int, *columns: ColumnElement[Any]) -> Subquery:
+    """Read the first of each priority: one range of the index of what is unfinished for each."""
+    heads = [
+        select(select(*columns).where(condition, R.priority == each).order_by(R.queue_position).limit(limit).subquery())
+        for each in Priority
+    ]
+    return union_all(*heads).subquery()
+
+
+def _first_unfinished(*columns: ColumnElement[Any]) -> Subquery:
+    """Read what stands at the front of each priority: what is being processed is among it."""
+    unfinished = and_(R.mode == Mode.ASYNC, R.status.in_((Status.PENDING, Status.PROCESSING)))
+    return _first_of_each(unfinished, PROCESSING_AMONG_FIRST, *columns)

@@ -9,17 +9,29 @@ from uuid import UUID
 
 import orjson
 
-from src.models import Mode, Status
+from src.models import Mode, Priority, Status
 from src.services.identity.caller import UNNAMED, Caller, Owner
 from src.services.report_generator import ReportParameters
 
+#: The sequence of callbacks that were asked for again.
+REDELIVERY = "redelivery"
+#: No sequence: all of a lane together.
+EVERY = ""
+
 
 class LaneKey(NamedTuple):
-    """Names a lane: one caller's callbacks to one receiver."""
+    """Names one sequence of a lane; a lane is one caller's callbacks to one receiver."""
 
     caller: str
     #: Scheme, host and port.
     receiver: str
+    #: Whose order it keeps: a priority's, or that of what is redelivered. None waits for another.
+    sequence: str = Priority.NORMAL
+
+    @property
+    def whole(self) -> "LaneKey":
+        """All sequences together: what is paused, and what is shown, is told by caller and receiver."""
+        return LaneKey(self.caller, self.receiver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,7 @@ class NewRequest:
     callback_url: str | None = None
     receiver: str | None = None
     idempotency_key: IdempotencyKey | None = None
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +98,7 @@ class Job:
     receiver: str
     #: How often a process began this report and died before its end.
     generation_attempts: int
+    priority: Priority = Priority.NORMAL
     owner: Owner = UNNAMED
 
 
@@ -142,7 +156,8 @@ class OwedCallback:
     @property
     def lane(self) -> LaneKey:
         """The lane it is delivered in."""
-        return LaneKey(self.job.caller, self.job.receiver)
+        sequence = REDELIVERY if self.redelivered_at else self.job.priority
+        return LaneKey(self.job.caller, self.job.receiver, sequence)
 
     @property
     def owed_since(self) -> datetime:

@@ -3,7 +3,7 @@
 import asyncpg
 import orjson
 
-from src.models import Mode, Status
+from src.models import Mode, Priority, Status
 from src.services.identity.caller import Owner
 from src.services.report_generator import ReportParameters
 from src.services.requests.observers import Ended
@@ -45,6 +45,7 @@ def job_of(record: asyncpg.Record) -> Job:
         callback_url=record["callback_url"],
         receiver=record["receiver"],
         generation_attempts=record["generation_attempts"],
+        priority=Priority(record["priority"]),
         owner=Owner(record["account"], record["run_id"]),
     )
 

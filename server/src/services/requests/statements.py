@@ -12,9 +12,9 @@ connection.
 INSERT = """
 WITH offered AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::text[], $9::text[], $10::bytea[], $11::text[], $12::uuid[]) WITH ORDINALITY
+                         $8::text[], $9::text[], $10::bytea[], $11::text[], $12::uuid[], $13::text[]) WITH ORDINALITY
     AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint,
-                account, run_id, n)
+                account, run_id, priority, n)
 ), claimed AS (
     INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
     SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
@@ -30,11 +30,12 @@ WITH offered AS (
     RETURNING last_position - waiting.number AS first
 )
 INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
-                      callback_url, receiver, callback_status, created_at, started_at, account, run_id)
+                      callback_url, receiver, callback_status, created_at, started_at, account, run_id,
+                      priority, callback_sequence)
 SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
        CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
        CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
-       account, run_id
+       account, run_id, priority, priority
 FROM created LEFT JOIN counter ON true
 RETURNING id, queue_position
 """
@@ -55,12 +56,15 @@ SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
 ) AS waiting GROUP BY caller ORDER BY number DESC LIMIT $2
 """
 
+# A tail for each priority: behind a position, so many at most.
 WAITING_AFTER = """
-SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts,
-       account, run_id
-FROM requests
-WHERE mode = 'async' AND status = 'PENDING' AND queue_position > $1
-ORDER BY queue_position LIMIT $2
+SELECT job.* FROM unnest($1::text[], $2::bigint[], $3::int[]) AS tail (priority, position, room), LATERAL (
+    SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
+           account, run_id
+    FROM requests r
+    WHERE r.mode = 'async' AND r.status = 'PENDING' AND r.priority = tail.priority AND r.queue_position > tail.position
+    ORDER BY r.queue_position LIMIT tail.room
+) AS job
 """
 
 # PROCESSING is let through for a start whose answer was lost: the worker is the only one who sets it.
@@ -133,12 +137,13 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 """
 
 OWED = """
-SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts,
+SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
        account, run_id, result_payload, failure_reason, completed_at,
        callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
 FROM requests
 WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
-ORDER BY queue_position LIMIT $3
+AND callback_sequence = $3
+ORDER BY queue_position LIMIT $4
 """
 
 # Jumps from caller to caller in the index of what is owed, and so costs the callers it names, not their callbacks.
@@ -154,28 +159,37 @@ WITH RECURSIVE found AS (
 SELECT caller FROM found WHERE caller IS NOT NULL LIMIT $2
 """
 
-# Jumps from lane to lane, of each caller from a receiver on. The first lane of every caller comes before the second
-# of any.
+# Jumps from sequence to sequence of the lanes, of each caller from one on. The first of every caller comes before the
+# second of any.
 LANES_OWED = """
 WITH RECURSIVE found AS (
-    SELECT asked.caller, head.receiver, head.callback_next_attempt_at, head.owed_since, 1 AS n
-    FROM unnest($1::text[], $2::text[]) AS asked (caller, after), LATERAL (
-        SELECT r.receiver, r.callback_next_attempt_at, coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
+    SELECT asked.caller, head.receiver, head.sequence, head.callback_next_attempt_at, head.owed_since, 1 AS n
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (caller, receiver, sequence), LATERAL (
+        SELECT r.receiver, r.callback_sequence AS sequence, r.callback_next_attempt_at,
+               coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
         FROM requests r
-        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED')
-        AND r.caller = asked.caller AND r.receiver > asked.after ORDER BY r.receiver, r.queue_position LIMIT 1
+        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED') AND r.caller = asked.caller
+        AND (r.receiver, r.callback_sequence) > (asked.receiver, asked.sequence)
+        ORDER BY r.receiver, r.callback_sequence, r.queue_position LIMIT 1
     ) AS head
     UNION ALL
-    SELECT found.caller, head.receiver, head.callback_next_attempt_at, head.owed_since, found.n + 1
+    SELECT found.caller, head.receiver, head.sequence, head.callback_next_attempt_at, head.owed_since, found.n + 1
     FROM found, LATERAL (
-        SELECT r.receiver, r.callback_next_attempt_at, coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
+        SELECT r.receiver, r.callback_sequence AS sequence, r.callback_next_attempt_at,
+               coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
         FROM requests r
-        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED')
-        AND r.caller = found.caller AND r.receiver > found.receiver ORDER BY r.receiver, r.queue_position LIMIT 1
+        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED') AND r.caller = found.caller
+        AND (r.receiver, r.callback_sequence) > (found.receiver, found.sequence)
+        ORDER BY r.receiver, r.callback_sequence, r.queue_position LIMIT 1
     ) AS head
-    WHERE found.n < $3
+    WHERE found.n < $4
 )
-SELECT caller, receiver, callback_next_attempt_at, owed_since FROM found ORDER BY n
+SELECT caller, receiver, sequence, callback_next_attempt_at, owed_since FROM found ORDER BY n
+"""
+
+IS_OWED = """
+SELECT 1 FROM requests
+WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2 LIMIT 1
 """
 
 # The receivers of some callers, so many of each: those of callbacks that are owed, and of requests that wait or are
@@ -200,8 +214,11 @@ WITH RECURSIVE owed AS (
 )
 SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM waiting WHERE n > 0 UNION
 SELECT caller, receiver FROM (
-    SELECT caller, receiver, status FROM requests WHERE mode = 'async' AND status IN ('PENDING', 'PROCESSING')
-    ORDER BY queue_position LIMIT 64
+    SELECT each.* FROM unnest('{high,normal,low}'::text[]) AS priorities (priority), LATERAL (
+        SELECT r.caller, r.receiver, r.status FROM requests r
+        WHERE r.mode = 'async' AND r.status IN ('PENDING', 'PROCESSING') AND r.priority = priorities.priority
+        ORDER BY r.queue_position LIMIT 64
+    ) AS each
 ) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[])
 """
 
@@ -318,7 +335,8 @@ SELECT caller FROM changed
 
 REDELIVER = """
 UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
-                    callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $2
+                    callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $2,
+                    callback_sequence = 'redelivery'
 WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
 RETURNING caller, receiver
 """

@@ -20,9 +20,11 @@ from src import failpoints
 from src.database import database_errors
 from src.database_faults import COLLISIONS
 from src.errors import DatabaseAway, LeadershipLost
+from src.models import Priority
 from src.services.requests import statements
 from src.services.requests.observers import Observers
 from src.services.requests.records import (
+    REDELIVERY,
     Accepted,
     Attempt,
     CompletedReport,
@@ -143,6 +145,7 @@ class RequestStore:
             [key and key.fingerprint for key in keys],
             [request.caller.owner.account for request in requests],
             [request.caller.owner.run_id for request in requests],
+            [request.priority for request in requests],
         )
         created = {
             record["id"]: Accepted(request_id=record["id"], queue_position=record["queue_position"])
@@ -181,9 +184,11 @@ class RequestStore:
 
     # --- generating ------------------------------------------------------------------------------------------
 
-    async def waiting_after(self, position: int, limit: int) -> list[Job]:
-        """Read the next waiting requests behind a position, in order."""
-        return [job_of(record) for record in await self._fetch(statements.WAITING_AFTER, position, limit)]
+    async def waiting_after(self, tails: Mapping[Priority, tuple[int, int]]) -> list[Job]:
+        """Read the next waiting requests of each priority, in order: behind a position, so many at most."""
+        positions, limits = zip(*tails.values(), strict=True)
+        records = await self._fetch(statements.WAITING_AFTER, list(tails), positions, limits)
+        return [job_of(record) for record in records]
 
     async def start(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
         """Begin reports; returns those that are still wanted (the others were deleted)."""
@@ -236,17 +241,18 @@ class RequestStore:
         """Name callers behind `after` whose callbacks are owed, in order, `limit` at most."""
         return [record["caller"] for record in await self._fetch(statements.CALLERS_OWED, after, limit)]
 
-    async def lanes_owed(self, after: Mapping[str, str], limit: int) -> list[OwedLane]:
+    async def lanes_owed(self, after: Mapping[str, tuple[str, str]], limit: int) -> list[OwedLane]:
         """Name lanes with callbacks that are owed, in turns between callers.
 
         Args:
-            after: whose lanes, and the receiver behind which each caller's lanes begin.
+            after: whose lanes, and the receiver and sequence behind which each caller's begin.
             limit: lanes of one caller at most.
         """
-        records = await self._fetch(statements.LANES_OWED, list(after), list(after.values()), limit)
+        receivers, sequences = zip(*after.values(), strict=True)
+        records = await self._fetch(statements.LANES_OWED, list(after), receivers, sequences, limit)
         return [
-            OwedLane(key=LaneKey(caller, receiver), next_attempt_at=due, owed_since=since)
-            for caller, receiver, due, since in records
+            OwedLane(key=LaneKey(caller, receiver, sequence), next_attempt_at=due, owed_since=since)
+            for caller, receiver, sequence, due, since in records
         ]
 
     async def receivers_of(self, callers: Collection[str], limit: int) -> dict[str, set[str]]:
@@ -258,7 +264,11 @@ class RequestStore:
 
     async def owed(self, lane: LaneKey, limit: int) -> list[OwedCallback]:
         """Read the first callbacks owed in one lane, in order."""
-        return [owed_of(record) for record in await self._fetch(statements.OWED, lane.caller, lane.receiver, limit)]
+        return [owed_of(record) for record in await self._fetch(statements.OWED, *lane, limit)]
+
+    async def is_owed(self, lane: LaneKey) -> bool:
+        """Tell whether a lane owes anything, in any of its sequences."""
+        return bool(await self._fetch(statements.IS_OWED, lane.caller, lane.receiver))
 
     async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
         """Return which callbacks are still to be delivered, in this order: requests may have been deleted."""
@@ -328,7 +338,7 @@ class RequestStore:
         """
         records = await self._fetch(statements.REDELIVER, request_id, now)
         self._observers.changed([request_id] if records else [])
-        return LaneKey(records[0]["caller"], records[0]["receiver"]) if records else None
+        return LaneKey(records[0]["caller"], records[0]["receiver"], REDELIVERY) if records else None
 
     # --- deleting --------------------------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ def test_when_all_have_left_nothing_is_remembered() -> None:
     places = Places(50)
     keys = [LaneKey(str(number % 7), str(number)) for number in range(200)]
     for key in keys:
-        places.ask(*key)
+        places.ask(key.caller, key.receiver)
         places.now += timedelta(seconds=1)
     for key in keys:
         places.places.leave(key)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from src.errors import DatabaseAway, LeadershipLost
-from src.models import Status
+from src.models import Priority, Status
 from src.services.engine.job_runner import LAST_ATTEMPT_WAITS_S, PAUSE_AFTER_FAULT_S, TURN_JOBS_MAX, TURN_ROWS_MAX
 from src.services.requests.store import GENERATION_ATTEMPTS_MAX
 from tests.support.jobs import job
@@ -165,5 +165,23 @@ async def test_a_disk_that_refuses_is_waited_for_and_holds_the_queue(tmp_path: P
     await work.time.pass_by(10)
 
     assert (work.sent, trouble(work)) == ([1, 2], None)
+    work.runner.end()
+    await running
+
+
+async def test_a_high_one_that_comes_within_a_turn_begins_next_and_the_rest_goes_back(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    jobs = [job(position, priority=Priority.LOW) for position in range(1, 6)]
+    high = job(6, priority=Priority.HIGH)
+    work.table.accept(*jobs, high)
+    work.queue.put(jobs)
+    # It comes while the second report of the turn is made.
+    work.storage.on_write = {UUID(int=2): lambda: work.queue.put([high])}
+    running = asyncio.create_task(work.runner.run())
+    await work.time.settle()
+
+    assert work.sent == [1, 2, 6, 3, 4, 5]
+    assert ("release", [3, 4, 5]) in work.table.done
+    assert {job.generation_attempts for job in work.table.jobs.values()} == {1}
     work.runner.end()
     await running

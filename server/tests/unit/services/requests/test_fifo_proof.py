@@ -7,6 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from src.models import Priority
 from src.services.requests.fifo_proof import FifoProof, Milestones, inversions
 from src.services.requests.fifo_proof import prove as prove_with
 
@@ -18,17 +19,23 @@ def at(second: int | None) -> datetime | None:
 
 
 def prove(milestones: list[Milestones]) -> FifoProof:
-    return prove_with(milestones, "@".join)
+    return prove_with(milestones, lambda lane: f"{lane.caller}@{lane.receiver}")
 
 
 def passed(
-    position: int, generated: int | None, delivered: int | None, receiver: str = "a", caller: str = "c"
+    position: int,
+    generated: int | None,
+    delivered: int | None,
+    receiver: str = "a",
+    caller: str = "c",
+    priority: Priority = Priority.NORMAL,
 ) -> Milestones:
     return Milestones(
         request_id=UUID(int=position),
         queue_position=position,
         caller=caller,
         receiver=receiver,
+        priority=priority,
         generated_at=at(generated),
         delivered_at=at(delivered),
     )
@@ -71,6 +78,21 @@ def test_callers_do_not_wait_for_each_other_at_one_receiver() -> None:
 
     assert proof.delivery_inversions == 1
     assert [entry.lane for entry in proof.entries] == ["slow@a", "fast@a", "slow@a"]
+
+
+def test_priorities_overtake_each_other_and_keep_their_own_order() -> None:
+    low, high = Priority.LOW, Priority.HIGH
+    proof = prove(
+        [
+            passed(1, 50, 60, priority=low),
+            passed(2, 10, 12, priority=high),
+            passed(3, 40, 41, priority=low),
+            passed(4, 11, 13, priority=high),
+        ]
+    )
+
+    assert (proof.generation_inversions, proof.delivery_inversions) == (1, 1)  # the two low ones
+    assert [entry.priority for entry in proof.entries] == [low, high, low, high]
 
 
 def test_what_has_not_happened_has_no_rank() -> None:
