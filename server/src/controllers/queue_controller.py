@@ -40,12 +40,13 @@ async def look(reader: RequestReader, engine: Engine, priorities: PriorityCycle,
     depth = await reader.depth(now)
     lanes = (await engine.lanes())[:LANES_SHOWN_MAX]
     oldest = depth.oldest_waiting_at
+    worker = engine.state()
     return Queue(
         depth=depth,
         oldest_age_ms=None if oldest is None else max(0, round((now - oldest).total_seconds() * 1000)),
         processing=await reader.processing(),
-        next=priorities.in_order(await reader.next_waiting(NEXT_SHOWN_MAX), NEXT_SHOWN_MAX),
-        worker=engine.state(),
+        next=priorities.in_order(await reader.next_waiting(NEXT_SHOWN_MAX), NEXT_SHOWN_MAX, worker.cycle_at),
+        worker=worker,
         lanes=lanes,
         owed=await reader.owed_by_lane([lane.key for lane in lanes]),
     )

@@ -39,9 +39,8 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
     """
     request = await _existing(parts, request_id)
     if request.mode == Mode.ASYNC and request.status == Status.PENDING:
-        ahead = await parts.reader.ahead(request.priority, request.queue_position)
-        starts = parts.priorities.starts_before(Priority(request.priority), ahead.waiting)
-        return request, ahead.processing + starts, None
+        processing, starts = await _ahead(parts, request)
+        return request, processing + starts, None
     if request.status in ENDED and request.callback_status == CallbackStatus.PENDING:
         return request, None, await parts.reader.why_paused(LaneKey(request.caller, request.receiver))
     return request, None, None
@@ -65,7 +64,9 @@ async def explain_request(parts: Parts, request_id: UUID) -> list[Span]:
     """
     request = await _existing(parts, request_id)
     logs = await parts.reader.logs(request_id)
-    return explain(await parts.reader.explanations.lifetime(request, logs, parts.now()))
+    waits = request.mode == Mode.ASYNC and request.status == Status.PENDING
+    _, starts = await _ahead(parts, request) if waits else (0, 0)
+    return explain(await parts.reader.explanations.lifetime(request, logs, parts.now(), starts))
 
 
 async def redeliver(parts: Parts, request_id: UUID) -> None:
@@ -108,6 +109,13 @@ async def _existing(parts: Parts, request_id: UUID) -> Row[Any]:
     if request is None:
         raise NotFound("There is no request with this id.")
     return request
+
+
+async def _ahead(parts: Parts, request: Row[Any]) -> tuple[int, int]:
+    """Count the reports under way, and the starts before that of a request that waits, if nothing else comes."""
+    at = parts.engine.state().cycle_at
+    ahead = await parts.reader.ahead(request.priority, request.queue_position)
+    return ahead.processing, parts.priorities.starts_before(Priority(request.priority), ahead.waiting, at)
 
 
 def _why_not_redelivered(request: Row[Any]) -> str:

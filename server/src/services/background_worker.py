@@ -145,6 +145,7 @@ class BackgroundWorker:
             callbacks_in_flight=term.sender.in_flight if term else 0,
             delivery=term.sender.state() if term else None,
             trouble=term.runner.trouble if term else None,
+            cycle_at=self._jobs.cycle_at,
         )
 
     async def lanes(self) -> list[LaneState]:

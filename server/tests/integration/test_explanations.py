@@ -25,6 +25,13 @@ async def explained(service: Service, request_id: str) -> dict[str, Any]:
     return explanation
 
 
+async def submit(service: Service, receiver: Receiver, priority: str, rows: int = 1) -> str:
+    body = {"payload": {"num_transactions": rows}, "callback_url": receiver.url, "priority": priority}
+    answer = await service.client.post("/api/async", json=body)
+    request_id: str = answer.json()["request_id"]
+    return request_id
+
+
 async def test_time_spent_on_retries_and_behind_another_callback_is_told(service: Service, receiver: Receiver) -> None:
     receiver.answer = lambda number, _: 503 if number < 2 else 200
     first = await service.submit(receiver.url)
@@ -59,6 +66,27 @@ async def test_a_pause_is_told_after_it_ended(run_service: RunService, receiver:
         spans = (await explained(service, ids[-1]))["spans"]
 
     assert "paused" in [span["kind"] for span in spans]
+
+
+async def test_a_wait_counts_urgent_reports_that_were_accepted_later_and_began_earlier(
+    run_service: RunService, receiver: Receiver
+) -> None:
+    settings: dict[str, Any] = {"simulated_ms_per_transaction": 100, "rate_limit_async": "off"}
+    async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
+        first = await submit(service, receiver, "normal", rows=10)
+
+        async def has_begun() -> bool:
+            return bool((await service.detail(first))["status"] == "PROCESSING")
+
+        await eventually(has_begun)
+        ids = [await submit(service, receiver, name) for name in ("low", "high", "high", "low")]
+        while_it_waits = (await explained(service, ids[-1]))["spans"][0]
+        await receiver.got(5, 10)
+        waited = [(await explained(service, one))["spans"][0] for one in ids]
+
+    assert [span["kind"] for span in (*waited, while_it_waits)] == ["waiting"] * 5
+    assert [span["count"] for span in waited] == [2, 0, 1, 3]
+    assert while_it_waits["count"] == 3
 
 
 async def test_a_sync_request_was_only_generated(service: Service) -> None:

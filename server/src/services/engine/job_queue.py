@@ -42,6 +42,11 @@ class JobQueue:
         """How many more of each priority may be put."""
         return {each: jobs.maxsize - jobs.qsize() for each, jobs in self._jobs.items()}
 
+    @property
+    def cycle_at(self) -> int:
+        """Index in the cycle of the next start; from any thread."""
+        return self._at
+
     def has(self, priority: Priority) -> bool:
         """Whether anything of a priority is left to take."""
         return bool(self._ahead[priority]) or not self._jobs[priority].empty()

@@ -81,11 +81,16 @@ class PriorityCycle:
                 if not left[chosen]:
                     break
 
-    def in_order(self, heads: Mapping[Priority, Sequence[T]], count: int) -> list[T]:
-        """Put the first of each priority into the order in which they will begin, if nothing else comes."""
+    def in_order(self, heads: Mapping[Priority, Sequence[T]], count: int, at: int = 0) -> list[T]:
+        """Put the first of each priority into the order in which they will begin, if nothing else comes.
+
+        Args:
+            heads: what waits, in order, by priority; at least `count` of each, where there are so many.
+            count: how many at most.
+            at: where the cycle stands.
+        """
         left = {priority: deque(head) for priority, head in heads.items() if head}
         ordered: list[T] = []
-        at = 0
         while left and len(ordered) < count:
             chosen, at = self.next(left, at)
             ordered.append(left[chosen].popleft())

@@ -23,6 +23,8 @@ class EngineState:
     delivery: DeliveryState | None
     #: What keeps it from working on, in words; null when nothing does.
     trouble: str | None
+    #: Index in the cycle of priorities of the next start; 0 while another process works.
+    cycle_at: int = 0
 
 
 class Engine(Protocol):

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, literal, null, or_, select
+from sqlalchemy import Row, func, null, select, union_all
 
-from src.models import CallbackStatus, EndedPauseModel, Mode, PausedReceiverModel, RequestModel, Status
+from src.models import CallbackStatus, EndedPauseModel, Mode, PausedReceiverModel, RequestModel
 from src.services.requests.explanation import Attempted, Lifetime, Paused
 from src.services.requests.filters import Filters, plan_for
 from src.services.requests.history import LISTED, Read, newest
 
-#: Requests that are looked at, in front of one, for those that began while it waited.
-AHEAD_MAX = 10_000
+#: Requests that are looked at, accepted before one and as many after it, for those that began while it waited.
+LOOKED_AT_MAX = 10_000
 #: Requests of the same receiver that are looked at for the one that held it.
 BEFORE_MAX = 100
 PAUSES_MAX = 100
@@ -31,8 +31,17 @@ class Explanations:
     def __init__(self, read: Read) -> None:
         self._read = read
 
-    async def lifetime(self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime) -> Lifetime:
-        """Gather what is known of a request's times."""
+    async def lifetime(
+        self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime, starts_to_come: int = 0
+    ) -> Lifetime:
+        """Gather what is known of a request's times.
+
+        Args:
+            request: the request.
+            logs: its attempts, first one first.
+            now: the time.
+            starts_to_come: while it waits, the starts that will come before its own.
+        """
         is_async, ended = request.mode == Mode.ASYNC, request.completed_at is not None
         return Lifetime(
             created_at=request.created_at,
@@ -41,25 +50,25 @@ class Explanations:
             redelivered_at=request.callback_redelivered_at,
             callback_finished_at=request.callback_finished_at,
             owes_callback=request.callback_status == CallbackStatus.PENDING,
-            ahead=await self._ahead(request, now) if is_async else 0,
+            ahead=await self._begun_before(request, now) + starts_to_come if is_async else 0,
             attempts=[_attempted(log) for log in logs],
             pauses=await self._pauses(request) if is_async and ended else (),
             held_by=await self._held_by(request, logs, now) if is_async and ended else None,
             now=now,
         )
 
-    async def _ahead(self, request: Row[Any], now: datetime) -> int:
-        """Count the starts before its own, of what was accepted before it; the queue lets nothing else pass."""
-        before = (
-            select(R.status, R.started_at)
-            .where(R.queue_position < request.queue_position)
-            .order_by(R.queue_position.desc())
-            .limit(AHEAD_MAX)
-            .subquery()
+    async def _begun_before(self, request: Row[Any], now: datetime) -> int:
+        """Count the starts between its acceptance and its own: those of urgent ones that came later among them."""
+        begun_at, until = R.started_at, request.started_at or request.completed_at or now
+        earlier = select(begun_at).where(R.queue_position < request.queue_position).order_by(R.queue_position.desc())
+        later = select(begun_at).where(R.queue_position > request.queue_position).order_by(R.queue_position)
+        before, after = (side.limit(LOOKED_AT_MAX).subquery() for side in (earlier, later))
+        # What began together began in the order of acceptance.
+        began = union_all(
+            select(before.c.started_at).where(before.c.started_at.between(request.created_at, until)),
+            select(after.c.started_at).where(after.c.started_at >= request.created_at, after.c.started_at < until),
         )
-        began = before.c.started_at.between(request.created_at, request.started_at or now)
-        waits = before.c.status == Status.PENDING if request.status == Status.PENDING else literal(False)  # noqa: FBT003
-        [row] = await self._read(select(func.count()).select_from(before).where(or_(began, waits)))
+        [row] = await self._read(select(func.count()).select_from(began.subquery()))
         count: int = row[0]
         return count
 

@@ -11,8 +11,8 @@ from src.services.engine.priority_cycle import ORDER, PriorityCycle
 
 HIGH, NORMAL, LOW = ORDER
 CYCLE = PriorityCycle.of((8, 3, 1))
-SHARES = st.tuples(*[st.integers(1, 100)] * 3)
-COUNTS = st.fixed_dictionaries({each: st.integers(0, 200) for each in ORDER})
+SHARES = st.tuples(*[st.integers(1, 30)] * 3)
+COUNTS = st.fixed_dictionaries({each: st.integers(0, 60) for each in ORDER})
 
 
 def test_the_cycle_of_the_default_is_laid_out_smoothly() -> None:
@@ -24,7 +24,7 @@ def test_a_cycle_gives_each_priority_its_share(shares: tuple[int, int, int]) -> 
     assert Counter(PriorityCycle.of(shares).places) == dict(zip(ORDER, shares, strict=True))
 
 
-@given(arrivals=st.lists(st.sets(st.sampled_from(ORDER)), min_size=1, max_size=200), watched=st.sampled_from(ORDER))
+@given(arrivals=st.lists(st.sets(st.sampled_from(ORDER)), min_size=1, max_size=40), watched=st.sampled_from(ORDER))
 def test_the_head_of_a_priority_begins_within_twelve_starts_whoever_comes_and_goes(
     arrivals: list[set[Priority]], watched: Priority
 ) -> None:
@@ -35,7 +35,7 @@ def test_the_head_of_a_priority_begins_within_twelve_starts_whoever_comes_and_go
         assert waited < 12
 
 
-@given(rounds=st.integers(1, 1_000), at=st.integers(0, 11))
+@given(rounds=st.integers(1, 100), at=st.integers(0, 11))
 def test_shares_are_exact_while_all_wait(rounds: int, at: int) -> None:
     begun: Counter[Priority] = Counter()
     for _ in range(12 * rounds):
@@ -75,6 +75,8 @@ def test_heads_are_put_into_the_order_in_which_they_begin() -> None:
 
     assert CYCLE.in_order(heads, 10) == ["h1", "n1", "l1", "n2", "l2"]
     assert CYCLE.in_order(heads, 2) == ["h1", "n1"]
+    # Behind its second place: H H L H N …
+    assert CYCLE.in_order(heads, 10, at=2) == ["h1", "l1", "n1", "n2", "l2"]
 
 
 def test_where_nobody_waits_nobody_is_chosen() -> None:
