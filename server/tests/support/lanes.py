@@ -12,7 +12,8 @@ from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import RetryRules
-from src.services.delivery.lane import DeliveryLane, LaneParts
+from src.services.delivery.lane import DeliveryLane
+from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import Outcome

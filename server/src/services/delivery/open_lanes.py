@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from src.services.delivery.agenda import Agenda
 from src.services.delivery.attempts import Connection
-from src.services.delivery.lane import DeliveryLane, LaneParts
+from src.services.delivery.lane import DeliveryLane
+from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.places import LanePlaces
 from src.services.requests.records import LaneKey
 
@@ -101,7 +102,7 @@ class OpenLanes:
     def forget_idle(self, since: datetime) -> None:
         """Close what has sent nothing since a moment."""
         for lane in self._places:
-            if not lane.busy and lane.may_leave and lane.last_used_at < since:
+            if not lane.busy and lane.may_leave and lane.delivery.last_used_at < since:
                 self._drop(lane)
 
     async def aclose(self, deadline_s: float) -> None:
@@ -120,8 +121,8 @@ class OpenLanes:
 
     def _move_out(self, lane: DeliveryLane) -> None:
         if lane.busy:
-            now = self._parts.now()
-            due_at = (lane.current.next_attempt_at if lane.current else None) or now
+            now, current = self._parts.now(), lane.delivery.current
+            due_at = (current.next_attempt_at if current else None) or now
             self.agenda.add(lane.key, max(due_at, now + ASKS_AGAIN_AFTER))
         lane.leave()
         self._drop(lane)

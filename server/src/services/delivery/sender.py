@@ -19,7 +19,8 @@ from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts, Connection
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import PROBE_WAIT_MAX_S, RetryRules
-from src.services.delivery.lane import DeliveryLane, LaneParts
+from src.services.delivery.lane import DeliveryLane
+from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.lane_sweep import LaneSweep
 from src.services.delivery.open_lanes import OpenLanes
 from src.services.delivery.pace import DeliveryPace
@@ -222,8 +223,8 @@ class CallbackSender:
     def _state_of(self, lane: DeliveryLane) -> LaneState:
         return LaneState(
             key=lane.key,
-            in_flight=lane.in_flight,
-            current=lane.current,
+            in_flight=lane.delivery.in_flight,
+            current=lane.delivery.current,
             pause=self._pauses.longest(lane.key),
             paced=lane.key.receiver in self._pace.delayed,
             trouble=lane.trouble,
