@@ -142,6 +142,7 @@ def _start_tasks(data: Data, live: Live, upkeep: Upkeep, tasks: Supervisor, stac
         ("completions", data.completions.run),
         ("live events", live.updates.run),
         ("queue events", live.updates.tell_of_the_queue),
+        ("queue depths", data.reader.recent_depths.run),
     ):
         stack.push_async_callback(_cancel, tasks.start(name, work))
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from src.errors import NotFound
+from src.errors import Invalid, NotFound
 from src.services.delivery.lane_ids import LaneIds
 from src.services.delivery.sender import LaneState
 from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine, EngineState
 from src.services.requests.fifo_proof import FifoProof, prove
+from src.services.requests.past_queue import PastQueue
 from src.services.requests.reader import QueueDepth, RequestReader
 from src.services.requests.records import LaneKey
 from src.services.requests.store import RequestStore
@@ -50,6 +51,21 @@ async def look(reader: RequestReader, engine: Engine, priorities: PriorityCycle,
         lanes=lanes,
         owed=await reader.owed_by_lane([lane.key for lane in lanes]),
     )
+
+
+async def look_back(reader: RequestReader, at: datetime, now: datetime) -> PastQueue:
+    """Look at the queue as it was.
+
+    Raises:
+        Invalid: nothing is kept from that moment, or it has not come.
+    """
+    if at > now:
+        raise Invalid("This moment has not come.", "at")
+    kept_since = await reader.past_queues.kept_since()
+    if kept_since is None or at < kept_since:
+        since = "no request is kept" if kept_since is None else f"the oldest request is of {kept_since.isoformat()}"
+        raise Invalid(f"Nothing is kept from that moment: {since}.", "at")
+    return await reader.past_queues.at(at)
 
 
 async def resume(store: RequestStore, engine: Engine, lane: LaneKey) -> None:

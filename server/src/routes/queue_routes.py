@@ -15,12 +15,16 @@ from src.routes.http.dependencies import PartsDependency, caller_of
 from src.routes.http.problems import responses
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire import views
+from src.routes.wire.moments import Moment
 from src.routes.wire.requests import PlainText, RequestItem
 from src.routes.wire.worker import WorkerHealth, worker_health
 from src.services.delivery.sender import LaneState
+from src.services.requests.past_queue import PastQueue
+from src.services.requests.recent_depths import COUNTED_EVERY_S
 from src.services.requests.records import LaneKey
 
 PROOF_LIMIT_MAX = 1_000
+AT = "As it was at this time, RFC 3339: from the oldest request that is kept to now."
 
 Origin = Annotated[PlainText, Path(max_length=300, description="Scheme, host and port, as a lane shows them.")]
 
@@ -71,6 +75,46 @@ class QueueAnswer(BaseModel):
         description="Lanes that wait for a place among those that send; null where another server delivers."
     )
     worker: WorkerHealth
+
+
+class PastPause(BaseModel):
+    """A receiver that was paused, for one lane or for everybody."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    receiver: str
+    reason: str
+    paused_at: datetime
+
+
+class PastQueueAnswer(BaseModel):
+    """The queue as it was, as far as the times of what is kept tell; requests are shown as they are now."""
+
+    at: datetime
+    waiting: int
+    callbacks_owed: int
+    processing: list[RequestItem]
+    next: list[RequestItem]
+    paused: list[PastPause]
+    exact: bool = Field(description="False: more may have waited, accepted before the 10,000 that were looked at.")
+
+
+class Depth(BaseModel):
+    """How many async requests waited for their report at a moment, and how many callbacks were owed."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    waiting: int
+    callbacks_owed: int
+
+
+class DepthsAnswer(BaseModel):
+    """How much waited in the last 15 minutes, oldest first. Kept in memory: it begins with the start of the server."""
+
+    at: datetime = Field(description="When this was answered, by the server's clock.")
+    every_s: float
+    samples: list[Depth]
 
 
 class Ranks(BaseModel):
@@ -146,10 +190,16 @@ class PublicSettings(BaseModel):
         )
 
 
-@router.get("/queue", response_model=QueueAnswer, responses=responses(503))
-async def get_queue(parts: PartsDependency) -> QueueAnswer:
-    """Look at what waits, what is processed and what is delivered."""
-    queue = await queue_controller.look(parts.reader, parts.engine, parts.priorities, parts.now())
+@router.get("/queue", response_model=QueueAnswer | PastQueueAnswer, responses=responses(422, 503))
+async def get_queue(
+    parts: PartsDependency,
+    at: Annotated[Moment | None, Query(description=AT, examples=["2026-01-31T09:30:00Z"])] = None,
+) -> QueueAnswer | PastQueueAnswer:
+    """Look at what waits, what is processed and what is delivered; with `at`, at what was so then."""
+    now = parts.now()
+    if at is not None:
+        return _then(await queue_controller.look_back(parts.reader, at, now))
+    queue = await queue_controller.look(parts.reader, parts.engine, parts.priorities, now)
     return QueueAnswer(
         waiting=queue.depth.waiting,
         oldest_age_ms=queue.oldest_age_ms,
@@ -160,6 +210,13 @@ async def get_queue(parts: PartsDependency) -> QueueAnswer:
         lanes_waiting=queue.worker.delivery and queue.worker.delivery.waiting_for_place,
         worker=worker_health(queue.worker),
     )
+
+
+@router.get("/queue/depths", response_model=DepthsAnswer)
+async def get_queue_depths(parts: PartsDependency) -> DepthsAnswer:
+    """Read how much waited in the last 15 minutes, every 5 s; nothing is asked of the database."""
+    samples = [Depth.model_validate(sample) for sample in parts.reader.recent_depths.samples]
+    return DepthsAnswer(at=parts.now(), every_s=COUNTED_EVERY_S, samples=samples)
 
 
 @router.get("/queue/fifo-proof", response_model=FifoProofAnswer, responses=responses(422, 503))
@@ -203,6 +260,18 @@ async def get_settings(request: Request) -> PublicSettings:
     """Read the limits and waits of this server, and the URL of its demo receiver."""
     settings: PublicSettings = request.app.state.public_settings
     return settings
+
+
+def _then(queue: PastQueue) -> PastQueueAnswer:
+    return PastQueueAnswer(
+        at=queue.at,
+        waiting=queue.waiting,
+        callbacks_owed=queue.callbacks_owed,
+        processing=[views.item(row) for row in queue.processing],
+        next=[views.item(row) for row in queue.next],
+        paused=[PastPause.model_validate(row) for row in queue.paused],
+        exact=queue.exact,
+    )
 
 
 def _delivering(lane: LaneState) -> Delivering:

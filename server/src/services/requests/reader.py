@@ -40,7 +40,9 @@ from src.models.request_model import ENDED
 from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
 from src.services.requests.history import IN_HISTORY, LISTED, History, Read
+from src.services.requests.past_queue import PastQueues
 from src.services.requests.read_slots import ReadSlots
+from src.services.requests.recent_depths import RecentDepths
 from src.services.requests.records import EVERY, LaneKey
 
 #: Counts stop here: what waits is bounded, and a health check should cost little.
@@ -95,6 +97,9 @@ class RequestReader:
         self.whole = partial(_whole, self._all)
         #: What explains where a request's time went.
         self.explanations = Explanations(self._all)
+        #: The queue as it was, and how much waited lately.
+        self.past_queues = PastQueues(self._all)
+        self.recent_depths = RecentDepths(partial(_waiting_and_owed, self._all))
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         async with self._slots.slot(), database_errors(), self._engine.connect() as connection:
@@ -246,3 +251,11 @@ def _first_unfinished(*columns: ColumnElement[Any]) -> Subquery:
     """Read what stands at the front of each priority: what is being processed is among it."""
     unfinished = and_(R.mode == Mode.ASYNC, R.status.in_((Status.PENDING, Status.PROCESSING)))
     return _first_of_each(unfinished, PROCESSING_AMONG_FIRST, *columns)
+
+
+async def _waiting_and_owed(read: Read) -> tuple[int, int]:
+    """Count the requests that wait for their report, and the callbacks that are owed."""
+    counted = (select(R.id).where(condition).limit(COUNT_MAX).subquery() for condition in (_WAITING, _OWED))
+    waiting, owed = (select(func.count()).select_from(one).scalar_subquery() for one in counted)
+    [row] = await read(select(waiting.label("waiting"), owed.label("owed")))
+    return row.waiting, row.owed

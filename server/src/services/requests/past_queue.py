@@ -1,0 +1,93 @@
+"""The queue as it was at a moment, from the times in the rows; a bounded number of them is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, union_all
+
+from src.models import EndedPauseModel, Mode, PausedReceiverModel, RequestModel
+from src.services.requests.history import IN_HISTORY, LISTED, Read
+
+#: Requests that are looked at: the newest that had been accepted by then.
+LOOKED_AT_MAX = 10_000
+SHOWN_MAX = 50
+
+R = RequestModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastQueue:
+    """What waited, ran and was paused at a moment."""
+
+    at: datetime
+    waiting: int
+    callbacks_owed: int
+    processing: Sequence[Row[Any]]
+    next: Sequence[Row[Any]]
+    #: Receivers with the reason, and since when.
+    paused: Sequence[Row[Any]]
+    #: False: there may have been more, accepted before everything that was looked at.
+    exact: bool
+
+
+class PastQueues:
+    """The queries.
+
+    Args:
+        read: runs a query.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    async def kept_since(self) -> datetime | None:
+        """Read when the oldest request that is kept was accepted."""
+        rows = await self._read(select(R.created_at).where(IN_HISTORY).order_by(R.created_at, R.id).limit(1))
+        return rows[0].created_at if rows else None
+
+    async def at(self, moment: datetime) -> PastQueue:
+        """Look back at a moment."""
+        newest = select(*LISTED).where(IN_HISTORY, R.created_at <= moment)
+        seen = newest.order_by(R.created_at.desc(), R.id.desc()).limit(LOOKED_AT_MAX).subquery()
+        waited, ran, owed = _states(seen.c, moment)
+        counted = select(
+            func.count().filter(waited).label("waiting"),
+            func.count().filter(owed).label("owed"),
+            func.count().label("looked_at"),
+        )
+        [counts] = await self._read(counted.select_from(seen))
+        return PastQueue(
+            at=moment,
+            waiting=counts.waiting,
+            callbacks_owed=counts.owed,
+            processing=await self._read(select(*seen.c).where(ran).order_by(seen.c.started_at).limit(SHOWN_MAX)),
+            next=await self._read(select(*seen.c).where(waited).order_by(seen.c.queue_position).limit(SHOWN_MAX)),
+            paused=await self._read(_paused(moment)),
+            exact=counts.looked_at < LOOKED_AT_MAX,
+        )
+
+
+def _states(request: Any, moment: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
+    """Tell of a request whether it waited, ran, or had a callback that was owed."""
+
+    def by_then(at: Any) -> ColumnElement[bool]:
+        return and_(at.is_not(None), at <= moment)
+
+    is_async = request.mode == Mode.ASYNC
+    began, ended = by_then(request.started_at), by_then(request.completed_at)
+    # A callback that was asked for again later had ended before; when is not kept.
+    again_later = and_(request.callback_redelivered_at.is_not(None), request.callback_redelivered_at > moment)
+    delivered = or_(by_then(request.callback_finished_at), again_later)
+    return and_(is_async, ~began, ~ended), and_(began, ~ended), and_(is_async, ended, ~delivered)
+
+
+def _paused(moment: datetime) -> Any:
+    ended, present = EndedPauseModel, PausedReceiverModel
+    then = select(ended.receiver, ended.reason, ended.paused_at).where(
+        ended.paused_at <= moment, ended.ended_at > moment
+    )
+    still = select(present.receiver, present.reason, present.paused_at).where(present.paused_at <= moment)
+    paused = union_all(then, still).subquery()
+    return select(*paused.c).order_by(paused.c.paused_at).limit(SHOWN_MAX)
