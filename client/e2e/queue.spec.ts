@@ -9,6 +9,24 @@ test('the queue shows who is generated and who waits, live, in order', async ({ 
   await expect(page.getByText('The queue is empty')).toBeVisible({ timeout: 20_000 })
 })
 
+test('the depth chart begins with what the server saw before the page was opened', async ({
+  page,
+  request,
+}) => {
+  test.setTimeout(60_000)
+  type Depths = { samples: { waiting: number }[] }
+  const depths = async () => (await (await request.get('/api/queue/depths')).json()) as Depths
+  for (let index = 0; index < 6; index += 1) await submitAsync(request, `Before_${index}`, 200)
+  const sawThemWait = async () => (await depths()).samples.some(({ waiting }) => waiting > 0)
+  const isEmpty = async () => (await depths()).samples.at(-1)?.waiting === 0
+  await expect.poll(sawThemWait, { timeout: 20_000 }).toBe(true)
+  await expect.poll(isEmpty, { timeout: 30_000 }).toBe(true)
+
+  await page.goto('/queue')
+
+  await expect(page.getByText(/Waiting \(now 0, at most [1-9]\d*\)/)).toBeVisible()
+})
+
 test('the order of acceptance is the order of generation and delivery', async ({ page, request }) => {
   for (let index = 0; index < 5; index += 1) await submitAsync(request, `Proof_${index}`)
   await page.goto('/queue')

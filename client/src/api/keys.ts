@@ -14,6 +14,8 @@ export const keys = {
   queue: ['queue'] as const,
   /** Not below the queue: reading that again, as often as anything happens, must not read this one too. */
   fifoProof: ['fifo-proof'] as const,
+  /** How much waited in the last 15 minutes. */
+  depths: ['queue-depths'] as const,
   health: ['health'] as const,
   received: ['callbacks', 'history'] as const,
   settings: ['settings'] as const,

@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, unwrap } from './client'
 import { keys } from './keys'
-import type { RequestDetail } from './types'
+import type { Queue, RequestDetail } from './types'
 
 /** Queries that more than one feature reads. What only one needs lives in that feature's queries.ts. */
 
@@ -31,6 +31,13 @@ export const settingsQuery = queryOptions({
   queryFn: ({ signal }) => unwrap(api.GET('/api/settings', { signal })),
   staleTime: 60_000,
 })
+
+/** The queue as it is. The same operation shows an earlier one, to those who ask for a time. */
+export async function readQueue(signal: AbortSignal): Promise<Queue> {
+  const queue = await unwrap(api.GET('/api/queue', { signal }))
+  if (!('worker' in queue)) throw new Error('The server told of an earlier queue, unasked.')
+  return queue
+}
 
 /** Nothing more will happen to it by itself. */
 export function isFinal(request: Pick<RequestDetail, 'status' | 'callback_status'>): boolean {

@@ -371,9 +371,29 @@ export interface paths {
     }
     /**
      * Get Queue
-     * @description Look at what waits, what is processed and what is delivered.
+     * @description Look at what waits, what is processed and what is delivered; with `at`, at what was so then.
      */
     get: operations['get_queue_api_queue_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/queue/depths': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get Queue Depths
+     * @description Read how much waited in the last 15 minutes, every 5 s; nothing is asked of the database.
+     */
+    get: operations['get_queue_depths_api_queue_depths_get']
     put?: never
     post?: never
     delete?: never
@@ -1388,6 +1408,37 @@ export interface components {
       request_id: string
     }
     /**
+     * Depth
+     * @description How many async requests waited for their report at a moment, and how many callbacks were owed.
+     */
+    Depth: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string
+      /** Callbacks Owed */
+      callbacks_owed: number
+      /** Waiting */
+      waiting: number
+    }
+    /**
+     * DepthsAnswer
+     * @description How much waited in the last 15 minutes, oldest first. Kept in memory: it begins with the start of the server.
+     */
+    DepthsAnswer: {
+      /**
+       * At
+       * Format: date-time
+       * @description When this was answered, by the server's clock.
+       */
+      at: string
+      /** Every S */
+      every_s: number
+      /** Samples */
+      samples: components['schemas']['Depth'][]
+    }
+    /**
      * Distribution
      * @description A distribution to draw.
      */
@@ -1691,6 +1742,47 @@ export interface components {
      * @enum {string}
      */
     Mode: 'sync' | 'async'
+    /**
+     * PastPause
+     * @description A receiver that was paused, for one lane or for everybody.
+     */
+    PastPause: {
+      /**
+       * Paused At
+       * Format: date-time
+       */
+      paused_at: string
+      /** Reason */
+      reason: string
+      /** Receiver */
+      receiver: string
+    }
+    /**
+     * PastQueueAnswer
+     * @description The queue as it was, as far as the times of what is kept tell; requests are shown as they are now.
+     */
+    PastQueueAnswer: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string
+      /** Callbacks Owed */
+      callbacks_owed: number
+      /**
+       * Exact
+       * @description False: more may have waited, accepted before the 10,000 that were looked at.
+       */
+      exact: boolean
+      /** Next */
+      next: components['schemas']['RequestItem'][]
+      /** Paused */
+      paused: components['schemas']['PastPause'][]
+      /** Processing */
+      processing: components['schemas']['RequestItem'][]
+      /** Waiting */
+      waiting: number
+    }
     /**
      * PingResult
      * @description The outcome of the test message. Times are null for phases not reached, and nothing of the body is repeated.
@@ -3876,7 +3968,10 @@ export interface operations {
   }
   get_queue_api_queue_get: {
     parameters: {
-      query?: never
+      query?: {
+        /** @description As it was at this time, RFC 3339: from the oldest request that is kept to now. */
+        at?: string | null
+      }
       header?: never
       path?: never
       cookie?: never
@@ -3889,7 +3984,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['QueueAnswer']
+          'application/json': components['schemas']['QueueAnswer'] | components['schemas']['PastQueueAnswer']
         }
       }
       /** @description Misdirected Request */
@@ -3912,6 +4007,44 @@ export interface operations {
       }
       /** @description Service Unavailable */
       503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_queue_depths_api_queue_depths_get: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['DepthsAnswer']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }

@@ -1,44 +1,47 @@
-import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useMemo, useState } from 'react'
 import { keys } from '@/api/keys'
 import type { Queue } from '@/api/types'
 import { Card } from '@/components/Card'
 import { LineChart, type ChartSeries } from '@/components/LineChart'
 import { lostContactAt } from '@/lib/contact'
-import { formatCount } from '@/lib/format'
+import { formatCount, formatNumber } from '@/lib/format'
+import { addDepth, depthOf, together, type Depth } from './depths'
+import { depthsQuery } from './queries'
 
 const SAMPLE_MS = 1_000
-const SAMPLES_MAX = 900
-
-type Samples = { at: number[]; waiting: number[]; owed: number[] }
+const NONE: Depth[] = []
 
 const series: ChartSeries[] = [
   { name: 'Waiting', colour: '--accent' },
   { name: 'Pending callbacks', colour: '--warn-fill', dashed: true },
 ]
 
-/** Sampled by this page once a second: what is drawn was seen, nothing is made up. */
+/** Counted by the server every five seconds and by this page once a second: nothing is made up. */
 export default function DepthChart() {
-  const samples = useSamples()
-  const most = Math.max(0, ...samples.waiting)
+  const depths = useDepths()
+  const waiting = depths.map((depth) => depth.waiting)
+  const owed = depths.map((depth) => depth.owed)
+  const most = Math.max(0, ...waiting)
+  const minutes = Math.max(1, Math.round(((depths.at(-1)?.at ?? 0) - (depths[0]?.at ?? 0)) / 60))
   return (
-    <Card title="Depth" hint="Sampled once a second while this page is open.">
+    <Card title="Depth" hint="The last 15 minutes, as far as the server has been up.">
       <figure className="p-4">
         <LineChart
-          data={[samples.at, samples.waiting, samples.owed]}
+          data={[depths.map(({ at }) => at), waiting, owed]}
           series={series}
           height={160}
           spanMin={60}
-          label={`Requests waiting over the last ${formatCount(samples.at.length, 'second')}, ${most} at most`}
+          label={`Requests waiting over the last ${formatCount(minutes, 'minute')}, ${most} at most`}
         />
         <figcaption className="mt-2 flex flex-wrap gap-x-4 text-xs text-muted">
           <span className="inline-flex items-center gap-1.5">
             <span aria-hidden className="mark h-0.5 w-4 bg-accent" /> Waiting (now{' '}
-            {samples.waiting.at(-1) ?? 0}, at most {most})
+            {formatNumber(waiting.at(-1) ?? 0)}, at most {formatNumber(most)})
           </span>
           <span className="inline-flex items-center gap-1.5">
             <span aria-hidden className="w-4 border-t-2 border-dashed border-warn-fill" /> Pending callbacks
-            (now {samples.owed.at(-1) ?? 0})
+            (now {formatNumber(owed.at(-1) ?? 0)})
           </span>
         </figcaption>
       </figure>
@@ -46,27 +49,20 @@ export default function DepthChart() {
   )
 }
 
-function useSamples(): Samples {
+/** What the server kept of the time before this page was opened, and what the page saw since. */
+function useDepths(): Depth[] {
   const client = useQueryClient()
-  const [samples, setSamples] = useState<Samples>({ at: [], waiting: [], owed: [] })
+  const { data: kept = NONE } = useQuery(depthsQuery)
+  const [seen, setSeen] = useState<Depth[]>([])
   useEffect(() => {
-    const sample = () => {
+    const look = () => {
       const queue = client.getQueryData<Queue>(keys.queue)
       if (queue && lostContactAt.get() === null)
-        setSamples((old) => addSample(old, queue, Date.now() / 1_000))
+        setSeen((old) => addDepth(old, depthOf(queue, Date.now() / 1_000)))
     }
-    sample()
-    const timer = setInterval(sample, SAMPLE_MS)
+    look()
+    const timer = setInterval(look, SAMPLE_MS)
     return () => clearInterval(timer)
   }, [client])
-  return samples
-}
-
-function add(values: number[], value: number): number[] {
-  return [...values, value].slice(-SAMPLES_MAX)
-}
-
-function addSample(old: Samples, queue: Queue, at: number): Samples {
-  const owed = queue.lanes.reduce((sum, lane) => sum + lane.owed, 0)
-  return { at: add(old.at, at), waiting: add(old.waiting, queue.waiting), owed: add(old.owed, owed) }
+  return useMemo(() => together(kept, seen), [kept, seen])
 }

@@ -1,7 +1,9 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, ProblemError, unwrap } from '@/api/client'
 import { keys } from '@/api/keys'
+import { readQueue } from '@/api/queries'
 import type { Health } from '@/api/types'
+import { seenAt } from './depths'
 
 /** The stream tells what changes; this is for the heartbeat of a worker that has nothing to do. */
 const ASK_AGAIN_MS = 10_000
@@ -11,8 +13,14 @@ const PROOF_SIZE = 50
 
 export const queueQuery = queryOptions({
   queryKey: keys.queue,
-  queryFn: ({ signal }) => unwrap(api.GET('/api/queue', { signal })),
+  queryFn: ({ signal }) => readQueue(signal),
   refetchInterval: ASK_AGAIN_MS,
+})
+
+/** Read once for each visit, and again after a break: what comes in between is seen by the page itself. */
+export const depthsQuery = queryOptions({
+  queryKey: keys.depths,
+  queryFn: async ({ signal }) => seenAt(await unwrap(api.GET('/api/queue/depths', { signal })), Date.now()),
 })
 
 /** Asked for on the queue page alone: each look costs the database a few statements. */

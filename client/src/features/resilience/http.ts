@@ -1,5 +1,5 @@
 import { api, ProblemError, send, unwrap } from '@/api/client'
-import { isFinal } from '@/api/queries'
+import { isFinal, readQueue } from '@/api/queries'
 import type { CallbackLog, RequestDetail, Settings } from '@/api/types'
 
 const ASK_AGAIN_MS = 400
@@ -79,7 +79,7 @@ const QUIET_WITHIN_MS = 20_000
 async function quiet(signal: AbortSignal): Promise<void> {
   const until = Date.now() + QUIET_WITHIN_MS
   while (Date.now() < until) {
-    const queue = await unwrap(api.GET('/api/queue', { signal }))
+    const queue = await readQueue(signal)
     if (queue.waiting === 0 && !queue.processing && queue.lanes.length === 0) return
     await pause(ASK_AGAIN_MS, signal)
   }
