@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from src.assembly.rules import given_secrets, own_authorities
+from src.assembly.rules import callback_tls, given_secrets
 from src.config import Settings
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.pace import DeliveryPace, parse_rate, slower
@@ -19,7 +19,6 @@ from src.services.delivery.signing_secrets import kept_secret
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.outbound.client import LocalLacks, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, ThreadResolver
-from src.services.outbound.tls import tls_context
 from src.services.outbound.transport import Network
 from src.services.requests.observers import Observers
 from src.services.requests.store import RequestStore
@@ -70,7 +69,7 @@ def open_outbound(
     """Read the rules, and prepare the way out; nothing is dialled."""
     guard, lacks = _guard(network, stack), LocalLacks()
     secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
-    tls = tls_context(own_authorities(settings))  # reads all authorities, some 37 ms; shared by all connections
+    tls = callback_tls(settings)  # shared by all connections
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
     signer = Signer(secrets)
