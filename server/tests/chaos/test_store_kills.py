@@ -22,6 +22,9 @@ from tests.support.waiting import eventually
 LIVES_AT_MOST_S = 2.0
 STAYS_AWAY_AT_MOST_S = 1.0
 STOPS_WITHIN_S = 15.0
+#: Between two submissions of a client, at most: together they ask for what one worker can store in S3 while it is
+#: there, or working it off would take many times as long as the kills.
+PAUSE_S = 0.4
 #: What was accepted while the store was away is worked off one by one, each with a request to the store.
 SETTLES_WITHIN_S = 300
 FAILED = "SELECT count(*) FROM requests WHERE status = 'FAILED' AND mode = 'async'"
@@ -69,7 +72,7 @@ async def test_a_store_that_is_killed_under_load_loses_nothing(
         clients = [
             Client(session, history, servers=[running.base_url], receivers=receivers, dice=dice) for _ in range(2)
         ]
-        await load(clients, lambda: kill_again_and_again(own_s3, kills, dice))
+        await load(clients, lambda: kill_again_and_again(own_s3, kills, dice), PAUSE_S)
     await settled(database_url, SETTLES_WITHIN_S)
     failed = (await fetch(database_url, FAILED))[0][0]
     assert await running.stop() == 0
