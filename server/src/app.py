@@ -5,8 +5,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from src import __version__
 from src.assembly.live import Views
 from src.assembly.rules import callback_policy, check_rules
 from src.assembly.running import running_parts
@@ -29,13 +31,16 @@ from src.routes.middleware.call_ids import CallIdMiddleware
 from src.routes.middleware.compression import CompressionMiddleware
 from src.routes.middleware.cors import cross_origin
 from src.routes.middleware.identity import IdentityMiddleware
+from src.routes.middleware.measure import MeasureMiddleware
 from src.routes.middleware.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.middleware.same_origin import SameOriginMiddleware
 from src.routes.middleware.security_headers import SecurityHeadersMiddleware
 from src.routes.site import docs_pages, openapi, page
+from src.routes.site import metrics as metrics_page
 from src.routes.wire import views
 from src.services.benchmarks.gate import TOKEN_HEADER, BenchmarkGate
 from src.services.identity.callback_policies import CallbackPolicies
+from src.services.metrics.metrics import Metrics
 from src.services.outbound.transport import Network
 
 #: What makes the service send something, and so counts like an async submission.
@@ -75,15 +80,16 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     policies = CallbackPolicies(callback_policy(settings))
     benchmarks = BenchmarkGate()
     rate_limits = _rate_limits(settings)
+    metrics = Metrics(__version__)
     app = Application(
-        lifespan=_lifespan(settings, network or Network(), policies, benchmarks, rate_limits),
+        lifespan=_lifespan(settings, network or Network(), policies, benchmarks, rate_limits, metrics),
         openapi_url=None,  # ours is written once, not for each request
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=_inner_middleware(settings, policies, benchmarks, rate_limits),
     )
-    app.outermost = _outer_middleware(settings)
+    app.outermost = _outer_middleware(settings, metrics, app.router.routes)
     problems.install(app)
     openapi.install(app, settings)
     submitting = [api_routes.submitting, callback_checks.router]
@@ -92,6 +98,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.
         app.router.routes.extend(router.routes)
+    metrics_page.install(app, metrics, settings.metrics_token)
     docs_pages.install(app)
     page.install(app, SERVER_FOLDER.parent / "client" / "dist")
     return app
@@ -103,13 +110,16 @@ def _lifespan(
     policies: CallbackPolicies,
     benchmarks: BenchmarkGate,
     rate_limits: RateLimits,
+    metrics: Metrics,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     public_settings = queue_routes.PublicSettings.of(settings)
     shown = Views(request=views.item_event, attempt=views.attempt_event)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_parts(settings, network, views=shown, policies=policies, gate=benchmarks) as parts:
+        async with running_parts(
+            settings, network, views=shown, policies=policies, gate=benchmarks, metrics=metrics
+        ) as parts:
             app.state.parts = parts
             app.state.public_settings = public_settings
             yield
@@ -135,8 +145,9 @@ def _inner_middleware(
     ]
 
 
-def _outer_middleware(settings: Settings) -> list[Middleware]:
+def _outer_middleware(settings: Settings, metrics: Metrics, routes: list[BaseRoute]) -> list[Middleware]:
     return [
+        Middleware(MeasureMiddleware, metrics=metrics.http, routes=routes),
         Middleware(CallIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
         Middleware(

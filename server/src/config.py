@@ -285,6 +285,9 @@ class Settings(BaseSettings):
         "generated at the first start and stored under DATA_DIR",
     )
 
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="bearer token that GET /metrics asks for; empty: none"
+    )
     demo_tools: bool = Field(
         default=True, description="enable the demo receiver and its switches, benchmarks and delete-all"
     )

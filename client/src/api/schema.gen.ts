@@ -657,6 +657,29 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/metrics': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get Metrics
+     * @description Read what this process counted, for Prometheus; OpenMetrics where `Accept` asks for it.
+     *
+     *     Where `METRICS_TOKEN` is set it has to be sent as a bearer. What comes from the database is told by the server
+     *     that leads, and is up to 5 s old.
+     */
+    get: operations['get_metrics_metrics_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export interface webhooks {
   'report-callback': {
@@ -1863,6 +1886,7 @@ export interface components {
        *     * `urn:problem:financial-report-generator:idempotency-key-reused`: the idempotency key came before with another body
        *     * `urn:problem:financial-report-generator:internal-error`: a fault of the server's
        *     * `urn:problem:financial-report-generator:invalid-request`: `errors` names the fields or the parameter
+       *     * `urn:problem:financial-report-generator:key-missing`: this asks for a key or token
        *     * `urn:problem:financial-report-generator:malformed-request`: the request cannot be read
        *     * `urn:problem:financial-report-generator:method-not-allowed`: `Allow` names the methods of this path
        *     * `urn:problem:financial-report-generator:misdirected-request`: `Host` is no name of this server
@@ -1873,6 +1897,7 @@ export interface components {
        *     * `urn:problem:financial-report-generator:signature-refused`: the demo receiver refused a signature
        *     * `urn:problem:financial-report-generator:simulated-failure`: the demo receiver was told to fail
        *     * `urn:problem:financial-report-generator:still-processing`: the first request with this idempotency key is not answered yet
+       *     * `urn:problem:financial-report-generator:token-invalid`: the token is none that may do this
        *     * `urn:problem:financial-report-generator:too-many-receivers`: the caller has something owed to too many receivers
        *     * `urn:problem:financial-report-generator:too-many-waiting`: too many requests of the caller wait
        *     * `urn:problem:financial-report-generator:unavailable`: not now; nothing was stored, and `Retry-After` says when again
@@ -5063,6 +5088,55 @@ export interface operations {
       }
       /** @description Service Unavailable */
       503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_metrics_metrics_get: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The samples. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/openmetrics-text': string
+          /** @example frg_leader 1.0 */
+          'text/plain': string
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.config import Settings
@@ -16,6 +17,7 @@ from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
 from src.services.live.completions import Completions
+from src.services.metrics.metrics import Metrics
 from src.services.report_files.opening import make_storage
 from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
@@ -57,23 +59,23 @@ class Data:
     storage: ReportStorage
     removal: ReportRemoval
     threads: Executor
+    #: Connections of the store's pool: idle ones, and all.
+    connections: Callable[[], tuple[int, int]]
 
 
-async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
+async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Data:
     """Open the folders, find or start the database, and bring its schema up to date.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
         NotStarted: something has to be mended first.
     """
-    make_data_folder(settings.data_dir)
     storage = await _opened_storage(settings)
     postgres, url = await _found_database(settings, stack)
     queries = create_engine(url)
     stack.push_async_callback(queries.dispose)
     await prepare_schema(queries, url)
-    pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
-    stack.callback(pool.terminate)
+    pool = await _open_pool(url, stack)
     threads = _open_threads(stack)
 
     slots = ReadSlots()
@@ -81,7 +83,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
     database = DatabaseCondition(queries, slots)
     changes = ChangeNotifier(partial(announce, pool))
     completions = Completions(reader.whole, settings.max_waiters, settings.max_waiters_per_caller)
-    observers = together(changes.observers(), completions.observers(), log_lines())
+    observers = together(changes.observers(), completions.observers(), log_lines(), metrics.observers())
     store = RequestStore(pool, observers, on_away=database.note)
     return Data(
         url=url,
@@ -98,7 +100,14 @@ async def open_data(settings: Settings, stack: AsyncExitStack) -> Data:
         storage=storage,
         removal=ReportRemoval(store, storage, threads),
         threads=threads,
+        connections=lambda: (pool.get_idle_size(), pool.get_size()),
     )
+
+
+async def _open_pool(url: str, stack: AsyncExitStack) -> asyncpg.Pool:
+    pool = await create_pool(url, connections_max=SERVER_CONNECTIONS_MAX)
+    stack.callback(pool.terminate)
+    return pool
 
 
 def _open_threads(stack: AsyncExitStack) -> Executor:
@@ -108,7 +117,8 @@ def _open_threads(stack: AsyncExitStack) -> Executor:
 
 
 async def _opened_storage(settings: Settings) -> ReportStorage:
-    """Make the store of reports, and see that it does what is needed."""
+    """Make the data folder and the store of reports, and see that it does what is needed."""
+    make_data_folder(settings.data_dir)
     storage = make_storage(
         settings.storage_url,
         settings.reports_folder,

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from src.assembly.accepting import Accepting, open_accepting
 from src.assembly.data import Data, open_data
@@ -20,7 +21,9 @@ from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
-from src.services.kit.supervision import Supervisor
+from src.services.kit.supervision import Supervisor, Work
+from src.services.metrics.metrics import Metrics
+from src.services.metrics.snapshot import measure_loop_lag, table_figures
 from src.services.outbound.transport import Network
 from src.services.parts import DownloadParts, Parts, SyncParts
 from src.services.report_files.production import SimulatedWork
@@ -28,7 +31,13 @@ from src.services.report_files.production import SimulatedWork
 
 @asynccontextmanager
 async def running_parts(
-    settings: Settings, network: Network, *, views: Views, policies: CallbackPolicies, gate: BenchmarkGate
+    settings: Settings,
+    network: Network,
+    *,
+    views: Views,
+    policies: CallbackPolicies,
+    gate: BenchmarkGate,
+    metrics: Metrics,
 ) -> AsyncIterator[Parts]:
     """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
 
@@ -38,6 +47,7 @@ async def running_parts(
         views: how rows are shown in events.
         policies: where whom may be called back.
         gate: lets benchmarks pass.
+        metrics: counts what happens.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
@@ -47,14 +57,14 @@ async def running_parts(
         asyncio.get_running_loop().set_exception_handler(log_loop_errors)
         now = SteadyClock()
         tasks = Supervisor(now)
-        data = await open_data(settings, stack)
+        data = await open_data(settings, stack, metrics)
         outbound = open_outbound(settings, network, policies, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, stack, now=now, tasks=tasks)
         live = open_live(data, engine, views)
         upkeep = open_upkeep(settings, data, outbound, stack, events=live.events, gate=gate, now=now, tasks=tasks)
-        _start_tasks(data, live, upkeep, tasks, stack)
+        _start_tasks(data, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
         await live.until_it_listens()
         accepting = open_accepting(settings, data, stack, on_accepted=engine.wake, now=now)
         opened = _Opened(data, outbound, engine, priorities, live, upkeep, accepting)
@@ -100,6 +110,8 @@ def _parts(
         benchmarks=opened.upkeep.benchmarks,
         benchmark_store=opened.upkeep.benchmark_store,
         threads=data.threads,
+        connections=data.connections,
+        table_figures=table_figures(data.reader, now),
         lane_ids=data.lane_ids,
         sync_max_transactions=settings.sync_max_transactions,
         async_max_transactions=settings.async_max_transactions,
@@ -132,7 +144,9 @@ def _download_parts(settings: Settings, data: Data) -> DownloadParts:
     )
 
 
-def _start_tasks(data: Data, live: Live, upkeep: Upkeep, tasks: Supervisor, stack: AsyncExitStack) -> None:
+def _start_tasks(
+    data: Data, live: Live, upkeep: Upkeep, measure_lag: Work, tasks: Supervisor, stack: AsyncExitStack
+) -> None:
     for name, work in (
         ("database", data.heal),
         ("janitor", upkeep.janitor.run),
@@ -143,6 +157,7 @@ def _start_tasks(data: Data, live: Live, upkeep: Upkeep, tasks: Supervisor, stac
         ("live events", live.updates.run),
         ("queue events", live.updates.tell_of_the_queue),
         ("queue depths", data.reader.recent_depths.run),
+        ("event loop lag", measure_lag),
     ):
         stack.push_async_callback(_cancel, tasks.start(name, work))
 

@@ -17,6 +17,7 @@ from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
 from src.services.live.completions import Completions
 from src.services.live.event_bus import EventBus
+from src.services.metrics.snapshot import Cached
 from src.services.outbound.client import LocalLacks
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
@@ -97,6 +98,10 @@ class Parts:
     signing_secret: str
     #: Threads for what blocks: generating sync reports, hashing and deleting files.
     threads: Executor
+    #: Connections of the store's pool: idle ones, and all.
+    connections: Callable[[], tuple[int, int]]
+    #: What `/metrics` tells of the table.
+    table_figures: Cached
     #: How lanes are shown.
     lane_ids: LaneIds
     sync_max_transactions: int

@@ -57,7 +57,10 @@ class HeadMiddleware:
         async def send_head(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app({**scope, "method": "GET"} if _is_supported(scope, "GET") else scope, receive, send_head)
+        asked = {**scope, "method": "GET"} if _is_supported(scope, "GET") else scope
+        await self._app(asked, receive, send_head)
+        if "route" in asked:
+            scope["route"] = asked["route"]  # for whoever names calls by their routes
 
 
 def _is_supported(scope: Scope, method: str) -> bool:

@@ -5,6 +5,7 @@ An observer is called where it happens, on the thread and in the moment: it must
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,10 @@ class Ended:
     #: From acceptance to the beginning of the work, and from there to its end; null where it was never begun.
     waiting_s: float
     generating_s: float | None
+    created_at: datetime
+    #: Of the report; 0 where there is none.
+    rows: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

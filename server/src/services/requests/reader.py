@@ -1,6 +1,6 @@
 """Reading requests and their callback logs: one, a page, and how many wait. Changes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -41,6 +41,7 @@ from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
 from src.services.requests.history import IN_HISTORY, LISTED, History, Read
 from src.services.requests.past_queue import PastQueues
+from src.services.requests.queue_figures import QueueFigures, read_queue_figures
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.recent_depths import RecentDepths
 from src.services.requests.records import EVERY, LaneKey
@@ -100,6 +101,8 @@ class RequestReader:
         #: The queue as it was, and how much waited lately.
         self.past_queues = PastQueues(self._all)
         self.recent_depths = RecentDepths(partial(_waiting_and_owed, self._all))
+        #: What is counted for those who measure.
+        self.figures: Callable[[], Awaitable[QueueFigures]] = partial(read_queue_figures, self._all)
 
     async def _all(self, query: Executable) -> Sequence[Row[Any]]:
         async with self._slots.slot(), database_errors(), self._engine.connect() as connection:

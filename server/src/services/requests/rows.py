@@ -10,8 +10,14 @@ from src.services.requests.observers import Ended
 from src.services.requests.records import CompletedReport, Duplicate, Finished, Job, OwedCallback
 
 
-def ended_of(record: asyncpg.Record) -> Ended:
-    """Read how a report ended."""
+def ended_of(record: asyncpg.Record, result: str | None = None) -> Ended:
+    """Read how a report ended.
+
+    Args:
+        record: of the request.
+        result: its result as JSON text, where there is one.
+    """
+    described = orjson.loads(result) if result else None
     began, ended = record["started_at"], record["completed_at"]
     return Ended(
         request_id=record["id"],
@@ -19,6 +25,9 @@ def ended_of(record: asyncpg.Record) -> Ended:
         status=Status(record["status"]),
         waiting_s=((began or ended) - record["created_at"]).total_seconds(),
         generating_s=(ended - began).total_seconds() if began else None,
+        created_at=record["created_at"],
+        rows=described["summary"]["total_transactions"] if described else 0,
+        size_bytes=described["file_size_bytes"] if described else 0,
     )
 
 

@@ -62,6 +62,9 @@ RUNS_NAMED_MAX = 1_000
 #: The SQLSTATE of `require_epoch`.
 STALE_EPOCH = "FRG01"
 
+#: Of requests that ended without a report.
+_NO_RESULTS: Mapping[UUID, str | None] = {}
+
 
 class RequestStore:
     """The statements, on one asyncpg pool and therefore on one event loop; says what changed after each COMMIT.
@@ -117,10 +120,10 @@ class RequestStore:
         self._observers.changed(changed)
         return changed
 
-    async def _end(self, statement: str, *arguments: Any) -> None:
+    async def _end(self, statement: str, *arguments: Any, results: Mapping[UUID, str | None] = _NO_RESULTS) -> None:
         """Run a statement that returns what has ended by it, and say so."""
         if records := await self._fetch(statement, *arguments):
-            self._observers.ended([ended_of(record) for record in records])
+            self._observers.ended([ended_of(record, results.get(record["id"])) for record in records])
 
     # --- accepting -------------------------------------------------------------------------------------------
 
@@ -206,6 +209,7 @@ class RequestStore:
             [f.failure_reason for f in finished],
             [f.completed_at for f in finished],
             self._epoch,
+            results={f.request_id: f.result for f in finished},
         )
         return [None] * len(finished)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from src.services.requests.observers import Ended
 from tests.support.waiting import eventually
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 class Table:
@@ -64,7 +66,7 @@ async def waiting(completions: Completions, *request_ids: UUID, within_s: float 
 
 def ended(*request_ids: UUID) -> list[Ended]:
     return [
-        Ended(request_id=one, mode=Mode.ASYNC, status=Status.COMPLETED, waiting_s=0, generating_s=0)
+        Ended(request_id=one, mode=Mode.ASYNC, status=Status.COMPLETED, waiting_s=0, generating_s=0, created_at=NOON)
         for one in request_ids
     ]
 

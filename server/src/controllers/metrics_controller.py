@@ -1,0 +1,36 @@
+"""Use case: tell Prometheus what this process does."""
+
+import asyncio
+
+from src.errors import DatabaseAway, Unavailable
+from src.services.metrics.snapshot import Snapshot, TableFigures
+from src.services.parts import Parts
+
+
+async def take_snapshot(parts: Parts) -> Snapshot:
+    """Look at every part; what does not answer is told as such."""
+    state = parts.engine.state()
+    storage = await asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state)
+    database_up, table = await _database(parts, leading=state.leading)
+    idle, connections = parts.connections()
+    return Snapshot(
+        leading=state.leading,
+        busy=state.busy_with is not None,
+        websockets=parts.events.watchers,
+        connections_idle=idle,
+        connections_used=connections - idle,
+        database_up=database_up,
+        storage_up=storage.writable,
+        tasks=parts.tasks.states(),
+        table=table,
+    )
+
+
+async def _database(parts: Parts, *, leading: bool) -> tuple[bool, TableFigures | None]:
+    try:
+        await parts.database.check()
+        return True, await parts.table_figures.get() if leading else None
+    except DatabaseAway:
+        return False, None
+    except Unavailable:  # it answers, but too many read
+        return True, None

@@ -1,0 +1,156 @@
+"""`GET /metrics`: what it says is what stands in the database, and nobody makes it long."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from src.database import connect
+from tests.support.receivers import Receiver
+from tests.support.service import Service
+from tests.support.waiting import eventually
+
+RunService = Callable[..., AbstractAsyncContextManager[Service]]
+SAMPLES_MAX = 800
+REQUESTS = 1_000
+TOGETHER = 25
+
+
+async def samples(service: Service) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = await service.client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    families = text_string_to_metric_families(answer.text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+async def test_after_a_thousand_mixed_requests_the_counters_are_what_the_database_says(
+    run_service: RunService, receivers: list[Receiver], database_url: str
+) -> None:
+    dice = random.Random(1)
+    receivers[1].answer = lambda number, _callback: 200 if number % 2 else 500
+    origins = tuple(receiver.origin for receiver in receivers)
+    async with run_service(callback_allowed_origins=origins) as service:
+        asked: Counter[str] = Counter()
+
+        async def ask(number: int) -> None:
+            kind = dice.choice(["sync", "async", "async", "invalid", "duplicate"])
+            asked[kind] += 1
+            payload = {"num_transactions": dice.randrange(1, 20)}
+            headers = {"X-Idempotency-Key": "the-same"} if kind == "duplicate" else {}
+            if kind == "sync":
+                await service.client.post("/api/sync", json=payload)
+            elif kind == "invalid":
+                await service.client.post("/api/async", json={"payload": {"num_transactions": -1}, "callback_url": "x"})
+            else:
+                payload = {"num_transactions": 1} if headers else payload
+                body = {"payload": payload, "callback_url": receivers[0 if headers else number % 2].url}
+                await service.client.post("/api/async", json=body, headers=headers)
+
+        for begun in range(0, REQUESTS, TOGETHER):
+            await asyncio.gather(*(ask(number) for number in range(begun, begun + TOGETHER)))
+
+        async def all_ended() -> bool:
+            health = (await service.client.get("/api/health")).json()
+            return (health["queue"]["waiting"], health["callbacks"]["due"], health["callbacks"]["retrying"]) == (
+                0,
+                0,
+                0,
+            )
+
+        await eventually(all_ended, within_s=60)
+        told = await samples(service)
+        connection = await connect(database_url)
+        rows = await connection.fetch(
+            "SELECT mode, lower(status) AS status, count(*) AS number,"
+            " sum((result_payload->>'file_size_bytes')::int) AS bytes,"
+            " sum((input_payload->>'num_transactions')::int) AS rows FROM requests GROUP BY 1, 2"
+        )
+        attempts = await connection.fetch("SELECT status_code, count(*) AS number FROM callback_logs GROUP BY 1")
+        await connection.close()
+
+    stored = {(row["mode"], row["status"]): row["number"] for row in rows}
+    assert set(stored) == {("sync", "completed"), ("async", "completed")}
+    for mode in ("sync", "async"):
+        assert told[key("frg_requests_accepted_total", mode=mode, priority="normal")] == stored[mode, "completed"]
+        assert told[key("frg_requests_finished_total", mode=mode, status="completed")] == stored[mode, "completed"]
+        assert told[key("frg_generation_seconds_count", mode=mode)] == stored[mode, "completed"]
+    assert told[key("frg_report_bytes_total")] == sum(row["bytes"] for row in rows)
+    assert told[key("frg_report_rows_total")] == sum(row["rows"] for row in rows)
+    assert told[key("frg_requests_refused_total", mode="async", reason="invalid")] == asked["invalid"]
+    tried = {row["status_code"]: row["number"] for row in attempts}
+    assert told[key("frg_callback_attempts_total", outcome="success")] == tried[200]
+    assert told[key("frg_callback_attempts_total", outcome="status_5xx")] == tried[500] > 0
+    assert told[key("frg_callback_attempt_seconds_count")] == tried[200] + tried[500]
+    assert told[key("frg_time_to_callback_seconds_count")] == stored["async", "completed"]
+    assert told[key("frg_queue_wait_seconds_count")] == stored["async", "completed"]
+    assert told[key("frg_http_request_seconds_count", operation="sync")] == asked["sync"]
+    assert told[key("frg_http_requests_total", route="/api/sync", method="POST", status="2xx")] == asked["sync"]
+    assert told[key("frg_http_request_seconds_count", operation="async")] == REQUESTS - asked["sync"]
+    assert (told[key("frg_leader")], told[key("frg_database_up")], told[key("frg_storage_up")]) == (1, 1, 1)
+    assert told[key("frg_queue_waiting", priority="normal")] == 0
+
+
+def filled(template: str) -> str:
+    """A path that a template stands for."""
+    return template.replace("{", "").replace("}", "")
+
+
+async def test_whatever_callers_send_there_are_at_most_800_samples(
+    service: Service, record_property: Callable[[str, object], None]
+) -> None:
+    dice = random.Random(2)
+    document = (await service.client.get("/openapi.json")).json()
+    templates = list(document["paths"])
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "x" * 50]
+    hostile = ["/", "/a%C3%A9%00%25", "/api/requests/" + "9" * 40, "/api/" + "n" * 200, "/metrics/", "/docs-assets/x"]
+    for number in range(600):
+        path = dice.choice([filled(dice.choice(templates)), dice.choice(hostile), f"/{number}"])
+        host = dice.choice(["localhost", "localhost", "evil.example"])
+        headers = {"Host": host, "X-Forwarded-For": f"198.51.100.{number}"}
+        content = dice.choice([b"", b"{", b"x" * 70_000])
+        await service.client.request(dice.choice(methods), path, headers=headers, content=content)
+    for template in templates:  # every operation, in every way that it is answered
+        for method in methods:
+            await service.client.request(method, filled(template))
+    told = await samples(service)
+    labels = {(name, value) for _, labels in told for name, value in labels}
+
+    record_property("figure", f"samples of /metrics after hostile requests: {len(told)}")
+    assert 100 < len(told) <= SAMPLES_MAX
+    assert {value for name, value in labels if name == "method"} <= {*methods[:3], "DELETE", "other"}
+    routes = {getattr(route, "path", "") for route in service.app.router.routes}
+    assert {value for name, value in labels if name == "route"} <= routes | {"other"}
+    assert not any("198.51" in value or "evil" in value for _, value in labels)
+
+
+async def test_openmetrics_is_spoken_to_who_asks_for_it_and_nothing_is_said_of_creation(service: Service) -> None:
+    answer = await service.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    families = list(openmetrics.text_string_to_metric_families(answer.text))  # type: ignore[no-untyped-call]
+
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+    assert len(families) > 20
+    assert "_created" not in answer.text
+    assert "_created" not in (await service.client.get("/metrics")).text
+
+
+async def test_where_a_token_is_set_it_is_asked_for(run_service: RunService) -> None:
+    async with run_service(metrics_token="hush") as service:
+        missing = await service.client.get("/metrics")
+        wrong = await service.client.get("/metrics", headers={"Authorization": "Bearer hus"})
+        right = await service.client.get("/metrics", headers={"Authorization": "bearer hush"})
+
+    assert (missing.status_code, wrong.status_code, right.status_code) == (401, 401, 200)
+    assert missing.json()["type"].endswith(":key-missing")
+    assert missing.headers["www-authenticate"] == 'Bearer realm="financial-report-generator"'
+    assert wrong.headers["www-authenticate"].endswith(', error="invalid_token"')
+    assert "hush" not in wrong.text
