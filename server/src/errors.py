@@ -6,6 +6,7 @@
     │   └── IdempotencyKeyReused    the same key was sent with a different body
     ├── NotFound                    no such request or report
     ├── Conflict                    not possible in the request's current state
+    │   ├── NoCallback              the request has no callback, and will have none
     │   └── StillProcessing         the first request with this key is still being processed
     ├── NotStarted                  the service cannot start; the message says what to fix
     ├── LeadershipLost              another process is the leader now; nothing was changed
@@ -69,6 +70,10 @@ class NotFound(ServiceError):
 
 class Conflict(ServiceError):
     """The operation is not possible in the request's current state."""
+
+
+class NoCallback(Conflict):
+    """The request has no callback, and will have none."""
 
 
 class StillProcessing(Conflict):

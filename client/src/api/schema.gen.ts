@@ -15,7 +15,7 @@ export interface paths {
     put?: never
     /**
      * Generate Report Asynchronously
-     * @description Accept a report at once; it is generated in order and delivered to the callback URL.
+     * @description Accept a report at once; it is generated in order and delivered to the callback URL, if there is one.
      *
      *     With `Prefer: wait=N` the answer waits up to N seconds for the report: then it is 200 with the result, else the
      *     usual 202. The callback is sent all the same.
@@ -814,7 +814,7 @@ export interface components {
     }
     /**
      * AsyncRequest
-     * @description A report, and where to deliver it.
+     * @description A report, and where to deliver it, if anywhere.
      * @example {
      *       "callback_url": "http://localhost:8000/api/callbacks/receive",
      *       "payload": {
@@ -826,9 +826,9 @@ export interface components {
     AsyncRequest: {
       /**
        * Callback Url
-       * @description Where the result is sent: http or https, a public address, no user info.
+       * @description Where the result is sent: http or https, a public address, no user info. Left out: nowhere; it is read at `status_url`, or waited for with `Prefer: wait=N`.
        */
-      callback_url: string
+      callback_url?: string
       payload?: components['schemas']['ReportRequest']
       /**
        * @description Reports of one priority keep their order; between priorities turns go by `PRIORITY_SHARES`.
@@ -1353,7 +1353,7 @@ export interface components {
     }
     /**
      * CallbackStatus
-     * @description The status of an async request's callback, independent of the report's status.
+     * @description The status of a request's callback, independent of the report's status; null where none was asked for.
      * @enum {string}
      */
     CallbackStatus: 'PENDING' | 'SUCCESS' | 'FAILED'
@@ -1890,6 +1890,7 @@ export interface components {
        *     * `urn:problem:financial-report-generator:malformed-request`: the request cannot be read
        *     * `urn:problem:financial-report-generator:method-not-allowed`: `Allow` names the methods of this path
        *     * `urn:problem:financial-report-generator:misdirected-request`: `Host` is no name of this server
+       *     * `urn:problem:financial-report-generator:no-callback`: the request has no callback
        *     * `urn:problem:financial-report-generator:not-found`: there is no such request, report, run or path
        *     * `urn:problem:financial-report-generator:precondition-failed`: what a precondition names is not so
        *     * `urn:problem:financial-report-generator:range-not-satisfiable`: the report has no such bytes
@@ -1981,12 +1982,15 @@ export interface components {
        * Lane
        * @description Opaque and stable; a receiver has a lane for each caller.
        */
-      lane: string
+      lane: string | null
       priority: components['schemas']['Priority']
       /** Queue Position */
       queue_position: number
-      /** Receiver */
-      receiver: string
+      /**
+       * Receiver
+       * @description Null where no callback was asked for; likewise `lane`.
+       */
+      receiver: string | null
       /**
        * Request Id
        * Format: uuid
@@ -2282,7 +2286,7 @@ export interface components {
       status: components['schemas']['Status']
       /**
        * Webhook Id
-       * @description Stays the same over all attempts; null for sync.
+       * @description Stays the same over all attempts; null without a callback.
        */
       webhook_id: string | null
     }

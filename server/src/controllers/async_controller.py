@@ -28,19 +28,19 @@ async def accept(
     batcher: AcceptBatcher,
     caller: Caller,
     parameters: ReportParameters,
-    callback_url: str,
+    callback_url: str | None,
     key: IdempotencyKey | None,
     now: datetime,
     priority: Priority = Priority.NORMAL,
 ) -> Accepted | Duplicate:
-    """Check the callback URL and make the request durable; the worker does the rest.
+    """Check the callback URL, if there is one, and make the request durable; the worker does the rest.
 
     Raises:
         ForbiddenCallbackUrl: the callback URL breaks a rule.
         IdempotencyKeyReused: the key came with another body before.
         Unavailable: too much waits, or the database is away.
     """
-    target = caller.callback_policy.check(callback_url)
+    target = None if callback_url is None else caller.callback_policy.check(callback_url)
     return await batcher.accept(
         NewRequest(
             id=new_uuid(),
@@ -48,8 +48,8 @@ async def accept(
             caller=caller,
             parameters=parameters,
             created_at=now,
-            callback_url=target.url,
-            receiver=target.receiver,
+            callback_url=target.url if target else None,
+            receiver=target.receiver if target else None,
             idempotency_key=key,
             priority=priority,
         )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from src.errors import Conflict, NotFound
+from src.errors import Conflict, NoCallback, NotFound
 from src.models import CallbackStatus, Mode, Priority, Status
 from src.models.request_model import ENDED
 from src.services.delivery.sent_requests import SentRequest, SentRequests
@@ -74,11 +74,12 @@ async def redeliver(parts: Parts, request_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such request.
-        Conflict: it has no callback, or the callback has not ended.
+        NoCallback: it has no callback.
+        Conflict: its callback has not ended.
     """
     lane = await parts.store.redeliver(request_id, parts.now())
     if lane is None:
-        raise Conflict(_why_not_redelivered(await _existing(parts, request_id)))
+        raise _why_not_redelivered(await _existing(parts, request_id))
     parts.engine.redeliver(lane)
 
 
@@ -118,11 +119,13 @@ async def _ahead(parts: Parts, request: Row[Any]) -> tuple[int, int]:
     return ahead.processing, parts.priorities.starts_before(Priority(request.priority), ahead.waiting, at)
 
 
-def _why_not_redelivered(request: Row[Any]) -> str:
+def _why_not_redelivered(request: Row[Any]) -> Conflict:
     if request.mode == Mode.SYNC:
-        return "A sync request has no callback."
+        return NoCallback("A sync request has no callback.")
+    if request.callback_status is None:
+        return NoCallback("The request was submitted without a callback URL.")
     if request.status not in ENDED:
-        return "The report has not ended; its callback follows by itself."
+        return Conflict("The report has not ended; its callback follows by itself.")
     if request.callback_status == CallbackStatus.PENDING:
-        return "The callback is still being delivered."
-    return "The request changed meanwhile; try again."
+        return Conflict("The callback is still being delivered.")
+    return Conflict("The request changed meanwhile; try again.")

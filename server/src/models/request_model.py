@@ -42,7 +42,7 @@ class Priority(StrEnum):
 
 
 class CallbackStatus(StrEnum):
-    """The status of an async request's callback, independent of the report's status."""
+    """The status of a request's callback, independent of the report's status; null where none was asked for."""
 
     #: Not delivered yet: not due, due, or waiting for its next attempt.
     PENDING = "PENDING"
@@ -118,10 +118,10 @@ class RequestModel(Base):
         _one_of("status", Status),
         _one_of("priority", Priority),
         _one_of("callback_status", CallbackStatus),
+        CheckConstraint("(mode = 'async') = (queue_position IS NOT NULL)", name="async_has_position"),
         CheckConstraint(
-            "num_nonnulls(queue_position, callback_url, receiver, callback_status)"
-            " = CASE mode WHEN 'async' THEN 4 ELSE 0 END",
-            name="async_has_position_and_callback",
+            "num_nonnulls(callback_url, receiver, callback_status) IN (0, CASE mode WHEN 'async' THEN 3 ELSE 0 END)",
+            name="async_may_have_callback",
         ),
         CheckConstraint("(status = 'COMPLETED') = (result_payload IS NOT NULL)", name="completed_has_result"),
         CheckConstraint("(status = 'FAILED') = (failure_reason IS NOT NULL)", name="failed_has_reason"),

@@ -58,6 +58,9 @@ submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=DirectRoute)
 managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
 demo_managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
 
+SENT_LATER = "Accepted. The result will be sent to the callback URL."
+READ_LATER = "Accepted. The result will be at the status URL."
+
 DUPLICATE: dict[int | str, dict[str, Any]] = {
     200: {
         "model": DuplicateAnswer,
@@ -110,7 +113,7 @@ async def generate_report_synchronously(body: ReportRequest, request: Request) -
     openapi_extra={"parameters": [*KEY_HEADER["parameters"], PREFER_HEADER]},
 )
 async def generate_report_asynchronously(body: AsyncRequest, request: Request) -> Response:
-    """Accept a report at once; it is generated in order and delivered to the callback URL.
+    """Accept a report at once; it is generated in order and delivered to the callback URL, if there is one.
 
     With `Prefer: wait=N` the answer waits up to N seconds for the report: then it is 200 with the result, else the
     usual 202. The callback is sent all the same.
@@ -134,7 +137,7 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
         "request_id": str(outcome.request_id),
         "queue_position": outcome.queue_position,
         "status": "pending",
-        "message": "Accepted. The result will be sent to the callback URL.",
+        "message": SENT_LATER if body.callback_url else READ_LATER,
         "status_url": status_url,
     }
     failpoints.reached("before_202")

@@ -124,8 +124,8 @@ class Ranks(BaseModel):
 
     request_id: UUID
     queue_position: int
-    receiver: str
-    lane: str = Field(description="Opaque and stable; a receiver has a lane for each caller.")
+    receiver: str | None = Field(description="Null where no callback was asked for; likewise `lane`.")
+    lane: str | None = Field(description="Opaque and stable; a receiver has a lane for each caller.")
     priority: Priority
     accepted_rank: int
     generated_rank: int | None

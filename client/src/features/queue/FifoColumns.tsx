@@ -84,7 +84,7 @@ function Column({ name, entries, rows, givenUp, height, index }: ColumnProps) {
           >
             <Link
               href={paths.request(entry.request_id)}
-              title={`Position ${entry.queue_position}, receiver ${entry.receiver}`}
+              title={`Position ${entry.queue_position}, ${entry.receiver === null ? 'no callback' : `receiver ${entry.receiver}`}`}
               className="inline-flex min-w-6 items-center justify-end gap-1 rounded px-1 -outline-offset-2 hover:bg-raised hover:text-accent"
             >
               {index === 2 && givenUp.has(entry.request_id) && (
@@ -139,7 +139,7 @@ function Lines({ entries, colours, from, rows, height }: LinesProps) {
             strokeWidth={isInverted ? 3 : 1.5}
             strokeDasharray={isInverted ? '6 3' : undefined}
             style={{
-              stroke: `var(${isInverted ? '--bad-fill' : (colours.get(entry.receiver) ?? '--lane-1')})`,
+              stroke: `var(${isInverted ? '--bad-fill' : (colours.get(entry.receiver ?? '') ?? '--lane-1')})`,
             }}
           />
         )

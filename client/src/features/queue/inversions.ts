@@ -40,7 +40,7 @@ const LANE_COLOURS = ['--lane-1', '--lane-2', '--lane-3', '--lane-4', '--lane-5'
 
 /** Every receiver once, in the order of the alphabet, so that a new request changes no colour. */
 export function receiversOf(entries: readonly FifoEntry[]): string[] {
-  return [...new Set(entries.map((entry) => entry.receiver))].toSorted()
+  return [...new Set(entries.flatMap((entry) => entry.receiver ?? []))].toSorted()
 }
 
 /** A colour for each receiver; they come round again when there are more receivers than colours. */

@@ -149,18 +149,18 @@ function ReceiverFields({ form, receiver, error, refusal, onChange }: ReceiverFi
           hint={form.useOwnUrl ? undefined : <span className="break-all">{receiver}</span>}
         >
           <option value="demo">Demo receiver of this server</option>
-          <option value="own">Another URL…</option>
+          <option value="own">Another URL, or none…</option>
         </SelectField>
       )}
       {form.useOwnUrl && (
         <div ref={box} className="grid gap-2">
           <TextField
-            label="Callback URL"
+            label="Callback URL (optional)"
             type="url"
             placeholder="https://example.com/webhooks"
             value={form.ownUrl}
             error={form.ownUrl === '' ? null : (refusal?.reason ?? error)}
-            hint="Public addresses only, unless the operator allows more."
+            hint="Public addresses only, unless the operator allows more. Left empty, nobody is called."
             onChange={(event) => onChange({ ownUrl: event.target.value.trim() })}
           />
           <UrlCheck

@@ -41,6 +41,15 @@ describe('an async lane', () => {
     expect(lane.marks.map((mark) => mark.kind)).toEqual(['acknowledged', 'generated', 'delivered'])
   })
 
+  test('without a callback ends with its report', () => {
+    const none = { callback_url: null, callback_status: null } as const
+    const open = detail({ ...times, ...none, status: 'PROCESSING', completed_at: null })
+    expect(laneOf(run('async', 6), { detail: open }).endedAt).toBeNull()
+    const lane = laneOf(run('async', 6), { detail: detail({ ...times, ...none, status: 'COMPLETED' }) })
+    expect([lane.endedAt, lane.callbackAt]).toEqual([zero + 600, null])
+    expect(lane.marks.map((mark) => mark.kind)).toEqual(['acknowledged', 'generated'])
+  })
+
   test('goes on while the callback is owed', () => {
     const lane = laneOf(run('async', 6), { detail: detail({ ...times, status: 'COMPLETED' }), logs: [] })
     expect(lane.endedAt).toBeNull()

@@ -86,6 +86,7 @@ function asyncLane(lane: Lane, { detail, logs = [] }: Facts): Lane {
 }
 
 function endOfLane(detail: RequestDetail, callbackEnd: number | null, offsetMs: number): number | null {
+  if (detail.callback_status === null) return localTime(detail.completed_at, offsetMs)
   if (detail.callback_status !== 'PENDING')
     return callbackEnd ?? localTime(detail.callback_finished_at, offsetMs)
   return null

@@ -21,7 +21,8 @@ export function checkOrder(form: OrderForm): OrderErrors {
   if (form.name.trim() === '' || form.name.length > 100) errors.name = 'Enter 1 to 100 characters.'
   if (form.seed !== '' && !/^-?\d{1,15}$/.test(form.seed))
     errors.seed = 'Enter a whole number, or leave it empty.'
-  if (form.useOwnUrl && !/^https?:\/\/\S+$/.test(form.ownUrl)) errors.ownUrl = 'Enter an http or https URL.'
+  if (form.useOwnUrl && form.ownUrl !== '' && !/^https?:\/\/\S+$/.test(form.ownUrl))
+    errors.ownUrl = 'Enter an http or https URL, or leave it empty.'
   return errors
 }
 
@@ -32,5 +33,5 @@ export function toOrder(form: OrderForm, demoReceiverUrl: string): Order {
     currency: 'USD',
     ...(form.seed === '' ? {} : { seed: Number(form.seed) }),
   }
-  return { payload, callbackUrl: form.useOwnUrl ? form.ownUrl : demoReceiverUrl }
+  return { payload, callbackUrl: form.useOwnUrl ? form.ownUrl || null : demoReceiverUrl }
 }

@@ -14,7 +14,8 @@ import { noRuns, reduceRuns, runsOfSession, type RunAction } from './runs'
 /** Outside of React: a race goes on while another view is open. */
 export const runStore = createStore(noRuns)
 
-export type Order = { payload: ReportRequest; callbackUrl: string }
+/** Without a callback URL nobody is called: the result is read. */
+export type Order = { payload: ReportRequest; callbackUrl: string | null }
 
 const dispatch = (action: RunAction) => runStore.set(reduceRuns(runStore.get(), action))
 let nextKey = 1
@@ -60,13 +61,17 @@ function keepLastRace(): void {
 }
 
 function bodyOf(mode: Mode, { payload, callbackUrl }: Order): object {
-  return mode === 'sync' ? payload : { payload, callback_url: callbackUrl }
+  return mode === 'sync' ? payload : { payload, ...urlOf(callbackUrl) }
+}
+
+function urlOf(callbackUrl: string | null): { callback_url?: string } {
+  return callbackUrl === null ? {} : { callback_url: callbackUrl }
 }
 
 type Submitted = AcceptedAnswer | DuplicateAnswer | FailedAnswer | ReportResult
 
 function submit(mode: Mode, { payload, callbackUrl }: Order): Promise<Submitted> {
   if (mode === 'sync') return unwrap<Submitted>(api.POST('/api/sync', { body: payload }))
-  const body = { payload, callback_url: callbackUrl, priority: 'normal' as const }
+  const body = { payload, ...urlOf(callbackUrl), priority: 'normal' as const }
   return unwrap<Submitted>(api.POST('/api/async', { body }))
 }

@@ -20,9 +20,7 @@ export function Attempts({ detail, logs, received }: AttemptsProps) {
   if (logs.length === 0) {
     return (
       <EmptyState icon={Send} title="No attempts yet">
-        {detail.mode === 'sync'
-          ? 'A sync request has no callback: the response is the result.'
-          : detail.reason}
+        {noCallback(detail) ?? detail.reason}
       </EmptyState>
     )
   }
@@ -45,6 +43,12 @@ export function Attempts({ detail, logs, received }: AttemptsProps) {
       {received && <Received detail={detail} received={received} />}
     </div>
   )
+}
+
+/** Why no attempt is ever made; null where there is a callback. */
+function noCallback({ mode, callback_url: url }: RequestDetail): string | null {
+  if (mode === 'sync') return 'A sync request has no callback: the response is the result.'
+  return url === null ? 'It was submitted without a callback URL: its result is read.' : null
 }
 
 /** One line that opens to the whole exchange. */

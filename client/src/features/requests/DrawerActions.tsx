@@ -24,7 +24,7 @@ export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
   return (
     <>
       <div className="flex flex-wrap gap-2">
-        {detail.mode === 'async' && (
+        {detail.callback_url !== null && (
           <Button small disabled={!isFinal(detail) || again.isPending} onClick={() => again.mutate()}>
             <RotateCw aria-hidden size={14} />
             Redeliver

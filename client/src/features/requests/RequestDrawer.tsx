@@ -141,7 +141,8 @@ function Details({ detail, onDelete }: { detail: RequestDetail; onDelete: () => 
 
 function curlOf(detail: RequestDetail): string {
   const payload = detail.input_payload
-  const body = detail.mode === 'sync' ? payload : { payload, callback_url: detail.callback_url }
+  // JSON leaves out what is undefined, as the server asks for where there is no callback.
+  const body = detail.mode === 'sync' ? payload : { payload, callback_url: detail.callback_url ?? undefined }
   return toCurl({
     method: 'POST',
     url: `${location.origin}/api/${detail.mode}`,

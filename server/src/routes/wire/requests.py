@@ -106,7 +106,7 @@ class ReportRequest(_Body):
 
 
 class AsyncRequest(_Body):
-    """A report, and where to deliver it."""
+    """A report, and where to deliver it, if anywhere."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -121,8 +121,10 @@ class AsyncRequest(_Body):
 
     payload: ReportRequest = Field(default_factory=ReportRequest)
     callback_url: Annotated[str, Strict()] = Field(
+        default=ABSENT,
         max_length=CALLBACK_URL_LENGTH_MAX,
-        description="Where the result is sent: http or https, a public address, no user info.",
+        description="Where the result is sent: http or https, a public address, no user info. Left out: nowhere; "
+        "it is read at `status_url`, or waited for with `Prefer: wait=N`.",
     )
     priority: Priority = Field(
         default=Priority.NORMAL,
@@ -214,7 +216,7 @@ class RequestDetail(RequestItem):
     idempotency_key: str | None
     generation_attempts: int = Field(description="How often generation was begun.")
     place_in_line: int | None = Field(description="How many are ahead now; null unless it waits.")
-    webhook_id: str | None = Field(description="Stays the same over all attempts; null for sync.")
+    webhook_id: str | None = Field(description="Stays the same over all attempts; null without a callback.")
     callback_finished_at: datetime | None
     callback_redelivered_at: datetime | None = Field(description="When it was last redelivered by hand, if ever.")
     reason: str | None = Field(description="Why the request or its callback has not ended yet; null when both have.")

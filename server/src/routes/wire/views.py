@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from src.models import CallbackStatus, Mode, Status
+from src.models import CallbackStatus, Status
 from src.routes.wire.callback_logs import AttemptedCallback, AttemptRequest, AttemptResponse, CallbackLog
 from src.routes.wire.requests import RequestDetail, RequestItem
 from src.services.delivery.message import message_id
@@ -40,7 +40,7 @@ def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None,
         idempotency_key=row.idempotency_key,
         generation_attempts=row.generation_attempts,
         place_in_line=place_in_line,
-        webhook_id=message_id(row.id) if row.mode == Mode.ASYNC else None,
+        webhook_id=None if row.callback_url is None else message_id(row.id),
         callback_finished_at=row.callback_finished_at,
         callback_redelivered_at=row.callback_redelivered_at,
         reason=_reason(row, place_in_line, worker_trouble, pause),

@@ -98,7 +98,7 @@ class CallbackAttempts:
             begun: called when the attempt begins; until then it may be cancelled, and nothing was sent.
         """
         address = await self._address(callback)
-        async with self._slots.slot(callback.job.caller, callback.job.receiver, address, proven=proven):
+        async with self._slots.slot(callback.lane.caller, callback.lane.receiver, address, proven=proven):
             begun()
             self.in_flight += 1
             try:
@@ -114,16 +114,16 @@ class CallbackAttempts:
 
     async def _address(self, callback: OwedCallback) -> str:
         try:
-            return await self._locate(self._policy_of(callback.job.owner).check(callback.job.callback_url))
+            return await self._locate(self._policy_of(callback.job.owner).check(callback.url))
         except ForbiddenCallbackUrl:
-            return callback.job.receiver  # nothing will be dialled
+            return callback.lane.receiver  # nothing will be dialled
 
     async def _post(
         self, connection: Connection, callback: OwedCallback, own_headers: Mapping[str, str], body: bytes
     ) -> Outcome:
         headers = {**fixed_headers(callback.request_id), **own_headers}
         try:
-            url = self._policy_of(callback.job.owner).check(callback.job.callback_url)
+            url = self._policy_of(callback.job.owner).check(callback.url)
             return await connection.post(url, headers, body, deadline_s=self._timeout_s)
         except ForbiddenCallbackUrl as error:
             return Failure("blocked_address", error.detail)

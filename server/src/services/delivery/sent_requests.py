@@ -13,7 +13,6 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Row
 
-from src.models import Mode
 from src.services.delivery.message import message_body, message_id
 from src.services.report_generator import ReportParameters
 from src.services.requests.records import Finished, Job, OwedCallback
@@ -51,7 +50,7 @@ class SentRequests:
 
     def __init__(self, request: Row[Any], base_url: str) -> None:
         self._request = request
-        has_ended = request.mode == Mode.ASYNC and request.completed_at is not None
+        has_ended = request.receiver is not None and request.completed_at is not None
         self._body = message_body(_owed(request), base_url) if has_ended else b""
         self._digest = digest(self._body)
 

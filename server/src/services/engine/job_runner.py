@@ -162,8 +162,9 @@ class JobRunner:
             failpoints.reached("after_file")
             await self._insist(partial(self._store.finish, finished))
             failpoints.reached("after_complete_commit")
-            jobs = {job.request_id: job for job in turn}
-            self._sender.offer([OwedCallback(job=jobs[f.request_id], finished=f) for f in finished])
+            jobs = {job.request_id: job for job in turn if job.receiver is not None}
+            owed = [OwedCallback(job=jobs[f.request_id], finished=f) for f in finished if f.request_id in jobs]
+            self._sender.offer(owed)
         if left:
             await self._store.release(left)
 

@@ -72,16 +72,15 @@ class AcceptBatcher:
 
     async def _admit(self, request: NewRequest) -> Verdict | None:
         """Make room for a request; None: it would be one receiver too many."""
-        assert request.receiver is not None  # noqa: S101  async requests have one
-        caller = request.caller.name
-        if not await self._receivers.admit(caller, request.receiver):
+        caller, receiver = request.caller.name, request.receiver
+        if receiver is not None and not await self._receivers.admit(caller, receiver):
             return None
         verdict = Verdict.QUEUE_FULL
         try:
             verdict = await self._backlog.admit(caller)
         finally:
-            if verdict is not Verdict.ADMITTED:
-                self._receivers.settle(caller, request.receiver)
+            if verdict is not Verdict.ADMITTED and receiver is not None:
+                self._receivers.settle(caller, receiver)
         return verdict
 
     async def drain(self) -> None:
@@ -101,8 +100,9 @@ class AcceptBatcher:
 
     def _settle(self, requests: Sequence[NewRequest], stored: Container[UUID]) -> None:
         for request in requests:
-            if request.receiver is not None:  # async
+            if request.mode is Mode.ASYNC:
                 self._backlog.settle(request.caller.name, stored=request.id in stored)
+            if request.receiver is not None:
                 self._receivers.settle(request.caller.name, request.receiver)
 
     async def _find(self, key: IdempotencyKey | None) -> Duplicate | None:

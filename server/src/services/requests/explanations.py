@@ -42,7 +42,7 @@ class Explanations:
             now: the time.
             starts_to_come: while it waits, the starts that will come before its own.
         """
-        is_async, ended = request.mode == Mode.ASYNC, request.completed_at is not None
+        delivers = request.receiver is not None and request.completed_at is not None
         return Lifetime(
             created_at=request.created_at,
             started_at=request.started_at,
@@ -50,10 +50,10 @@ class Explanations:
             redelivered_at=request.callback_redelivered_at,
             callback_finished_at=request.callback_finished_at,
             owes_callback=request.callback_status == CallbackStatus.PENDING,
-            ahead=await self._begun_before(request, now) + starts_to_come if is_async else 0,
+            ahead=await self._begun_before(request, now) + starts_to_come if request.mode == Mode.ASYNC else 0,
             attempts=[_attempted(log) for log in logs],
-            pauses=await self._pauses(request) if is_async and ended else (),
-            held_by=await self._held_by(request, logs, now) if is_async and ended else None,
+            pauses=await self._pauses(request) if delivers else (),
+            held_by=await self._held_by(request, logs, now) if delivers else None,
             now=now,
         )
 

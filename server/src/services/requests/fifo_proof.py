@@ -18,7 +18,8 @@ class Milestones:
     request_id: UUID
     queue_position: int
     caller: str
-    receiver: str
+    #: Null where no callback is wanted.
+    receiver: str | None
     priority: Priority
     generated_at: datetime | None
     delivered_at: datetime | None
@@ -30,9 +31,9 @@ class Ranks:
 
     request_id: UUID
     queue_position: int
-    receiver: str
-    #: The lane it is delivered in, under a name that does not tell the caller.
-    lane: str
+    receiver: str | None
+    #: The lane it is delivered in, under a name that does not tell the caller; null without a callback.
+    lane: str | None
     priority: Priority
     accepted_rank: int
     generated_rank: int | None
@@ -67,7 +68,7 @@ def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str])
     for one in accepted:
         if one.generated_at is not None:
             priorities[one.priority].append(one.generated_at)
-        if one.delivered_at is not None:
+        if one.delivered_at is not None and one.receiver is not None:
             lanes[LaneKey(one.caller, one.receiver, one.priority)].append(one.delivered_at)
     return FifoProof(
         checked=len(accepted),
@@ -78,7 +79,7 @@ def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str])
                 request_id=one.request_id,
                 queue_position=one.queue_position,
                 receiver=one.receiver,
-                lane=name_lane(LaneKey(one.caller, one.receiver)),
+                lane=None if one.receiver is None else name_lane(LaneKey(one.caller, one.receiver)),
                 priority=one.priority,
                 accepted_rank=rank,
                 generated_rank=generated.get(one.request_id),

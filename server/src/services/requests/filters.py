@@ -48,7 +48,7 @@ class Filters:
             state
             for state in _all_states()
             if all(want in (None, is_so) for want, is_so in zip(wanted, state, strict=True))
-            and (state[0] is Mode.ASYNC or not about_callbacks)
+            and (state[2] is not None or not about_callbacks)
         ]
 
     @property
@@ -79,10 +79,10 @@ class Plan:
 
     @property
     def states(self) -> Sequence[State]:
-        """The states to look through: sync requests have no receiver and no callback error."""
+        """The states to look through: requests without a callback have no receiver and no callback error."""
         if self.ids is not None or (self.leading is None and self.receivers is None):
             return self.filters.states
-        return [state for state in self.filters.states if state[0] is Mode.ASYNC]
+        return [state for state in self.filters.states if state[2] is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,7 @@ def _all_of(checks: Sequence[Check]) -> Check | None:
 
 def _all_states() -> Iterator[State]:
     for mode, status in product(Mode, Status):
-        open_callbacks = CallbackStatus if status in ENDED else [CallbackStatus.PENDING]
-        for callback_status in open_callbacks if mode is Mode.ASYNC else [None]:
-            yield mode, status, callback_status
+        yield mode, status, None
+        if mode is Mode.ASYNC:
+            for callback_status in CallbackStatus if status in ENDED else [CallbackStatus.PENDING]:
+                yield mode, status, callback_status

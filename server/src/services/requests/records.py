@@ -59,7 +59,7 @@ class NewRequest:
     caller: Caller
     parameters: ReportParameters
     created_at: datetime
-    #: Canonical callback URL and the lane it belongs to; async only.
+    #: Canonical callback URL and its receiver; async only, and both null where no callback is wanted.
     callback_url: str | None = None
     receiver: str | None = None
     idempotency_key: IdempotencyKey | None = None
@@ -94,8 +94,9 @@ class Job:
     queue_position: int
     caller: str
     parameters: ReportParameters
-    callback_url: str
-    receiver: str
+    #: Both null where no callback is wanted.
+    callback_url: str | None
+    receiver: str | None
     #: How often a process began this report and died before its end.
     generation_attempts: int
     priority: Priority = Priority.NORMAL
@@ -154,8 +155,15 @@ class OwedCallback:
         return self.job.queue_position
 
     @property
+    def url(self) -> str:
+        """Where it goes."""
+        assert self.job.callback_url is not None  # noqa: S101  else nothing is owed
+        return self.job.callback_url
+
+    @property
     def lane(self) -> LaneKey:
         """The lane it is delivered in."""
+        assert self.job.receiver is not None  # noqa: S101  else nothing is owed
         sequence = REDELIVERY if self.redelivered_at else self.job.priority
         return LaneKey(self.job.caller, self.job.receiver, sequence)
 

@@ -34,7 +34,7 @@ INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, 
                       priority, callback_sequence)
 SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
        CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
-       CASE mode WHEN 'async' THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
+       CASE WHEN callback_url IS NOT NULL THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
        account, run_id, priority, priority
 FROM created LEFT JOIN counter ON true
 RETURNING id, queue_position
@@ -219,7 +219,7 @@ SELECT caller, receiver FROM (
         WHERE r.mode = 'async' AND r.status IN ('PENDING', 'PROCESSING') AND r.priority = priorities.priority
         ORDER BY r.queue_position LIMIT 64
     ) AS each
-) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[])
+) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[]) AND receiver IS NOT NULL
 """
 
 # Jumps from receiver to receiver in the index of the history. The operators are those of its order, byte by byte, in

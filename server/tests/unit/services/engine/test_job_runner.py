@@ -1,6 +1,7 @@
 """The runner takes jobs in order, one report at a time; what is done is recorded, what is not goes back."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -39,6 +40,20 @@ async def test_short_reports_are_begun_together_and_recorded_in_order(tmp_path: 
 
     assert begun(work) == [list(range(1, TURN_JOBS_MAX + 1)), list(range(TURN_JOBS_MAX + 1, 21))]
     assert work.sent == list(range(1, 21))
+    work.runner.end()
+    await running
+
+
+async def test_a_report_without_a_callback_is_recorded_and_nobody_is_called(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    jobs = [job(1), replace(job(2), callback_url=None, receiver=None), job(3)]
+    work.table.accept(*jobs)
+    work.queue.put(jobs)
+    running = asyncio.create_task(work.runner.run())
+    await work.time.settle()
+
+    assert work.table.positions(Status.COMPLETED) == [1, 2, 3]
+    assert work.sent == [1, 3]
     work.runner.end()
     await running
 
