@@ -649,6 +649,9 @@ export interface paths {
     /**
      * Generate Report Synchronously
      * @description Generate a report and answer when it exists: the connection is held all the way.
+     *
+     *     With `Prefer: respond-async` it is accepted as by `POST /api/async`, without a callback and up to the size of an
+     *     async report.
      */
     post: operations['generate_report_synchronously_api_sync_post']
     delete?: never
@@ -2645,7 +2648,7 @@ export interface operations {
           'Idempotent-Replayed'?: string
           /** @description Where the request is. */
           Location?: string
-          /** @description The N that was kept to. Missing when nothing was waited for, also because too many wait. */
+          /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
           [name: string]: unknown
         }
@@ -2659,7 +2662,7 @@ export interface operations {
       /** @description Successful Response */
       202: {
         headers: {
-          /** @description The N that was kept to. Missing when nothing was waited for, also because too many wait. */
+          /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
           [name: string]: unknown
         }
@@ -4550,7 +4553,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
-          /** @description The N that was kept to. Missing when nothing was waited for, also because too many wait. */
+          /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
           [name: string]: unknown
         }
@@ -4997,6 +5000,11 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
+        /**
+         * @description `respond-async` (RFC 7240): accept the report as `POST /api/async` does, without a callback; with `wait=N` wait up to N seconds for it, at most `PREFER_WAIT_MAX_SECONDS`. `wait` alone changes nothing, and what cannot be read is ignored.
+         * @example respond-async, wait=10
+         */
+        Prefer?: string
         /** @description Submissions with the same key and the same body are processed once. The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`. */
         'X-Idempotency-Key'?: string
       }
@@ -5012,10 +5020,32 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          /** @description `true` */
+          'Idempotent-Replayed'?: string
+          /** @description Where the request is. */
+          Location?: string
+          /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
+          'Preference-Applied'?: string
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['ReportResult'] | components['schemas']['DuplicateAnswer']
+          'application/json':
+            | components['schemas']['ReportResult']
+            | components['schemas']['DuplicateAnswer']
+            | components['schemas']['FailedAnswer']
+        }
+      }
+      /** @description With `Prefer: respond-async`: the request is durable and has its place in the queue. */
+      202: {
+        headers: {
+          /** @description Where the request is. */
+          Location?: string
+          /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
+          'Preference-Applied'?: string
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['AcceptedAnswer']
         }
       }
       /** @description Bad Request */

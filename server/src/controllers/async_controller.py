@@ -13,15 +13,15 @@ from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, N
 ASYNC_ROUTE = "/api/async"
 
 
-def check_size(num_transactions: int, *, at_most: int) -> None:
-    """Refuse a report that is too large.
+def check_size(num_transactions: int, *, at_most: int, pointer: str = "/payload/num_transactions") -> None:
+    """Refuse a report that is too large; `pointer` says where its size stands in the body.
 
     Raises:
         Invalid: it is.
     """
     if num_transactions > at_most:
         detail = f"A report has at most {at_most:,} transactions (ASYNC_MAX_TRANSACTIONS)."
-        raise Invalid(detail, "/payload/num_transactions")
+        raise Invalid(detail, pointer)
 
 
 async def accept(

@@ -120,7 +120,7 @@ async def _generate(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
 
 
 def _ended(parts: SyncParts, duplicate: Duplicate) -> Duplicate:
-    if duplicate.status is Status.PROCESSING:
+    if duplicate.mode is Mode.SYNC and duplicate.status is Status.PROCESSING:
         detail = "The first request with this key is still being processed."
         raise StillProcessing(detail, _worth_asking_after_s(parts, duplicate))
     return duplicate

@@ -25,7 +25,7 @@ from src.routes.http.dependencies import (
 from src.routes.http.downloads import judge_download, stored_report
 from src.routes.http.file_response import ReportResponse
 from src.routes.http.filters import FiltersDependency
-from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER
+from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER, RESPOND_ASYNC_HEADER, preferences_in
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import DirectRoute
 from src.routes.http.strict_query import PlainRoute
@@ -82,6 +82,18 @@ ENDED: dict[int | str, dict[str, Any]] = {
 }
 
 
+LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": AcceptedAnswer,
+        "description": "With `Prefer: respond-async`: the request is durable and has its place in the queue.",
+        "headers": {
+            "Location": {"schema": {"type": "string"}, "description": "Where the request is."},
+            **APPLIED_HEADER,
+        },
+    }
+}
+
+
 def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> IdempotencyKey | None:
     key = idempotency_key_of(request)
     return IdempotencyKey.of(caller_of(request), route, key, body.model_dump(mode="json")) if key else None
@@ -89,13 +101,19 @@ def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> Id
 
 @submitting.post(
     "/sync",
-    response_model=ReportResult | DuplicateAnswer,
-    responses=responses(400, 409, 413, 415, 422, 429, 503),
-    openapi_extra=KEY_HEADER,
+    response_model=ReportResult | DuplicateAnswer | FailedAnswer,
+    responses={200: {"headers": ENDED[200]["headers"]}, **LATER, **responses(400, 409, 413, 415, 422, 429, 503)},
+    openapi_extra={"parameters": [*KEY_HEADER["parameters"], RESPOND_ASYNC_HEADER]},
 )
 async def generate_report_synchronously(body: ReportRequest, request: Request) -> Response:
-    """Generate a report and answer when it exists: the connection is held all the way."""
+    """Generate a report and answer when it exists: the connection is held all the way.
+
+    With `Prefer: respond-async` it is accepted as by `POST /api/async`, without a callback and up to the size of an
+    async report.
+    """
     parts = parts_of(request)
+    if preferences_in(request.scope).respond_async:
+        return await _generate_later(body, request)
     sync_controller.check_size(
         body.num_transactions, at_most=parts.sync_max_transactions, async_at_most=parts.async_max_transactions
     )
@@ -121,9 +139,22 @@ async def generate_report_asynchronously(body: AsyncRequest, request: Request) -
     parts = parts_of(request)
     async_controller.check_size(body.payload.num_transactions, at_most=parts.async_max_transactions)
     key = _key(request, async_controller.ASYNC_ROUTE, body)
+    return await _accept(body, request, key)
+
+
+async def _generate_later(body: ReportRequest, request: Request) -> Response:
+    """Accept at the route for sync reports what is to be generated as an async one."""
+    at_most = parts_of(request).async_max_transactions
+    async_controller.check_size(body.num_transactions, at_most=at_most, pointer="/num_transactions")
+    key = _key(request, sync_controller.SYNC_ROUTE, body)
+    return await _accept(AsyncRequest(payload=body), request, key, "respond-async")
+
+
+async def _accept(body: AsyncRequest, request: Request, key: IdempotencyKey | None, *applied: str) -> Response:
+    parts = parts_of(request)
     now = parts.now()
     parameters = ReportParameters.of(body.payload, now.date())
-    with held(request) as hold:
+    with held(request, *applied) as hold:
         outcome = await async_controller.accept(
             parts.batcher, caller_of(request), parameters, body.callback_url, key, now, body.priority
         )

@@ -1,9 +1,9 @@
 """Holding a call while its client is there: whoever leaves frees the place at once."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ class Hold:
 
     request: Request
     wait_s: int | None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str]
 
     async def until_ended(self, request_id: UUID) -> Row[Any] | None:
         """Wait; None: the request has not ended in time, or is gone, or nothing was to be waited for."""
@@ -48,13 +48,22 @@ class Hold:
 
 
 @contextmanager
-def held(request: Request) -> Iterator[Hold]:
-    """Hold a call as long as it prefers and may, with a place among those that wait."""
+def held(request: Request, *applied: str) -> Iterator[Hold]:
+    """Hold a call as long as it prefers and may, with a place among those that wait.
+
+    Args:
+        request: the call.
+        applied: other preferences that are kept to.
+    """
     wait_s = preferences_in(request.scope).wait_s
     if wait_s is None:
-        yield Hold(request, None)
+        yield Hold(request, None, _headers(*applied))
         return
     parts = parts_of(request)
     with parts.completions.place(caller_of(request).name) as has_place:
-        kept_s = min(wait_s, parts.wait_max_s)
-        yield Hold(request, kept_s, {"preference-applied": f"wait={kept_s}"}) if has_place else Hold(request, None)
+        kept_s = min(wait_s, parts.wait_max_s) if has_place else None
+        yield Hold(request, kept_s, _headers(*applied, *(() if kept_s is None else (f"wait={kept_s}",))))
+
+
+def _headers(*applied: str) -> Mapping[str, str]:
+    return {"preference-applied": ", ".join(applied)} if applied else {}

@@ -32,13 +32,43 @@ def wait_in(*values: bytes) -> int | None:
         ([b"wait=1.5"], None),
         ([b"wait=1e3"], None),
         ([b"wait=soon"], None),
-        ([b"wait=" + b"9" * 400], None),
+        ([b"wait=" + b"9" * 400], 999_999_999),
+        ([b"wait=" + b"0" * 400 + b"7"], 7),
+        ([b"wait=\xb2"], None),
+        ([b'wait=5, note="not closed, wait=9'], 5),
+        ([b'note="not closed, wait=9', b"wait=4"], 4),
+        ([b",, ,wait=5;a;b, "], 5),
         ([b"wait 10"], None),
         ([b"wait=soon, wait=9"], None),  # the first counts, and cannot be read
     ],
 )
 def test_how_long_a_client_would_wait(values: list[bytes], wait_s: int | None) -> None:
     assert wait_in(*values) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("value", "respond_async"),
+    [
+        (b"respond-async", True),
+        (b"Respond-Async, wait=5", True),
+        (b'wait=5, respond-async=""', True),
+        (b"respond-async; note=x", True),
+        (b"respond-async=false", False),
+        (b"respond-async respond-async", False),
+        (b"return=minimal", False),
+        (b'note="respond-async"', False),
+    ],
+)
+def test_whether_a_client_would_rather_not_wait_for_the_report(value: bytes, *, respond_async: bool) -> None:
+    found = preferences_in({"type": "http", "headers": [(b"prefer", value)]})
+
+    assert found.respond_async is respond_async
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b" ", b"wait ", b'a="', b",", b";", b"=", b'"\\', b"a"])
+def test_however_long_a_header_is_it_is_read_once(unit: bytes) -> None:
+    # Twice as long takes twice as long, not four times: a quadratic reading of 1 MB would take minutes.
+    assert wait_in(unit * (1_000_000 // len(unit)) + b"!") is None
 
 
 @given(st.lists(st.binary(max_size=200), max_size=3))
