@@ -1,1 +1,1 @@
-"""Building the service from its settings: each module opens some parts, and closes what it opened in reverse."""
+"""The composition root: each module creates some parts from the settings; shutdown runs in reverse order."""

@@ -1,4 +1,4 @@
-"""The way in: what gathers requests, and ends those that a stop interrupts."""
+"""Creates the parts that accept requests, and ends those that a shutdown interrupts."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from src.services.requests.in_flight import InFlight
 from src.services.requests.records import Finished
 
 SYNC_RESULTS_IN_ONE_TRANSACTION_MAX = 128
-#: For sync requests that the stop interrupts, to say in the database that they are over.
+#: Time for sync requests that a shutdown interrupts to record their end in the database.
 SYNC_ENDS_WITHIN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepting:
-    """What submissions go through."""
+    """The parts that accept requests."""
 
     batcher: AcceptBatcher
     finisher: GroupCommit[Finished, None]
@@ -38,7 +38,7 @@ def open_accepting(
     on_accepted: Callable[[], None],
     now: Callable[[], datetime],
 ) -> Accepting:
-    """Begin to accept; when the service stops this ends first, and waits for what is under way."""
+    """Create the parts that accept requests; on shutdown they stop first, after draining what is in progress."""
     batcher = AcceptBatcher(
         data.store,
         pending_max=settings.max_pending_requests,

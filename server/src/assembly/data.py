@@ -1,4 +1,4 @@
-"""Where everything is kept: the database, the reports, and the statements that change and read them."""
+"""Opens the database and the report storage, and creates the parts that read and change them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ from src.services.requests.reader import RequestReader
 from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
-#: Sync reports generated, files hashed or deleted at the same moment.
+#: Concurrent blocking calls: sync reports generated, files hashed or deleted.
 BLOCKING_THREADS_MAX = 8
 SERVER_CONNECTIONS_MAX = 6
 DATABASE_CHECKED_EVERY_S = 2.0
@@ -38,23 +38,23 @@ DATABASE_CHECKED_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """The database and the reports, as the server's loop uses them."""
+    """The data layer of the server's event loop."""
 
     url: str
-    #: Ways to the database for queries, and how many of them each caller may have.
+    #: Connections for queries, and their limits per caller.
     queries: AsyncEngine
     slots: ReadSlots
     database: DatabaseCondition
-    #: Starts the embedded server again when it dies; never ends.
+    #: Restarts the embedded server when it dies; never returns.
     heal: Callable[[], Awaitable[None]]
     reader: RequestReader
-    #: How lanes are shown.
+    #: Maps lanes to their public ids.
     lane_ids: LaneIds
     store: RequestStore
     changes: ChangeNotifier
-    #: Who waits for requests to end.
+    #: Calls waiting for requests to end.
     completions: Completions
-    #: Hear of what happens.
+    #: Notified of events.
     observers: Observers
     storage: ReportStorage
     removal: ReportRemoval
@@ -64,11 +64,11 @@ class Data:
 
 
 async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Data:
-    """Open the folders, find or start the database, and bring its schema up to date.
+    """Open the folders, connect to the database or start the embedded one, and migrate its schema.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
-        NotStarted: something has to be mended first.
+        NotStarted: the configuration has to be fixed first; the message says how.
     """
     storage = await _opened_storage(settings)
     postgres, url = await _found_database(settings, stack)
@@ -117,7 +117,7 @@ def _open_threads(stack: AsyncExitStack) -> Executor:
 
 
 async def _opened_storage(settings: Settings) -> ReportStorage:
-    """Make the data folder and the store of reports, and see that it does what is needed."""
+    """Create the data folder and the report storage, and check that it can be used."""
     make_data_folder(settings.data_dir)
     storage = make_storage(
         settings.storage_url,
@@ -130,7 +130,7 @@ async def _opened_storage(settings: Settings) -> ReportStorage:
 
 
 async def _found_database(settings: Settings, stack: AsyncExitStack) -> tuple[EmbeddedPostgres | None, str]:
-    """Find the database that is set, or start the embedded one; returns it, and its URL."""
+    """Return the embedded server, if `DATABASE_URL` is not set, and the URL of the database."""
     if settings.database_url:
         await check_database(settings.database_url)
         return None, settings.database_url

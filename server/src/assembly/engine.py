@@ -1,4 +1,4 @@
-"""The part that works: the queue, its feed, and the worker thread that generates and delivers."""
+"""Starts the engine: the queue, its feed, and the worker thread that generates and delivers."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -16,7 +16,7 @@ from src.services.engine.queue_feed import QueueFeed
 from src.services.kit.supervision import Supervisor
 from src.services.report_files.production import SimulatedWork
 
-#: Jobs of one priority in memory; those beyond wait in the table.
+#: Maximum number of jobs in memory per priority; the rest stay in the table.
 QUEUE_JOBS_MAX = 1_000
 WORKER_CONNECTIONS_MAX = 4
 
@@ -31,7 +31,7 @@ async def open_engine(
     now: Callable[[], datetime],
     tasks: Supervisor,
 ) -> Engine:
-    """Start what works; it does when this process leads."""
+    """Start the engine; it works while this process is the leader."""
     jobs = JobQueue(QUEUE_JOBS_MAX, priorities)
     engine = BackgroundWorker(
         jobs,

@@ -1,4 +1,4 @@
-"""News for whoever watches: what any process on the database changed, as events."""
+"""Creates the live event stream: changes made by any process on this database, as events."""
 
 import asyncio
 from contextlib import suppress
@@ -17,31 +17,31 @@ LISTENING_WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """How rows are shown in events."""
+    """Serializers of rows in events."""
 
-    #: A row of requests.
+    #: Of a row of `requests`.
     request: Show
-    #: A row of the callback log.
+    #: Of a row of the callback log.
     attempt: Show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """The stream of events, and what fills it."""
+    """The event stream and its sources."""
 
     events: EventBus
     updates: LiveUpdates
     listener: ChangeListener
 
     async def until_it_listens(self) -> None:
-        """Wait a moment: whoever watches from the first moment is to hear of everything from the first moment."""
+        """Wait up to `LISTENING_WITHIN_S` for LISTEN, so that the first client misses no change."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LISTENING_WITHIN_S):
                 await self.listener.listening.wait()
 
 
 def open_live(data: Data, engine: Engine, views: Views) -> Live:
-    """Prepare the stream; its tasks are started with the others."""
+    """Create the stream; its tasks are started with the others."""
     events = EventBus()
     updates = LiveUpdates(
         data.reader,
@@ -52,7 +52,7 @@ def open_live(data: Data, engine: Engine, views: Views) -> Live:
     )
 
     async def on_changes(changes: Changes) -> None:
-        engine.wake()  # another process may have accepted something
+        engine.wake()  # another process may have accepted a request
         engine.receivers_changed(changes.receivers)
         data.completions.tell([*changes.updated, *changes.deleted])
         updates.tell(changes)

@@ -1,4 +1,4 @@
-"""The way out: which URLs may be called, who signs, and how the part that delivers is made."""
+"""Creates the parts that send callbacks: policies, signer, guard and client factories."""
 
 import logging
 import os
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound:
-    """What goes out, and by which rules."""
+    """The parts that send callbacks."""
 
     policies: CallbackPolicies
     secrets: Sequence[str]
     signer: Signer
     lacks: LocalLacks
-    #: Opens the way to a receiver; its lookups and connections belong to the loop it is used on.
+    #: Creates the client of a receiver; its lookups and connections belong to the loop it is used on.
     connect: Callable[[str], ReceiverClient]
     guard: CallbackGuard
     rules: DeliveryRules
@@ -44,7 +44,7 @@ class Outbound:
     def sender_factory(
         self, observers: Observers, now: Callable[[], datetime]
     ) -> Callable[[RequestStore], CallbackSender]:
-        """Make what makes the sender, in every term, on the worker's loop."""
+        """Return a factory that creates the sender of a leadership term on the worker's loop."""
         return lambda store: CallbackSender(
             store=store,
             connect=self.connect,
@@ -54,7 +54,7 @@ class Outbound:
             rules=self.rules,
             observers=observers,
             now=now,
-            pace=self.pace,  # not begun again with each term
+            pace=self.pace,  # kept across terms
         )
 
 
@@ -66,12 +66,16 @@ def open_outbound(
     *,
     now: Callable[[], datetime],
 ) -> Outbound:
-    """Read the rules, and prepare the way out; nothing is dialled."""
+    """Create the parts that send callbacks, without connecting to anything.
+
+    Raises:
+        ValueError: a setting is invalid; the message says which and why.
+    """
     guard, lacks = _guard(network, stack), LocalLacks()
     secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
     tls = callback_tls(settings)  # shared by all connections
     if proxies := _proxies_of_the_environment():
-        log.info("%s: ignored for callbacks, which go straight to the address that was checked.", proxies)
+        log.info("%s: ignored for callbacks, which connect directly to the address that was checked.", proxies)
     signer = Signer(secrets)
     return Outbound(
         policies=policies,
@@ -100,7 +104,7 @@ def _pinger(
     stack: AsyncExitStack,
     now: Callable[[], datetime],
 ) -> Pinger:
-    """Make it for the server's loop: callbacks go out on the worker's, and guards and slots belong to one loop."""
+    """Create the pinger with a guard and slots of its own: these belong to one loop, and callbacks use the worker's."""
     guard = _guard(network, stack)
     return Pinger(
         guard=guard,
@@ -119,6 +123,6 @@ def _guard(network: Network, stack: AsyncExitStack) -> CallbackGuard:
 
 
 def _proxies_of_the_environment() -> str:
-    """Name the variables that other programs take a proxy from; not their values, which may hold a password."""
+    """Return the names of the proxy variables that are set; their values may contain a password."""
     names = (f"{scheme}_proxy" for scheme in ("http", "https", "all"))
     return ", ".join(given for name in names for given in (name, name.upper()) if os.environ.get(given))

@@ -9,10 +9,10 @@ from src.services.outbound.tls import OwnAuthorities, tls_context
 
 
 def check_rules(settings: Settings) -> None:
-    """Read everything here, and keep nothing.
+    """Validate all settings parsed in this module.
 
     Raises:
-        ValueError: a setting is wrong; the sentence says which and why.
+        ValueError: a setting is invalid; the message says which and why.
     """
     callback_policy(settings)
     given_secrets(settings)
@@ -21,10 +21,10 @@ def check_rules(settings: Settings) -> None:
 
 
 def callback_policy(settings: Settings) -> CallbackPolicy:
-    """Read which URLs may be called.
+    """Return the policy that decides which URLs may be called.
 
     Raises:
-        ValueError: a setting is not an origin; the sentence says which part is wrong.
+        ValueError: a setting is not an origin; the message says which part is wrong.
     """
     try:
         origins = frozenset(parse_origin(origin) for origin in settings.callback_allowed_origins)
@@ -46,10 +46,10 @@ def callback_tls(settings: Settings) -> ssl.SSLContext:
 
 
 def given_secrets(settings: Settings) -> list[str]:
-    """Read the signing secrets that are set.
+    """Return the configured signing secrets.
 
     Raises:
-        ValueError: one is malformed; the sentence says which by its place and never shows it.
+        ValueError: one is malformed; the message gives its index and never the secret itself.
     """
     secrets = [secret.get_secret_value() for secret in settings.webhook_signing_secrets]
     try:

@@ -39,19 +39,19 @@ async def running_parts(
     gate: BenchmarkGate,
     metrics: Metrics,
 ) -> AsyncIterator[Parts]:
-    """Start everything; on leaving, stop it: nothing that was acknowledged is lost either way.
+    """Start the service and yield its parts; on exit, stop it without losing anything acknowledged.
 
     Args:
-        settings: how.
-        network: the ways to receivers.
-        views: how rows are shown in events.
-        policies: where whom may be called back.
-        gate: lets benchmarks pass.
-        metrics: counts what happens.
+        settings: the configuration.
+        network: access to receivers.
+        views: serializers of rows in events.
+        policies: which callback URLs each owner may use.
+        gate: authenticates benchmark runs.
+        metrics: counts events.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
-        NotStarted: something has to be mended first.
+        NotStarted: the configuration has to be fixed first; the message says how.
     """
     async with AsyncExitStack() as stack:
         asyncio.get_running_loop().set_exception_handler(log_loop_errors)

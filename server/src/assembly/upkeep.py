@@ -1,4 +1,4 @@
-"""What runs beside the requests: benchmarks, and the janitor who clears up."""
+"""Creates the parts that run beside request processing: benchmarks and the janitor."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,7 +19,7 @@ from src.services.upkeep.janitor import Janitor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """Benchmarks, and clearing up."""
+    """Benchmarks and clean-up."""
 
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
@@ -37,7 +37,7 @@ def open_upkeep(
     now: Callable[[], datetime],
     tasks: Supervisor,
 ) -> Upkeep:
-    """Prepare both; a benchmark that is under way when the service stops is ended."""
+    """Create both; a benchmark still running at shutdown is stopped."""
     benchmark_store = BenchmarkStore(data.queries, data.slots)
     retention = timedelta(days=settings.retention_days) if settings.retention_days else None
     leftovers = BenchmarkLeftovers(benchmark_store, data.store, data.removal, now)

@@ -17,7 +17,7 @@ def check_size(num_transactions: int, *, at_most: int, pointer: str = "/payload/
     """Refuse a report that is too large; `pointer` says where its size stands in the body.
 
     Raises:
-        Invalid: it is.
+        Invalid: it is too large.
     """
     if num_transactions > at_most:
         detail = f"A report has at most {at_most:,} transactions (ASYNC_MAX_TRANSACTIONS)."
@@ -36,9 +36,9 @@ async def accept(
     """Check the callback URL, if there is one, and make the request durable; the worker does the rest.
 
     Raises:
-        ForbiddenCallbackUrl: the callback URL breaks a rule.
-        IdempotencyKeyReused: the key came with another body before.
-        Unavailable: too much waits, or the database is away.
+        ForbiddenCallbackUrl: the callback URL violates a rule.
+        IdempotencyKeyReused: the key was used with a different body.
+        Unavailable: the queue is full, or the database is unavailable.
     """
     target = None if callback_url is None else caller.callback_policy.check(callback_url)
     return await batcher.accept(

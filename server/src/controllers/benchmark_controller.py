@@ -1,4 +1,4 @@
-"""Use cases around benchmarks: measure this server, look at what was measured, compare, stop, delete."""
+"""Use cases of benchmarks: start, list, read, compare, stop, delete."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from src.services.benchmarks.store import BenchmarkStore
 
 RUNS_LISTED_MAX = 100
 MODES = ("sync", "async")
-#: What two runs are compared by, as the summary names it, and whether more of it is better.
+#: The fields of the summary that two runs are compared by, and whether a higher value is better; None: neither.
 MEASURES = {
     "total_requests": None,
     "failed": False,
@@ -37,23 +37,23 @@ MEASURES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One figure of two runs side by side; `change_percent` is null where dividing says nothing."""
+    """One measure of two runs; `change_percent` is null if it is not defined (no value, or a is 0)."""
 
     mode: str
     measure: str
     a: float | None
     b: float | None
     change_percent: float | None
-    #: Whether b is better than a; null where neither is.
+    #: Whether b is better than a; null if neither is.
     better: bool | None
 
 
 async def begin(runner: BenchmarkRunner, order: LoadOrder, *, sync_transactions_max: int) -> UUID:
-    """Begin a benchmark of this server.
+    """Start a benchmark of this server, and return its id.
 
     Raises:
-        Invalid: a report of the run is larger than a sync one may be.
-        Conflict: one is under way.
+        Invalid: its reports exceed the limit of sync requests.
+        Conflict: another one is running.
     """
     if order.mode != "async" and order.num_transactions > sync_transactions_max:
         raise Invalid(
@@ -64,11 +64,11 @@ async def begin(runner: BenchmarkRunner, order: LoadOrder, *, sync_transactions_
 
 
 async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
-    """Wait for a run that was begun here, and read what it measured.
+    """Wait for a run started by this process, and return its summary.
 
     Raises:
-        NotFound: it was deleted meanwhile.
-        Unavailable: it measured nothing; the sentence says why.
+        NotFound: it was deleted in the meantime.
+        Unavailable: it has no result; the detail says why.
     """
     await runner.wait(run_id)
     run = await get(runs, run_id)
@@ -79,7 +79,7 @@ async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) ->
 
 
 async def result(runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
-    """Read what a run measured.
+    """Return the summary of a run.
 
     Raises:
         NotFound: there is no such run.
@@ -93,13 +93,13 @@ async def result(runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
 
 
 async def list_runs(runs: BenchmarkStore, now: datetime) -> Sequence[Row[Any]]:
-    """Read the runs that are kept, newest first."""
+    """Return up to `RUNS_LISTED_MAX` runs, newest first."""
     await runs.fail_abandoned(now)
     return await runs.newest(RUNS_LISTED_MAX)
 
 
 async def get(runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
-    """Read one run.
+    """Return one run.
 
     Raises:
         NotFound: there is no such run.
@@ -111,11 +111,11 @@ async def get(runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
 
 
 async def stop(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
-    """End a run early; what it has measured is kept.
+    """End a run early, keep what it has measured, and return it.
 
     Raises:
         NotFound: there is no such run.
-        Conflict: it is not under way in this process.
+        Conflict: it is not running in this process.
     """
     await get(runs, run_id)
     await runner.stop(run_id)
@@ -127,7 +127,7 @@ async def delete(runs: BenchmarkStore, run_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such run.
-        Conflict: it is under way.
+        Conflict: it is running.
     """
     if not await runs.delete(run_id):
         await get(runs, run_id)
@@ -135,7 +135,7 @@ async def delete(runs: BenchmarkStore, run_id: UUID) -> None:
 
 
 async def compare(runs: BenchmarkStore, a: UUID, b: UUID) -> tuple[Row[Any], Row[Any], list[Measured]]:
-    """Put two runs side by side.
+    """Return two runs and their comparison, measure by measure.
 
     Raises:
         NotFound: one does not exist.

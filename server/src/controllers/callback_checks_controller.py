@@ -1,4 +1,4 @@
-"""Use case: tell what would become of a callback URL, before anything is submitted."""
+"""Use case: check a callback URL before submitting anything."""
 
 from src.services.delivery.ping import Pinged, Pinger
 from src.services.identity.caller import Caller
@@ -6,9 +6,9 @@ from src.services.outbound.url_rules import Verdict, look
 
 
 async def check(pinger: Pinger, caller: Caller, callback_url: str, *, ping: bool) -> tuple[Verdict, Pinged | None]:
-    """Apply the rules that hold for a caller; and where they let it through and it is asked for, send one message.
+    """Apply the caller's callback rules to a URL; if it passes and `ping` is set, send one test message.
 
-    Without `ping` nothing is looked up and nothing dialled.
+    Without `ping` there is neither a DNS lookup nor a connection.
     """
     verdict = look(caller.callback_policy, callback_url)
     if verdict.url is None or not ping:

@@ -1,4 +1,4 @@
-"""Use case: download a report, from here or from the store itself."""
+"""Use case: download a report, from this server or by a redirect to the object store."""
 
 import asyncio
 from typing import Any, cast
@@ -18,7 +18,7 @@ NO_REPORT = "There is no such report: a report's file is there once its request 
 
 
 async def get_report(parts: DownloadParts, request_id: UUID) -> Row[Any]:
-    """Read the request of a report that exists.
+    """Return the completed request that a report belongs to.
 
     Raises:
         NotFound: there is no such report.
@@ -32,29 +32,29 @@ async def get_report(parts: DownloadParts, request_id: UUID) -> Row[Any]:
 async def open_report(parts: DownloadParts, request: Row[Any]) -> OpenReport:
     """Open the file of a completed request; a missing or damaged file is rebuilt. The caller must close it.
 
-    A request may be deleted at any moment. Whoever has opened its file before reads it to the end.
+    A request may be deleted at any moment; a file that is already open stays readable.
 
     Raises:
-        NotFound: the request was deleted meanwhile; no file is left.
-        Unavailable: the disk cannot be used now.
+        NotFound: the request was deleted in the meantime; no file is left behind.
+        Unavailable: the report storage is unavailable.
     """
     expected = StoredFile(request.result_payload["file_size_bytes"], request.result_payload["sha256"])
     parameters = ReportParameters.from_json(request.input_payload)
     try:
         file = await _in_thread(parts, parts.storage.open, request.id, expected)
         if file is None:
-            file = await _in_thread(parts, _make_again, parts.storage, request.id, parameters, expected)
-            await _delete_unless_wanted(parts, request.id, file)
+            file = await _in_thread(parts, _rebuild, parts.storage, request.id, parameters, expected)
+            await _delete_orphan(parts, request.id, file)
     except OSError as error:
         raise Unavailable(UNREADABLE) from error
     return cast("OpenReport", file)
 
 
 async def link_of(parts: DownloadParts, report: OpenReport) -> str | None:
-    """Give an address at which the store itself serves a report, and let go of it; None where we serve it.
+    """Return a URL at which the store itself serves a report, and close the report; None if this server serves it.
 
     Raises:
-        Unavailable: the store cannot be used now.
+        Unavailable: the report storage is unavailable.
     """
     if parts.storage.is_quick or parts.signed_url_s is None:
         return None
@@ -68,23 +68,23 @@ async def link_of(parts: DownloadParts, report: OpenReport) -> str | None:
     return link
 
 
-def _make_again(
+def _rebuild(
     storage: ReportStorage, request_id: UUID, parameters: ReportParameters, expected: StoredFile
 ) -> OpenReport:
-    """Make the file what it must be. A report is a pure function of its parameters, so its file is a cache."""
-    made = produce(request_id, parameters, storage).file
-    file = storage.open(request_id, expected) if made == expected else None
+    """Generate a report again. It is a pure function of its parameters, so its file is a cache."""
+    rebuilt = produce(request_id, parameters, storage).file
+    file = storage.open(request_id, expected) if rebuilt == expected else None
     if file is None:
         storage.delete([request_id])
         raise OSError("a report that was generated again differs from the stored one, or cannot be opened")
     return file
 
 
-async def _delete_unless_wanted(parts: DownloadParts, request_id: UUID, file: OpenReport) -> None:
-    """Look again after a file was made: a delete that came before it found no file to delete."""
+async def _delete_orphan(parts: DownloadParts, request_id: UUID, file: OpenReport) -> None:
+    """Delete a rebuilt file if its request was deleted before the file existed, and raise NotFound."""
     try:
         if await parts.store.known([request_id]):
-            return  # a delete that comes now finds the file
+            return  # a later delete finds the file
         await _in_thread(parts, parts.storage.delete, [request_id])
     except BaseException:
         file.close()

@@ -1,4 +1,4 @@
-"""Use case: tell how the service is. Every figure is taken at the moment it is asked for."""
+"""Use case: report the health of the service, measured at the moment of the call."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from src.services.requests.reader import QueueDepth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseState:
-    """What the database does. `round_trip_ms` is null when it does not answer, and `error` when all is well."""
+    """State of the database. `round_trip_ms` is None if it does not respond, `error` if it is healthy."""
 
     round_trip_ms: float | None
     writable: bool
@@ -23,27 +23,27 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What was found. Counts are null when the database does not answer."""
+    """State of every component. Counts are None if the database does not respond."""
 
     database: DatabaseState
     worker: EngineState
     depth: QueueDepth | None
     oldest_waiting_age_s: float | None
     storage: StorageState
-    #: What this machine lacks for callbacks, in words; null when nothing.
+    #: The local resource that callbacks lack, as a sentence; None if there is none.
     local_trouble: str | None
     tasks: Sequence[TaskState]
 
     @property
     def healthy(self) -> bool:
-        """Whether requests can be accepted, worked on, and called back."""
+        """Whether requests can be accepted, processed and called back."""
         delivers = self.worker.delivery is None or not self.worker.delivery.troubles
         all_run = all(task.state == "running" for task in self.tasks)
         return self.database.writable and self.worker.alive and self.storage.writable and delivers and all_run
 
 
 async def examine(parts: Parts) -> Health:
-    """Look at every part."""
+    """Check every component; never raises for one that is unavailable."""
     storage = await asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state)
     database, depth = await _database(parts)
     oldest = depth.oldest_waiting_at if depth else None
@@ -59,7 +59,7 @@ async def examine(parts: Parts) -> Health:
 
 
 async def why_not_ready(parts: Parts) -> str | None:
-    """Say why requests cannot be taken now; None when they can."""
+    """Return why requests cannot be accepted at the moment, as a sentence; None if they can."""
     if parts.stopping.is_set():
         return "The server is stopping."
     try:

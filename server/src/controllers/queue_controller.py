@@ -1,4 +1,4 @@
-"""Use cases around the queue: what waits, what is delivered, and the evidence for its order."""
+"""Use cases of the queue: its state, control of its receivers, and the evidence for its order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LANES_SHOWN_MAX = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """The queue at one moment."""
+    """Snapshot of the queue."""
 
     depth: QueueDepth
     oldest_age_ms: int | None
@@ -32,12 +32,12 @@ class Queue:
     next: Sequence[Row[Any]]
     worker: EngineState
     lanes: Sequence[LaneState]
-    #: Callbacks owed, by lane.
+    #: Number of undelivered callbacks, by lane.
     owed: dict[LaneKey, int]
 
 
-async def look(reader: RequestReader, engine: Engine, priorities: PriorityCycle, now: datetime) -> Queue:
-    """Look at the queue, the worker and the lanes."""
+async def snapshot(reader: RequestReader, engine: Engine, priorities: PriorityCycle, now: datetime) -> Queue:
+    """Return the state of the queue, the worker and the lanes."""
     depth = await reader.depth(now)
     lanes = (await engine.lanes())[:LANES_SHOWN_MAX]
     oldest = depth.oldest_waiting_at
@@ -54,10 +54,10 @@ async def look(reader: RequestReader, engine: Engine, priorities: PriorityCycle,
 
 
 async def look_back(reader: RequestReader, at: datetime, now: datetime) -> PastQueue:
-    """Look at the queue as it was.
+    """Return the state of the queue at a moment in the past.
 
     Raises:
-        Invalid: nothing is kept from that moment, or it has not come.
+        Invalid: that moment precedes the retained history, or lies in the future.
     """
     if at > now:
         raise Invalid("This moment has not come.", "at")
@@ -69,10 +69,10 @@ async def look_back(reader: RequestReader, at: datetime, now: datetime) -> PastQ
 
 
 async def resume(store: RequestStore, engine: Engine, lane: LaneKey) -> None:
-    """End what holds a lane: its own pause, and that of its receiver.
+    """End the pause of a lane and that of its receiver.
 
     Raises:
-        NotFound: nothing does.
+        NotFound: neither is paused.
     """
     if not await store.resume(lane):
         raise NotFound("No receiver of this name is paused; write it as GET /api/queue does: scheme, host and port.")
@@ -80,7 +80,7 @@ async def resume(store: RequestStore, engine: Engine, lane: LaneKey) -> None:
 
 
 async def probe(store: RequestStore, engine: Engine, lane: LaneKey, now: datetime) -> None:
-    """Make one attempt in a paused lane now; where it fails the pause stays.
+    """Make one attempt in a paused lane now; the pause remains if it fails.
 
     Raises:
         NotFound: it is not paused.

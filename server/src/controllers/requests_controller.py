@@ -1,4 +1,4 @@
-"""Use cases around stored requests: look at them, deliver again, delete."""
+"""Use cases of stored requests: read, explain, redeliver, delete."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,21 +18,21 @@ from src.services.requests.records import LaneKey
 
 
 async def list_requests(parts: Parts, filters: Filters, limit: int, cursor: str | None) -> Page:
-    """Read a page of requests, newest first.
+    """Return a page of requests, newest first.
 
     Raises:
-        Invalid: the cursor is not one of ours.
+        Invalid: the cursor is malformed.
     """
     return await parts.reader.history.page(filters, limit, cursor)
 
 
 async def count_requests(parts: Parts, filters: Filters) -> Counts:
-    """Count requests by their states."""
+    """Count the matching requests by status."""
     return await parts.reader.history.counts(filters)
 
 
 async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | None, str | None]:
-    """Read one request, how many are ahead of it while it waits, and why its receiver is paused, if it is.
+    """Return a request, the number of requests ahead of it while it waits, and why its receiver is paused, if it is.
 
     Raises:
         NotFound: there is no such request.
@@ -47,7 +47,7 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
 
 
 async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[tuple[Row[Any], SentRequest | None]]:
-    """Read the attempts to deliver a callback, and what each sent.
+    """Return the attempts to deliver a callback, and the HTTP request that each sent.
 
     Raises:
         NotFound: there is no such request.
@@ -57,7 +57,7 @@ async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[tuple[Ro
 
 
 async def explain_request(parts: Parts, request_id: UUID) -> list[Span]:
-    """Tell where a request's time went.
+    """Return the timeline of a request: how long it spent in each phase.
 
     Raises:
         NotFound: there is no such request.
@@ -70,7 +70,7 @@ async def explain_request(parts: Parts, request_id: UUID) -> list[Span]:
 
 
 async def redeliver(parts: Parts, request_id: UUID) -> None:
-    """Send the callback of a finished request again, with the same `webhook-id`.
+    """Deliver the callback of a finished request again, with the same `webhook-id`.
 
     Raises:
         NotFound: there is no such request.
@@ -84,7 +84,7 @@ async def redeliver(parts: Parts, request_id: UUID) -> None:
 
 
 async def delete_request(parts: Parts, request_id: UUID) -> None:
-    """Delete a request with its log and its file; one that waits is never run.
+    """Delete a request with its log and its file; a waiting one is never processed.
 
     Raises:
         NotFound: there is no such request.
@@ -97,7 +97,7 @@ async def delete_request(parts: Parts, request_id: UUID) -> None:
 
 
 async def delete_all(parts: Parts) -> int:
-    """Delete every request that is not being processed; returns how many that were."""
+    """Delete every request that is not being processed; returns their number."""
     count = 0
     while deleted := await parts.store.delete_some():
         await parts.removal.remove(deleted)

@@ -22,7 +22,7 @@ from src.services.requests.store import SYNC_ABANDONED_AFTER
 
 SYNC_ROUTE = "/api/sync"
 RETRY_AFTER_S = 1
-#: For the note that a request has failed, while its caller waits.
+#: Timeout for recording a failure while the caller waits.
 FAILS_WITHIN_S = 2.0
 STOPPED = "The server stopped before the report was finished."
 
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 def check_size(num_transactions: int, *, at_most: int, async_at_most: int) -> None:
-    """Refuse a report that is too large for this way.
+    """Check the size of a sync report.
 
     Raises:
-        Invalid: it is; the sentence names the way for larger ones.
+        Invalid: it is too large; the detail points to the async endpoint.
     """
     if num_transactions > at_most:
         raise Invalid(
@@ -46,12 +46,12 @@ def check_size(num_transactions: int, *, at_most: int, async_at_most: int) -> No
 async def generate_now(
     parts: SyncParts, caller: Caller, parameters: ReportParameters, key: IdempotencyKey | None
 ) -> dict[str, Any] | Duplicate:
-    """Store the request, generate, store the result, and return it.
+    """Store the request, generate its report, store the result, and return it.
 
     Raises:
-        IdempotencyKeyReused: the key came with another body before.
-        StillProcessing: the first request with this key is still being worked on.
-        Unavailable: the database or the disk cannot be used now.
+        IdempotencyKeyReused: the key was used with a different body.
+        StillProcessing: the first request with this key is still being processed.
+        Unavailable: the database or the report storage is unavailable.
     """
     request = NewRequest(
         id=new_uuid(),
@@ -69,7 +69,7 @@ async def generate_now(
             failpoints.reached("after_sync_accept")
             return await _generate_and_record(parts, request)
         except asyncio.CancelledError:
-            # Only a stop cancels. It undoes no write that was begun, and one must not come after the row's end.
+            # Only a shutdown cancels. Writes already started go on; none may be committed after the failure below.
             await parts.batcher.drain()
             await parts.finisher.drain()
             await _fail(parts, request.id, STOPPED)
@@ -92,17 +92,17 @@ async def _generate_and_record(parts: SyncParts, request: NewRequest) -> dict[st
 
 
 async def _fail(parts: SyncParts, request_id: UUID, reason: str) -> None:
-    """End a request whose caller gets no report, so that its key is free again.
+    """Mark a request as failed, so that its idempotency key can be used again.
 
-    Where the database cannot take this either, the caller still hears of the first fault, and the janitor ends the
-    row once it counts as abandoned.
+    If this fails too, the caller still receives the original error, and the janitor ends the row once it counts as
+    abandoned.
     """
     failed = Finished(request_id=request_id, completed_at=parts.now(), result=None, failure_reason=reason)
     try:
-        async with asyncio.timeout(FAILS_WITHIN_S):  # the write goes on without us
+        async with asyncio.timeout(FAILS_WITHIN_S):  # the write itself is not cancelled
             await parts.failer.submit(failed)
-    except Exception as error:  # noqa: BLE001  it must not hide the fault that led here
-        log.warning("Sync request %s stays unfinished for now: %s", request_id, type(error).__name__)
+    except Exception as error:  # noqa: BLE001  it must not hide the original error
+        log.warning("Sync request %s could not be marked as failed yet: %s", request_id, type(error).__name__)
 
 
 async def _generate(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
@@ -122,12 +122,12 @@ async def _generate(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
 def _ended(parts: SyncParts, duplicate: Duplicate) -> Duplicate:
     if duplicate.mode is Mode.SYNC and duplicate.status is Status.PROCESSING:
         detail = "The first request with this key is still being processed."
-        raise StillProcessing(detail, _worth_asking_after_s(parts, duplicate))
+        raise StillProcessing(detail, _retry_after_s(parts, duplicate))
     return duplicate
 
 
-def _worth_asking_after_s(parts: SyncParts, duplicate: Duplicate) -> int:
-    """Tell when a request may have ended: soon if we work on it; else, if its process died, when it is abandoned."""
+def _retry_after_s(parts: SyncParts, duplicate: Duplicate) -> int:
+    """Return when to retry: soon if this process generates the report, otherwise when it would count as abandoned."""
     if duplicate.request_id in parts.in_flight:
         return RETRY_AFTER_S
     left = duplicate.created_at + SYNC_ABANDONED_AFTER - parts.now()

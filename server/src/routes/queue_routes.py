@@ -199,7 +199,7 @@ async def get_queue(
     now = parts.now()
     if at is not None:
         return _then(await queue_controller.look_back(parts.reader, at, now))
-    queue = await queue_controller.look(parts.reader, parts.engine, parts.priorities, now)
+    queue = await queue_controller.snapshot(parts.reader, parts.engine, parts.priorities, now)
     return QueueAnswer(
         waiting=queue.depth.waiting,
         oldest_age_ms=queue.oldest_age_ms,

@@ -1,7 +1,7 @@
-"""The one worker thread: its event loop, its terms of leadership, and what others may ask of it.
+"""The single worker thread: its event loop, its leadership terms, and its thread-safe interface.
 
-In a term it works off the `queue.Queue` in order and delivers callbacks; between terms it stands by. On its own
-loop, deliveries, their retries and heartbeats go on while a report is being generated.
+While it leads, it processes the `queue.Queue` in order and delivers callbacks; otherwise it stands by. Having an event
+loop of its own, it keeps delivering, retrying and sending heartbeats while a report is being generated.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """What exists while this process leads."""
+    """State of the current leadership term."""
 
     runner: JobRunner
     sender: CallbackSender
@@ -54,20 +54,20 @@ class _Term:
 
 
 class BackgroundWorker:
-    """The engine of one thread, which it owns.
+    """The engine that runs in a single thread, which it owns.
 
     Args:
         jobs: the queue.
         feed: fills the queue in `queue_position` order, on the server's loop, while this process leads.
-        storage: where reports go.
-        simulated_work: the wait that stands for real work.
-        observers: told what happens.
-        create_pool: connects to PostgreSQL, on the loop it is called on.
-        connect: opens one connection of its own.
-        create_sender: makes the part that delivers, on the loop it is called on.
+        storage: stores the reports.
+        simulated_work: the delay that stands in for real work.
+        observers: notified of events.
+        create_pool: creates a PostgreSQL connection pool on the loop it is called on.
+        connect: opens a dedicated connection.
+        create_sender: creates the callback sender on the loop it is called on.
         now: the time, aware UTC, never going back.
-        tasks: runs what never ends.
-        on_away: told when the database does not do what it is asked for.
+        tasks: supervises the long-lived tasks.
+        on_away: called when the database is unavailable.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class BackgroundWorker:
         await asyncio.to_thread(self._loop_ready.wait, THREAD_STARTS_WITHIN_S)
 
     async def stop(self) -> None:
-        """Stop and wait: the report under way goes back to the queue, attempts under way get a deadline."""
+        """Stop and wait: the current report returns to the queue, attempts in flight get a deadline."""
         if self._feeding is None:
             return
         self._call(self._stopping.set)
@@ -120,21 +120,21 @@ class BackgroundWorker:
         await asyncio.wait([self._feeding])
 
     def wake(self) -> None:
-        """Say that something was accepted, here or elsewhere."""
+        """Notify the engine of newly accepted requests, in this or another process."""
         self._feed.wake()
 
     def redeliver(self, lane: LaneKey) -> None:
-        """Say that the table holds a callback for this lane; another process that leads finds it by itself."""
+        """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
         if term := self._term:
             self._call(partial(term.sender.look_again, lane))
 
     def receivers_changed(self, receivers: Collection[str]) -> None:
-        """Say that the pauses of receivers may have ended."""
+        """Notify the engine that the pauses of receivers may have ended."""
         if receivers and (term := self._term):
             self._call(partial(term.sender.pauses_changed, receivers))
 
     def state(self) -> EngineState:
-        """Look at the worker from outside."""
+        """Return a snapshot of the state; thread-safe."""
         age_s = None if self._heartbeat_s is None else time.monotonic() - self._heartbeat_s
         term = self._term
         return EngineState(
@@ -149,7 +149,7 @@ class BackgroundWorker:
         )
 
     async def lanes(self) -> list[LaneState]:
-        """Look at what is being delivered; may be awaited on any loop."""
+        """Return a snapshot of the delivery lanes; may be awaited on any loop."""
         term = self._term
         if term is None or self._loop is None:
             return []
@@ -160,10 +160,10 @@ class BackgroundWorker:
             self._call(term.runner.wake)
 
     def _call(self, action: Callable[[], object]) -> None:
-        # The loop is closed when the thread has ended; then there is nobody to tell.
+        # RuntimeError: the thread has ended and its loop is closed; there is nothing left to notify.
         with suppress(RuntimeError):
             if self._loop is not None:
-                # In a context of its own: what begins here belongs to no HTTP call.
+                # In a context of its own: work started here belongs to no HTTP call.
                 self._loop.call_soon_threadsafe(action, context=Context())
 
     # --- on the worker's thread ------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class BackgroundWorker:
             finally:
                 self._observers.term_ended(TermEnded(epoch))
         except LeadershipLost:
-            log.warning("Another process leads; this one stands by.")
+            log.warning("Another process is the leader; this one is on standby.")
         finally:
             leadership.resign()
 
@@ -238,7 +238,7 @@ class BackgroundWorker:
         others = [self._tasks.start("delivery", sender.run), asyncio.create_task(leadership.keep())]
         try:
             await asyncio.wait([working, others[1]], return_when=asyncio.FIRST_COMPLETED)
-            runner.end()  # leadership may be lost; what is under way is refused, and ends
+            runner.end()  # leadership may be lost: the database then rejects what is in progress, which ends it
             await working
         finally:
             self._term = None

@@ -33,14 +33,14 @@ from src.services.requests.store import RequestStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncParts:
-    """What generates a report while its caller waits."""
+    """Dependencies of synchronous generation."""
 
     batcher: AcceptBatcher
-    #: Records how reports ended, many in one transaction.
+    #: Stores results, many per transaction.
     finisher: GroupCommit[Finished, None]
-    #: Records that requests have no report and will have none, in the same way.
+    #: Stores failures of requests that will have no report, many per transaction.
     failer: GroupCommit[Finished, None]
-    #: The requests that this process works on.
+    #: The requests that this process is generating.
     in_flight: InFlight
     storage: ReportStorage
     #: Threads for generating.
@@ -52,35 +52,35 @@ class SyncParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadParts:
-    """What finds a report and opens its file."""
+    """Dependencies of downloads."""
 
     reader: RequestReader
     store: RequestStore
     storage: ReportStorage
-    #: Threads for what blocks.
+    #: Threads for blocking calls.
     threads: Executor
-    #: How long an address of the store's own is good for, seconds; None: every download comes from here.
+    #: Validity of presigned URLs, seconds; None: every download is served by this server.
     signed_url_s: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a use case may need; built once, in `assembly/`."""
+    """All dependencies of the use cases; created once, in `assembly/`."""
 
-    #: The tasks that never end.
+    #: Supervises the long-lived tasks.
     tasks: Supervisor
     database: DatabaseCondition
     store: RequestStore
     reader: RequestReader
     observers: Observers
     completions: Completions
-    #: The longest time that a call waits for the end of a request, seconds.
+    #: Maximum time that a call waits for a request to end, seconds.
     wait_max_s: int
     batcher: AcceptBatcher
     sync: SyncParts
     downloads: DownloadParts
     storage: ReportStorage
-    #: Deletes the reports of requests that are gone.
+    #: Deletes the reports of deleted requests.
     removal: ReportRemoval
     engine: Engine
     #: Whose turn it is.
@@ -92,17 +92,17 @@ class Parts:
     pinger: Pinger
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
-    #: What links in callbacks start with.
+    #: Prefix of the links in callbacks.
     base_url: str
-    #: The secret that signs, for the demo's signature check.
+    #: The current signing secret, for the demo's signature check.
     signing_secret: str
-    #: Threads for what blocks: generating sync reports, hashing and deleting files.
+    #: Threads for blocking calls: generating sync reports, hashing and deleting files.
     threads: Executor
-    #: Connections of the store's pool: idle ones, and all.
+    #: Returns the numbers of idle and of all connections in the store's pool.
     connections: Callable[[], tuple[int, int]]
-    #: What `/metrics` tells of the table.
+    #: The figures of the table in `/metrics`.
     table_figures: Cached
-    #: How lanes are shown.
+    #: Maps lanes to their public ids.
     lane_ids: LaneIds
     sync_max_transactions: int
     async_max_transactions: int
@@ -113,6 +113,6 @@ class Parts:
     stopping: asyncio.Event
 
     async def before_stop(self) -> None:
-        """End what must end before the server stops accepting connections."""
+        """End pending waits and benchmarks, before the server stops accepting connections."""
         self.completions.close()
         await self.benchmarks.aclose()

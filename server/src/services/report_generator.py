@@ -1,8 +1,8 @@
-"""Parameters in, report out. Pure: no clock, disk, network or state; shared by the sync and the async path.
+"""Generates reports from their parameters. Pure: no clock, disk, network or state; shared by sync and async requests.
 
-A report is CSV with one transaction in each row. Row `i` is decided by one 64-bit hash of (seed, i) in
-integer arithmetic alone, so the same parameters give the same bytes in every process, on every
-platform, with every version of Python and numpy, in chunks of any size.
+A report is CSV with one transaction per row. Row `i` is derived from one 64-bit hash of (seed, i) in integer
+arithmetic alone, so the same parameters yield the same bytes in every process, on every platform, with every version
+of Python and numpy, in chunks of any size.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ from src.services.reports.currencies import CURRENCIES, decimal_string
 from src.services.reports.rows import LineTable, date_table, line_table, write_rows
 
 CHUNK_ROWS = 4096
-"""Rows made at a time. The arrays of one chunk fit the processor's cache, and numpy gives other threads their
-turn every few microseconds. Measured, ns a row: 1,024 rows 98, 2,048 52, 4,096 43, 8,192 41, 16,384 74."""
+"""Rows per chunk. The arrays of one chunk fit the processor's cache, and numpy releases the GIL every few microseconds.
+Measured, ns per row: 1,024 rows 98, 2,048 52, 4,096 43, 8,192 41, 16,384 74."""
 
 TRANSACTIONS_MAX = 9_999_999  # a transaction's number has seven digits
-PERIOD_DAYS_MAX = 36_600  # the table of its dates has 32 bytes a day
-SEED_MAX = 2**53 - 1  # what JSON readers agree on (RFC 8259, section 6)
-#: Up to today, where no period is asked for.
+PERIOD_DAYS_MAX = 36_600  # the table of its dates has 32 bytes per day
+SEED_MAX = 2**53 - 1  # the range of integers that is interoperable in JSON (RFC 8259, section 6)
+#: Ends today; applies if no period is requested.
 DEFAULT_PERIOD = timedelta(days=30)
 
 _HEADER = b"Transaction ID,Date,Type,Category,Description,Amount,Currency\r\n"
 
 
 class Asked(Protocol):
-    """A report as it is asked for; None is left open. Each within the bounds of `ReportParameters`."""
+    """The parameters of a request, within the bounds of `ReportParameters`; None selects the default."""
 
     @property
     def num_transactions(self) -> int:
@@ -39,11 +39,11 @@ class Asked(Protocol):
 
     @property
     def report_name(self) -> str:
-        """Only data."""
+        """Only data; does not appear in the file."""
 
     @property
     def seed(self) -> int | None:
-        """Picks the rows; open: decided by the name."""
+        """Determines the rows; by default derived from the name."""
 
     @property
     def period(self) -> tuple[date, date] | None:
@@ -56,18 +56,18 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReportParameters:
-    """Everything a report depends on.
+    """The complete input of a report.
 
     Attributes:
         num_transactions: number of rows, 1 to `TRANSACTIONS_MAX`.
-        report_name: only data, it does not appear in the file.
-        seed: picks the rows, -`SEED_MAX` to `SEED_MAX`.
+        report_name: only data; does not appear in the file.
+        seed: determines the rows, -`SEED_MAX` to `SEED_MAX`.
         period_start: the first day.
         period_end: the day after the last, at most `PERIOD_DAYS_MAX` days later.
         currency: a code in `CURRENCIES`.
 
     Raises:
-        ValueError: one of them is out of its bounds.
+        ValueError: one of them is out of bounds.
     """
 
     num_transactions: int
@@ -89,7 +89,7 @@ class ReportParameters:
 
     @classmethod
     def of(cls, asked: Asked, today: date) -> Self:
-        """Fill in what is left open."""
+        """Create the parameters of a request, with defaults for what it leaves out."""
         start, end = asked.period or (today - DEFAULT_PERIOD, today)
         return cls(
             num_transactions=asked.num_transactions,
@@ -102,11 +102,11 @@ class ReportParameters:
 
     @property
     def days(self) -> int:
-        """Length of the period."""
+        """Length of the period in days."""
         return (self.period_end - self.period_start).days
 
     def to_json(self) -> dict[str, Any]:
-        """What is stored of it, as JSON values."""
+        """Return the stored form, as JSON values."""
         return {
             "num_transactions": self.num_transactions,
             "report_name": self.report_name,
@@ -118,11 +118,11 @@ class ReportParameters:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` gave; other keys are ignored.
+        """Create parameters from the result of `to_json`; other keys are ignored.
 
         Raises:
             KeyError: a key is missing.
-            ValueError: a value is out of its bounds or no date.
+            ValueError: a value is out of bounds or not a date.
         """
         return cls(
             num_transactions=stored["num_transactions"],
@@ -144,7 +144,7 @@ class Totals:
 
     @property
     def net(self) -> int:
-        """Revenue less expenses; may be negative."""
+        """Revenue minus expenses; may be negative."""
         return self.revenue - self.expenses
 
     def __add__(self, other: "Totals") -> "Totals":
@@ -155,7 +155,7 @@ class Totals:
         )
 
     def summary(self, currency: str) -> dict[str, int | str]:
-        """The totals as the API gives them: money as decimal strings with the currency's own decimals."""
+        """Return the totals as the API shows them: amounts as decimal strings with the currency's minor digits."""
         return {
             "total_transactions": self.transactions,
             "total_revenue": decimal_string(self.revenue, currency),
@@ -166,20 +166,20 @@ class Totals:
 
 
 def default_seed(report_name: str) -> int:
-    """The seed of a report that was asked for without one: the first 53 bits of the name's SHA-256."""
+    """Return the seed of a report that was requested without one: the first 53 bits of the name's SHA-256."""
     return int.from_bytes(hashlib.sha256(report_name.encode()).digest()[:8], "big") >> 11
 
 
 def generate(parameters: ReportParameters, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[tuple[bytes, Totals]]:
-    """Makes the report piece by piece; any number of threads may do so at once.
+    """Generate a report in chunks; thread-safe.
 
     Args:
-        parameters: what to make.
-        chunk_rows: rows in each piece but the last; changes speed and memory, never the bytes.
+        parameters: the input.
+        chunk_rows: rows per chunk; affects speed and memory, never the bytes.
 
     Yields:
-        The next bytes of the CSV file, always whole rows and the header before the first, and the totals of
-        just these rows.
+        The next bytes of the CSV file, always complete rows (the first chunk begins with the header), and the totals
+        of these rows.
 
     Raises:
         ValueError: `chunk_rows` is below 1.
@@ -198,21 +198,21 @@ def generate(parameters: ReportParameters, *, chunk_rows: int = CHUNK_ROWS) -> I
 
 
 def _hashes(stream: NDArray[np.uint64], numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The outputs of SplitMix64 at these places of a stream, the first being 1.
+    """Return the outputs of SplitMix64 at these positions of a stream, counted from 1.
 
-    SplitMix64 is a counter and a finaliser, so that any place can be computed alone: Steele, Lea and Flood,
+    SplitMix64 is a counter and a finaliser, so any position can be computed on its own: Steele, Lea and Flood,
     "Fast splittable pseudorandom number generators", OOPSLA 2014; https://prng.di.unimi.it/splitmix64.c.
 
     Args:
-        stream: the state the stream starts at, one word. It is a mixed seed: with plain seeds, two that
-            differ by a multiple of the counter's step would share rows.
-        numbers: the places.
+        stream: the initial state, one word. It is a mixed seed: two plain seeds that differ by a multiple of the
+            counter's increment would share rows.
+        numbers: the positions.
     """
     return _mix(numbers.view(np.uint64) * 0x9E3779B97F4A7C15 + stream)
 
 
 def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser, in place; products wrap at 64 bits."""
+    """Apply SplitMix64's finaliser in place; products wrap at 64 bits."""
     words ^= words >> 30
     words *= 0xBF58476D1CE4E5B9
     words ^= words >> 27
@@ -224,12 +224,12 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _draw(
     hashes: NDArray[np.uint64], table: LineTable, days: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Cuts each hash into 10 bits for the line, 22 for the day and 32 for the amount.
+    """Split each hash into 10 bits for the line, 22 for the day and 32 for the amount.
 
-    Bits become a number below n by `bits * n >> width`, which needs no division and no second draw.
+    `bits * n >> width` maps bits to a number below n without division or rejection.
 
     Returns:
-        For each row the index of its line, the index of its day and its amount in minor units.
+        For each row the index of its line, the index of its day, and its amount in minor units.
     """
     line = (hashes >> 54).view(np.int64)
     day = ((hashes >> 32 & 0x3FFFFF) * days >> 22).view(np.int64)

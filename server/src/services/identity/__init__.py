@@ -1,1 +1,1 @@
-"""Who calls, what that allows, and whose a stored request is."""
+"""Callers, their permissions, and the owners of stored requests."""

@@ -1,4 +1,4 @@
-"""Where whom may be called back, found again for a request that was stored: settings may have changed since."""
+"""Callback policies of stored requests: the settings may have changed since a request was accepted."""
 
 from functools import lru_cache
 
@@ -9,12 +9,12 @@ CHECKED_URLS_MAX = 4_096
 
 
 class RememberingPolicy:
-    """A policy that remembers what it said. May be asked from any thread.
+    """A policy that caches its results. Thread-safe.
 
     Callers use the same few URLs repeatedly, and validating one takes as long as generating a small report.
 
     Args:
-        policy: what is asked for a URL that is new.
+        policy: validates a URL that is not cached.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -22,17 +22,17 @@ class RememberingPolicy:
 
 
 class CallbackPolicies:
-    """The policies of all owners.
+    """The callback policy of each owner.
 
     Args:
-        of_accounts: where everybody may be called back who is no load generator of ours.
+        of_accounts: applies to every owner but the load generators of this server.
     """
 
     def __init__(self, of_accounts: Policy) -> None:
         self.of_accounts: Policy = RememberingPolicy(of_accounts)
-        # Which one of the receivers on this machine was checked when the request was accepted.
+        # Any port: the receiver's origin was checked when the request was accepted.
         self._of_runs = Loopback()
 
     def of(self, owner: Owner) -> Policy:
-        """Find where the callback of a stored request may go."""
+        """Return the policy that applies to the callbacks of an owner's stored requests."""
         return self.of_accounts if owner.run_id is None else self._of_runs

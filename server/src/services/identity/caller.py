@@ -1,4 +1,4 @@
-"""Who calls: the account that owns and sees, and the name that is counted."""
+"""Callers: an account owns requests and sees them; a caller's name is what limits are counted by."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,21 +7,21 @@ from uuid import UUID
 
 from src.services.outbound.callback_url import Loopback, Policy
 
-#: No address is written like this, and no account may be called so.
+#: Cannot collide with an address, and is not allowed as the name of an account.
 RUN_NAME = "load generator"
 
 
 class Kind(StrEnum):
-    """How a caller proved who it is."""
+    """How a caller was authenticated."""
 
-    #: Not at all: it is known by its address.
+    #: Not at all: it is identified by its address.
     ADDRESS = "address"
     #: By the token of a load generator that this server started.
     RUN = "run"
 
 
 class Scope(StrEnum):
-    """What a caller may ask for."""
+    """What a caller is permitted to do."""
 
     READ = "read"
     SUBMIT = "submit"
@@ -30,49 +30,49 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-#: What is open to everybody who needs no credentials.
+#: The scopes of callers without credentials.
 OPEN_SCOPES = frozenset({Scope.READ, Scope.SUBMIT, Scope.SUBMIT_HIGH})
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a request is and who sees it, as its row says."""
+    """The owner of a request, as stored in its row; decides who sees it."""
 
-    #: None: the account without a name, which is everybody's in the open mode.
+    #: None: the unnamed account, which all callers share in open mode.
     account: str | None = None
-    #: The measurement that sent it, if one did: such a request is worked on like any other, but it stands in nobody's
-    #: history and goes when the run has ended.
+    #: The benchmark run that sent it, if any: such a request is processed like any other, but it appears in no history
+    #: and is deleted when the run has ended.
     run_id: UUID | None = None
 
 
-#: The account without a name.
+#: The unnamed account.
 UNNAMED = Owner()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a caller may do at most."""
+    """The limits of a caller."""
 
-    #: Whether the rate limits of the settings hold for it.
+    #: Whether the rate limits of the settings apply.
     rates: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whoever makes an HTTP call. An account owns and sees; a caller is counted."""
+    """The originator of an HTTP call."""
 
-    #: What is counted by: rate limits, what waits, idempotency keys, lanes, reads. No two callers share one.
+    #: Unique key of rate limits, the queue limit, idempotency keys, lanes and read slots.
     name: str
     kind: Kind
     owner: Owner
     scopes: frozenset[Scope]
     limits: Limits
-    #: Where it may be called back.
+    #: Decides which callback URLs it may use.
     callback_policy: Policy
 
     @classmethod
     def of_address(cls, name: str, callback_policy: Policy) -> Self:
-        """Make the caller who is known by nothing but an address."""
+        """Create an unauthenticated caller, which is identified by its address."""
         return cls(
             name=name,
             kind=Kind.ADDRESS,
@@ -84,7 +84,7 @@ class Caller:
 
     @classmethod
     def of_run(cls, run_id: UUID, receiver: str) -> Self:
-        """Make the caller that a load generator of this server is, which is called back at one origin alone."""
+        """Create the caller of a benchmark run; callbacks may only go to the one origin `receiver`."""
         return cls(
             name=RUN_NAME,
             kind=Kind.RUN,

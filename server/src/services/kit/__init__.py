@@ -1,1 +1,1 @@
-"""Small tools that know nothing of the product."""
+"""Small utilities without knowledge of the product."""

@@ -14,7 +14,7 @@ E = TypeVar("E", bound=Exception)
 
 
 class Backoff:
-    """Waits 0.2 s, then twice as long each time, up to 5 s.
+    """Exponential backoff: 0.2 s, doubling with every wait, up to 5 s.
 
     Args:
         sleep: waits for a number of seconds.
@@ -25,11 +25,11 @@ class Backoff:
         self._wait_s = FIRST_WAIT_S
 
     def reset(self) -> None:
-        """Begin again with the shortest wait: something worked."""
+        """Start over with the shortest wait, after a success."""
         self._wait_s = FIRST_WAIT_S
 
     async def wait(self) -> None:
-        """Wait, and wait longer next time."""
+        """Wait, and double the next wait."""
         await self._sleep(self._wait_s)
         self._wait_s = min(self._wait_s * 2, WAIT_MAX_S)
 
@@ -41,16 +41,16 @@ async def until_available(
     on_away: Callable[[E], object],
     away: type[E],
 ) -> T:
-    """Make a change that is safe to repeat, as often as it takes until what it needs is there.
+    """Retry an idempotent change until the resource it needs responds.
 
     Args:
-        change: what is tried.
-        backoff: waits between two tries; what it raises ends them.
-        on_away: told of each failure.
-        away: which failures are waited for.
+        change: the operation.
+        backoff: waits between two attempts; an exception it raises ends them.
+        on_away: called with each failure that is retried.
+        away: the exception type that is retried.
 
     Raises:
-        LeadershipLost: whatever is waited for, it is another process's to make.
+        LeadershipLost: even if `away` covers it: the change is now another process's to make.
         Exception: any other failure.
     """
     while True:

@@ -44,7 +44,7 @@ class Bulkhead:
         #: Only callers that hold a slot.
         self._held: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        #: How many wait.
+        #: Number of waiters.
         self.waiting = 0
 
     def waiting_of(self, caller: str) -> int:
@@ -85,7 +85,7 @@ class Bulkhead:
             granted = mine.popleft()
             self.waiting -= 1
             if mine:
-                self._waiting[following] = mine  # at the end: those who hold as few come before it
+                self._waiting[following] = mine  # at the end: behind waiters that hold as few slots
             if not granted.done():
                 self._take(following)
                 granted.set_result(None)
@@ -125,7 +125,7 @@ class ReservedBulkhead:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """Number of waiters."""
         return self.everybody.waiting + self.unproven.waiting
 
     async def acquire(self, caller: str, *, proven: bool) -> None:

@@ -1,4 +1,4 @@
-"""The time, in two kinds: what a person reads, and what a duration is measured with."""
+"""A wall clock that is safe to measure durations with."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 class SteadyClock:
     """Aware UTC times that never go back and never jump while the process lives.
 
-    The wall clock is read once; from there on only the monotonic clock counts. A retry that is due in four
-    seconds stays due in four seconds when the machine's clock is set.
+    The wall clock is read once, then advanced by the monotonic clock. A retry that is due in four seconds stays due
+    in four seconds when the machine's clock is set.
 
     Args:
         wall: the machine's clock, aware UTC.
@@ -26,5 +26,5 @@ class SteadyClock:
         self._started_at = wall()
 
     def __call__(self) -> datetime:
-        """The time now."""
+        """Return the current time."""
         return self._started_at + timedelta(seconds=self._monotonic_s() - self._started_s)

@@ -1,4 +1,4 @@
-"""Many small writes, one transaction: whatever arrives while a write is in flight goes together in the next."""
+"""Group commit: writes that arrive while a transaction is in flight share the next one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,14 +9,14 @@ Outcome = TypeVar("Outcome")
 
 
 class GroupCommit(Generic[Item, Outcome]):
-    """Gathers items and hands them to one `write` at a time, in the order they came.
+    """Passes items to `write` in batches, one batch at a time, in the order of submission.
 
-    It never waits for more items: a lone one is written at once. The cost of a commit is shared only when
-    there is something to share it with. Belongs to the event loop it is first used on.
+    It never delays an item to fill a batch: a single item is written at once, and a commit is only shared by items
+    that arrived during the previous one. Belongs to the event loop it is first used on.
 
     Args:
         write: stores the items in one transaction and returns one outcome for each, in the same order.
-        items_max: items in one transaction at most.
+        items_max: maximum number of items per transaction.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]], *, items_max: int) -> None:
@@ -38,19 +38,19 @@ class GroupCommit(Generic[Item, Outcome]):
         return await future
 
     async def drain(self) -> None:
-        """Wait until everything that was submitted has been written or has failed."""
+        """Wait until every submitted item has been written or has failed."""
         while self._writer is not None:
             await asyncio.wait([self._writer])
 
     async def _write_all(self) -> None:
-        # No await may stand between the last look at `_waiting` and `_writer = None`: an item that came in
-        # that gap would lie there until the next one.
+        # There must be no await between the last check of `_waiting` and `_writer = None`: an item submitted in that
+        # gap would stay there until the next one.
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[: self._items_max], self._waiting[self._items_max :]
                 await self._write_batch(batch)
         finally:
-            # Cut off, by the end of the loop: whoever still waits is not to wait for ever.
+            # Cancelled because the loop ends: nobody may be left waiting for ever.
             left, self._waiting, self._writer = self._waiting, [], None
             for _, future in left:
                 future.cancel()
@@ -61,10 +61,10 @@ class GroupCommit(Generic[Item, Outcome]):
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcome)
-        except Exception as error:  # noqa: BLE001  it belongs to those who wait for it, whatever it is
+        except Exception as error:  # noqa: BLE001  every failure is passed on to the submitters
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
         finally:
             for _, future in batch:
-                future.cancel()  # does nothing to one that has its outcome
+                future.cancel()  # no effect on a future that is done

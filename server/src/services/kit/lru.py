@@ -1,4 +1,4 @@
-"""What was written last, up to a number: memory that does not grow with whoever may call."""
+"""Bounded least-recently-used maps: their memory does not grow with the number of callers."""
 
 from collections import OrderedDict
 from typing import TypeVar
@@ -8,10 +8,10 @@ Value = TypeVar("Value")
 
 
 class LruDict(OrderedDict[Key, Value]):
-    """A dictionary that forgets the entry written longest ago; `move_to_end` lets a look count like a write.
+    """A dictionary that evicts the entry written longest ago; call `move_to_end` for a read to count like a write.
 
     Args:
-        entries_max: entries that are remembered.
+        entries_max: maximum number of entries.
     """
 
     def __init__(self, entries_max: int) -> None:
@@ -26,10 +26,10 @@ class LruDict(OrderedDict[Key, Value]):
 
 
 class Proven(LruDict[Key, None]):
-    """Who answered promptly the last time; whoever is forgotten has to prove itself again."""
+    """Peers whose last response was prompt; a peer that is evicted has to prove itself again."""
 
     def judge(self, key: Key, *, prompt: bool) -> None:
-        """Remember whether a peer was prompt."""
+        """Record whether a peer responded promptly."""
         if prompt:
             self[key] = None
         else:

@@ -1,4 +1,4 @@
-"""How often something happened in the last seconds, exactly: what limits on callers and on receivers count with."""
+"""Exact sliding-window counters, shared by the limits on callers and on receivers."""
 
 import time
 from collections import deque
@@ -10,12 +10,12 @@ _NEVER: Sequence[float] = ()
 
 
 class SlidingWindow:
-    """The times of recent events, by key. Used on one thread.
+    """The times of recent events, by key. Not thread-safe.
 
-    An event counts for the whole closed window: at exactly `window_s` seconds after it, it still does.
+    The window is closed: an event still counts exactly `window_s` seconds after it happened.
 
     Args:
-        keys_max: keys that are remembered; the one that was asked for longest ago is forgotten first.
+        keys_max: maximum number of keys; the least recently queried is evicted first.
         now_s: seconds from any starting point, never going back.
     """
 
@@ -24,11 +24,11 @@ class SlidingWindow:
         self._times_s: LruDict[str, deque[float]] = LruDict(keys_max)
 
     def __len__(self) -> int:
-        """Count the keys."""
+        """Return the number of keys."""
         return len(self._times_s)
 
     def recent(self, key: str, window_s: float) -> Sequence[float]:
-        """The times of the events in the last `window_s` seconds, oldest first."""
+        """Return the times of the events in the last `window_s` seconds, oldest first."""
         times_s = self._times_s.get(key)
         if times_s is None:
             return _NEVER
@@ -39,14 +39,14 @@ class SlidingWindow:
         return times_s
 
     def add(self, key: str) -> None:
-        """Count an event that happens now."""
+        """Record an event that happens now."""
         times_s = self._times_s.get(key)
         if times_s is None:
             times_s = self._times_s[key] = deque()
         times_s.append(self.now_s())
 
     def forget(self, window_s: float) -> None:
-        """Forget keys, those asked for longest ago first, up to one with an event in the last `window_s` seconds."""
+        """Evict keys, least recently queried first, up to one with an event in the last `window_s` seconds."""
         since_s = self.now_s() - window_s
         while self._times_s:
             times_s = next(iter(self._times_s.values()))
@@ -55,11 +55,11 @@ class SlidingWindow:
             self._times_s.popitem(last=False)
 
     def drop(self, key: str) -> None:
-        """Forget a key."""
+        """Remove a key."""
         self._times_s.pop(key, None)
 
     def clear(self) -> int:
-        """Forget every key; returns how many that were."""
+        """Remove all keys; returns how many there were."""
         count = len(self._times_s)
         self._times_s.clear()
         return count

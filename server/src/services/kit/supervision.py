@@ -1,4 +1,4 @@
-"""Long-lived tasks: begun again whatever they fail with, and seen while they are down."""
+"""Supervision of long-lived tasks: they are restarted after any failure, and their state is observable."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from typing import Literal
 from src.errors import DatabaseAway, ServiceError
 from src.services.kit.backoff import Backoff
 
-#: Who has run for so long since a failure is up again.
+#: A task that has run for so long since its last failure counts as recovered.
 SETTLED_AFTER_S = 2.0
 
 Work = Callable[[], Awaitable[None]]
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """How one task is. `trouble` is null while it runs, and never repeats what an exception of others says."""
+    """The state of one task. `trouble` is None while it runs, and never contains the text of a foreign exception."""
 
     name: str
     state: Literal["running", "down"]
@@ -31,24 +31,24 @@ class TaskState:
 
 @dataclass(slots=True)
 class _Task:
-    """One task, on the loop it was begun on."""
+    """One task, on the loop it was started on."""
 
     name: str
     since: datetime
     loop: asyncio.AbstractEventLoop
     restarts: int = 0
     trouble: str | None = None
-    #: Ends the run under way as if it had failed.
+    #: Failing this future ends the current run as if it had failed by itself.
     failure: "asyncio.Future[None]" = field(init=False)
 
 
 class Supervisor:
-    """Runs tasks, on any event loop; may be looked at from any thread.
+    """Runs tasks on any event loop; their states can be read from any thread.
 
     Args:
         now: the time, aware UTC.
         sleep: waits for a number of seconds.
-        settled_after_s: who has run for so long since a failure is up again, seconds.
+        settled_after_s: a task that has run for so long since its last failure counts as recovered, seconds.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Supervisor:
         self._tasks: dict[str, _Task] = {}
 
     def start(self, name: str, work: Work) -> "asyncio.Task[None]":
-        """Run work that never ends in a task of its own, which only cancelling ends."""
+        """Run `work`, which never returns, in a new task that only ends when cancelled."""
         return asyncio.create_task(self.keep_running(name, work), name=name)
 
     async def keep_running(self, name: str, work: Work) -> None:
-        """Run work that never ends, and begin it again whatever it fails with; until cancelled."""
+        """Run `work`, which never returns, and restart it after any failure, until cancelled."""
         task = self._tasks[name] = _Task(name, self._now(), asyncio.get_running_loop())
         backoff = Backoff(self._sleep)
         try:
@@ -76,7 +76,7 @@ class Supervisor:
                 try:
                     await self._run(task, work)
                 except Exception as error:  # noqa: BLE001  any error is logged, and the task is restarted
-                    self._fell(task, error)
+                    self._record_failure(task, error)
                 if task.loop.time() - started_s > self._settled_after_s:
                     backoff.reset()
                 await backoff.wait()
@@ -86,17 +86,17 @@ class Supervisor:
                 del self._tasks[name]
 
     def states(self) -> list[TaskState]:
-        """Look at every task."""
+        """Return a snapshot of the state of every task; thread-safe."""
         return [
             TaskState(task.name, "down" if task.trouble else "running", task.since, task.restarts, task.trouble)
             for task in list(self._tasks.values())
         ]
 
     def fail(self, name: str, error: Exception) -> None:
-        """Let a task fail, for drills: what happens then is what happens when it does so by itself.
+        """Make a task fail, for fault drills; it is handled exactly like a failure of its own.
 
         Raises:
-            KeyError: there is no task with this name.
+            KeyError: no task has this name.
         """
         task = self._tasks[name]
         task.loop.call_soon_threadsafe(_fail, task, error)
@@ -104,38 +104,38 @@ class Supervisor:
     async def _run(self, task: _Task, work: Work) -> None:
         task.failure = task.loop.create_future()
         running = asyncio.ensure_future(work())
-        settling = task.loop.call_later(self._settled_after_s, self._settled, task)
+        settling = task.loop.call_later(self._settled_after_s, self._record_recovery, task)
         try:
             await asyncio.wait([running, task.failure], return_when=asyncio.FIRST_COMPLETED)
             if task.failure.done():
                 await task.failure
             if running.cancelled():
-                raise ServiceError("It was cancelled from outside.")
+                raise ServiceError("The task was cancelled by other code.")
         finally:
             settling.cancel()
             running.cancel()
             await asyncio.wait([running])
             task.failure.cancel()
-            running.cancelled() or running.exception()  # looked at: nobody need be told that nobody did
+            running.cancelled() or running.exception()  # retrieved, so that asyncio does not warn about it
         await running
 
-    def _fell(self, task: _Task, error: Exception) -> None:
-        """Log only the first failure of an outage; repeated ones add nothing."""
-        is_news = task.trouble is None
+    def _record_failure(self, task: _Task, error: Exception) -> None:
+        """Store the reason, and log only the first failure of an outage: repeated ones add nothing."""
+        is_first = task.trouble is None
         task.trouble = error.detail if isinstance(error, ServiceError) else f"It failed ({type(error).__name__})."
-        if not is_news:
+        if not is_first:
             log.debug("The %s failed again: %s", task.name, task.trouble)
             return
         task.since = self._now()
         if isinstance(error, DatabaseAway):
-            log.warning("The %s waits for the database: %s", task.name, task.trouble)
+            log.warning("The %s is waiting for the database: %s", task.name, task.trouble)
         else:
-            log.error("The %s failed; it begins again.", task.name, exc_info=error)
+            log.error("The %s failed and will be restarted.", task.name, exc_info=error)
 
-    def _settled(self, task: _Task) -> None:
+    def _record_recovery(self, task: _Task) -> None:
         if task.trouble is not None:
             task.trouble, task.since = None, self._now()
-            log.info("The %s runs again.", task.name)
+            log.info("The %s is running again.", task.name)
 
 
 def _fail(task: _Task, error: Exception) -> None:

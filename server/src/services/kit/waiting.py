@@ -1,4 +1,4 @@
-"""Waiting for something to happen, but not for ever."""
+"""Waiting for an event with a timeout."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

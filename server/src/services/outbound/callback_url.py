@@ -184,7 +184,7 @@ def _with_query_as_written(url: str, raw: str) -> str:
     before, mark, escaped = url.partition("?")
     query = raw.partition("?")[2].replace("<", "%3C").replace(">", "%3E")
     if query.replace("'", "%27") != escaped:
-        raise _refused("two readers of URLs do not agree on it", "ambiguous")
+        raise _refused("two URL parsers disagree on it", "ambiguous")
     return before + mark + query if query else before  # aiohttp does not send the mark of an empty query
 
 
@@ -221,10 +221,10 @@ def _check_second_reader(url: str, scheme: str, host: str, port: int) -> None:
     try:
         read = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
-        raise _refused("two readers of URLs do not agree on it", "ambiguous") from None
+        raise _refused("two URL parsers disagree on it", "ambiguous") from None
     second = (read.scheme, read.raw_host.decode(), read.port or {"http": 80, "https": 443}[scheme])
     if second != (scheme, host, port) or str(read) != url:
-        raise _refused("two readers of URLs do not agree on it", "ambiguous")
+        raise _refused("two URL parsers disagree on it", "ambiguous")
 
 
 def _check_port(port: int) -> None:

@@ -1,9 +1,10 @@
-"""The one way out to receivers: an httpx transport that dials what the guard approved for this request alone.
+"""The only way out to receivers: an httpx transport that connects to the addresses approved for this request alone.
 
-httpx's interface on aiohttp's connections, used without httpx's client around it. Measured with this guard, the
-CPU of one callback is 2.3 times as much with the transport of httpx-aiohttp 0.2, 2.8 times behind an `AsyncClient` too,
-and 3.5 times on httpx's own pool. httpx-aiohttp would not save the pin, the limits or the reading of errors below, and
-aiohttp gets the URL from it as text and quotes it again, so that it is no longer the one that was checked.
+It implements httpx's transport interface on aiohttp's connections, and is used without an httpx client. Measured with
+this guard, a callback costs 2.3 times the CPU with the transport of httpx-aiohttp 0.2, 2.8 times behind an
+`AsyncClient` too, and 3.5 times on httpx's own pool. httpx-aiohttp would replace neither the pinning, the limits nor
+the error classification below, and it passes the URL to aiohttp as text, which quotes it again: it would no longer be
+the URL that was checked.
 """
 
 import asyncio
@@ -36,37 +37,37 @@ from src.services.outbound.guard import (
 )
 from src.services.outbound.wire import HEAD_BYTES_MAX, HEAD_LINES_MAX, Wire
 
-KEEPALIVE_IDLE_S = 15.0  # a connection that was idle for longer is not used again
+KEEPALIVE_IDLE_S = 15.0  # a connection that was idle for longer is not reused
 BODY_CHUNK_BYTES = 16 * 1024
 TLS_WORDS_CHARS_MAX = 200
-STATUSES = range(200, 600)  # of a final answer
-#: llhttp's own words come before the bytes of the answer that it did not like.
+STATUSES = range(200, 600)  # of a final response
+#: llhttp's own message, which precedes the offending bytes of the response.
 _PARSER_WORDS = re.compile(r"(?:Bad status line:\s+)?([A-Za-z0-9 /'`_.,()-]{1,100}):\n\n", re.ASCII)
 _DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
-#: Framing, routing and encoding are the transport's alone, and an answer never sets anything (RFC 9110 7.6.1).
+#: Framing, routing and encoding are set by the transport alone, and responses never set a cookie (RFC 9110 7.6.1).
 _NOT_FROM_THE_CALLER = frozenset(
     {"accept-encoding", "connection", "content-length", "cookie", "expect", "host", "keep-alive", "te"}
     | {"proxy-authorization", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
 )
 
 
-#: What aiohttp knows when it is about to connect: family, kind, protocol, an empty name, the address to dial.
+#: aiohttp's address info of a connection to open: family, type, protocol, an empty canonical name, the socket address.
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 OpenSocket = Callable[[AddressInfo], socket.socket]
 
 
 def open_socket(info: AddressInfo) -> socket.socket:
-    """Make the socket for one connection; nothing is sent yet."""
+    """Create an unconnected socket for an address info."""
     return socket.socket(*info[:3])
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The ways out of this machine; a test hands in ones that lead nowhere.
+    """Access to the network, injected so that tests can replace it.
 
     Args:
-        lookup: the blocking lookup of a name, for `ThreadResolver`.
-        open_socket: makes the socket for an approved address.
+        lookup: the blocking DNS lookup for `ThreadResolver`.
+        open_socket: creates the socket for an approved address.
     """
 
     lookup: Callable[[str, int], list[Address]] = system_lookup
@@ -75,22 +76,22 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long the parts of a first connection took, seconds; None for what was not reached."""
+    """Durations of the phases of opening a connection, seconds; None for a phase that was not reached."""
 
     connect_s: float | None = None
     #: None without TLS as well.
     tls_s: float | None = None
-    #: From when the connection was open.
+    #: Measured from the open connection.
     first_byte_s: float | None = None
     certificate_expires_at: datetime | None = None
 
 
 class _NotApprovedError(OSError):
-    """The last check failed: this is not one of the addresses that the guard approved."""
+    """The final check failed: this address was not approved by the guard."""
 
 
 class _Pin(AbstractResolver):
-    """What aiohttp may connect to: names lead to the approved addresses, and no socket is made for another."""
+    """Pins aiohttp to the approved addresses: names resolve to them, and a socket for any other is refused."""
 
     def __init__(self, open_socket: OpenSocket) -> None:
         self._open_socket = open_socket
@@ -109,20 +110,20 @@ class _Pin(AbstractResolver):
         pass
 
     def make_socket(self, info: AddressInfo) -> socket.socket:
-        # The last stop before connect(): aiohttp asks no resolver when the URL's host is an address.
+        # The last check before connect(): aiohttp does not use the resolver if the URL's host is an address.
         if ipaddress.ip_address(str(info[4][0])) not in self.approved:
             raise _NotApprovedError
         self.dialled_at_s = asyncio.get_running_loop().time()
         try:
             return self._open_socket(info)
         except OSError as error:
-            self.lack = error.errno if error.errno in LACKING else None  # of several errors aiohttp tells none
+            self.lack = error.errno if error.errno in LACKING else None  # aiohttp does not expose which of several
             raise
 
     def lack_behind(self, error: Exception) -> int | None:
-        """What this machine lacked, if that is why there is no connection."""
+        """Return the errno of the local resource whose lack prevented the connection; None if that is not the cause."""
         out_of_ports = isinstance(error, aiohttp.ClientConnectorError) and error.errno == errno.EADDRNOTAVAIL
-        # Without IPv6 on this machine an IPv6 address says the same, and that does not pass.
+        # On a machine without IPv6 an IPv6 address fails with the same errno, which is permanent.
         if out_of_ports and all(address.version == 4 for address in self.approved):
             return errno.EADDRNOTAVAIL
         return self.lack
@@ -132,32 +133,32 @@ class _Pin(AbstractResolver):
         return self.wire
 
     def kept(self) -> Wire | None:
-        """The open connection, if this attempt may use it again; otherwise it is dropped."""
+        """Return the open connection if it can be reused; otherwise drop it."""
         wire = self.wire
-        # Bytes that came after the last answer would be taken for the next one.
+        # Bytes received after the last response would be parsed as the next one.
         if wire is None or wire.peer not in self.approved or wire.received or wire.should_close:
             self.drop()
         return self.wire if self.wire is not None and self.wire.is_connected() else None
 
     def drop(self) -> None:
-        """Close the connection at once, if there is one."""
+        """Abort the connection, if there is one."""
         wire, self.wire = self.wire, None
         if wire is not None:
             wire.abort()
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """The way to one receiver, over at most one connection.
+    """A transport to one receiver, over at most one connection.
 
-    Each request must carry its `CallbackUrl` as the extension `callback_url`; it is checked again each time.
-    Host header, SNI and certificate check keep the name. Nothing is followed, unpacked, remembered or taken
-    from the environment: no redirects, decompression, cookies, proxies, .netrc. The deadline is the caller's.
+    Each request must carry its `CallbackUrl` as the extension `callback_url`; it is checked again each time. The Host
+    header, SNI and certificate verification use the original host name. There are no redirects, decompression,
+    cookies, proxies or .netrc. The caller is responsible for the deadline.
 
     Args:
         receiver: `scheme://host:port`.
-        guard: asked for each request.
-        tls: one context shared by all; making one costs more than 10 ms.
-        open_socket: makes the socket for an approved address; it may refuse with an OSError.
+        guard: approves addresses for each request.
+        tls: a context shared by all transports; creating one takes more than 10 ms.
+        open_socket: creates the socket for an approved address; may raise OSError.
     """
 
     def __init__(
@@ -170,10 +171,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and wait for the head of the answer.
+        """Send one request and wait for the head of the response.
 
         Raises:
-            AttemptFailed: no answer, for the reason that its `error_code` tells.
+            AttemptFailed: there is no valid response; `error_code` classifies the reason.
         """
         url, target = self._target(request)
         self._pin.approved = await self._guard.check(url)
@@ -183,17 +184,17 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         try:
             answer = await self._send(request, target, body)
         except AttemptFailed:
-            # The receiver may close an idle connection just while we send. If not a byte came back on a used
-            # connection, send once more on a new one: callbacks are at-least-once and carry a stable id.
+            # The receiver may close an idle connection just as we send. If a reused connection returned no byte,
+            # retry once on a new one: callbacks are at-least-once and carry a stable id.
             if kept is None or kept is not self._pin.wire or kept.received:
                 raise
             answer = await self._send(request, target, body)
         if answer.status not in STATUSES:
             self._pin.drop()
-            raise AttemptFailed("bad_http", "the status of the answer is not one of HTTP")
-        # Without this header nothing up the stack unpacks the body, whatever it claims to be.
+            raise AttemptFailed("bad_http", "the response has an invalid HTTP status")
+        # Without this header httpx does not decompress the body.
         headers = [(name, value) for name, value in answer.raw_headers if name.lower() != b"content-encoding"]
-        # All of them as they came, for the callback log.
+        # All headers as received, for the callback log.
         extensions = {"raw_headers": answer.raw_headers}
         return httpx.Response(
             answer.status, headers=headers, stream=_Body(answer, self._pin.wire), extensions=extensions
@@ -203,9 +204,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         url = request.extensions.get("callback_url")
         if not isinstance(url, CallbackUrl) or url.receiver != self._receiver or url.url != str(request.url):
             raise Blocked("the request does not carry its checked URL")
-        target = URL(url.url, encoded=True)  # as it was checked: not requoted
+        target = URL(url.url, encoded=True)  # exactly as checked: not requoted
         if (target.scheme, target.raw_host, target.port) != (url.scheme, url.host, url.port):
-            raise Blocked("two readers of URLs do not agree on it")
+            raise Blocked("two URL parsers disagree on it")
         return url, target
 
     async def _send(self, request: httpx.Request, target: URL, body: bytes) -> aiohttp.ClientResponse:
@@ -242,7 +243,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Drop the connection; the next request opens a new one."""
+        """Close the connection; the next request opens a new one."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -267,7 +268,7 @@ def _new_session(pin: _Pin, tls: ssl.SSLContext) -> aiohttp.ClientSession:
         socket_factory=pin.make_socket,
         keepalive_timeout=KEEPALIVE_IDLE_S,
     )
-    # aiohttp has no public place for a protocol; the tests notice when this name goes away.
+    # aiohttp has no public way to set the protocol class; tests fail if this attribute disappears.
     connector._factory = pin.make_wire  # type: ignore[assignment]  # noqa: SLF001
     return aiohttp.ClientSession(
         connector=connector,
@@ -277,14 +278,14 @@ def _new_session(pin: _Pin, tls: ssl.SSLContext) -> aiohttp.ClientSession:
         auto_decompress=False,
         trust_env=False,
         read_bufsize=BODY_CHUNK_BYTES,
-        max_line_size=HEAD_BYTES_MAX,  # `Wire` counts; aiohttp's own limits must not be reached before
+        max_line_size=HEAD_BYTES_MAX,  # `Wire` enforces the limits; aiohttp's own must not be reached first
         max_field_size=HEAD_BYTES_MAX,
         max_headers=HEAD_LINES_MAX,
     )
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body as it comes, not unpacked."""
+    """The body as received, not decompressed."""
 
     def __init__(self, answer: aiohttp.ClientResponse, wire: Wire | None) -> None:
         self._answer = answer
@@ -303,13 +304,13 @@ class _Body(httpx.AsyncByteStream):
         return chunk
 
     async def aclose(self) -> None:
-        self._answer.release()  # drops the connection unless the body has ended
+        self._answer.release()  # closes the connection unless the body is complete
         if self._wire is not None:
             self._wire.reset()
 
 
 def _failed(error: Exception, wire: Wire | None) -> AttemptFailed:
-    """The failure in our own words: the exceptions of aiohttp hold bytes of the answer."""
+    """Classify a failure in words of our own: aiohttp's exceptions contain bytes of the response."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.__cause__
     if isinstance(cause, _NotApprovedError) or (wire is not None and wire.refused):
         return Blocked("not the checked address")
@@ -317,24 +318,24 @@ def _failed(error: Exception, wire: Wire | None) -> AttemptFailed:
         words = getattr(cause, "verify_message", None) or cause.reason or "handshake failed"
         return AttemptFailed("tls_failure", f"TLS failed: {ascii(words)[1:-1][:TLS_WORDS_CHARS_MAX]}")
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(cause, _DROPPED):
-        words = os.strerror(error.errno) if error.errno else "no address answers"
+        words = os.strerror(error.errno) if error.errno else "no address responds"
         return AttemptFailed("connect_failed", f"no connection: {words}")
-    return _no_answer(error, wire)
+    return _no_response(error, wire)
 
 
-def _no_answer(error: Exception, wire: Wire | None) -> AttemptFailed:
-    """Why nothing that can be read came over a connection that was there."""
+def _no_response(error: Exception, wire: Wire | None) -> AttemptFailed:
+    """Classify the lack of a valid response on an open connection."""
     if wire is None or not wire.received:
-        return AttemptFailed("connection_reset", "the connection was closed without an answer")
+        return AttemptFailed("connection_reset", "the connection was closed without a response")
     if wire.over_limit:
         return AttemptFailed("bad_http", wire.over_limit)
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
-        return AttemptFailed("bad_http", "the connection was closed before the head of the answer was complete")
-    return AttemptFailed("bad_http", f"the answer is not HTTP/1.1{_what_is_wrong(error)}")
+        return AttemptFailed("bad_http", "the connection was closed before the head of the response was complete")
+    return AttemptFailed("bad_http", f"the response is not HTTP/1.1{_parser_message(error)}")
 
 
-def _what_is_wrong(error: BaseException) -> str:
-    """What the parser says, without the bytes of the answer that it shows as well."""
+def _parser_message(error: BaseException) -> str:
+    """Return the parser's message without the bytes of the response that it quotes; empty if there is none."""
     while error.__cause__ is not None:
         error = error.__cause__
     words = _PARSER_WORDS.match(error.message) if isinstance(error, HttpProcessingError) else None

@@ -24,13 +24,13 @@ from src.services.report_files.storage import (
 
 #: An unfinished file that is older was left by a process that died; no report takes so long to write.
 UNFINISHED_ABANDONED_AFTER_S = 3600
-#: A report that is younger is not looked at when orphans are searched for: whoever wrote it may still be about to
-#: look whether it is wanted.
+#: A younger report is never listed as a possible orphan: its writer may not have checked yet whether the request
+#: still exists.
 SETTLED_AFTER_S = 60
-#: A look at whether there is room writes so much, and not more often than this.
+#: The probe for free space writes so many bytes, at most once per interval.
 PROBE_BYTES = 8_192
 PROBED_EVERY_S = 1.0
-#: Read, and kept in memory for each download, at once.
+#: Size of one read, and so the memory per download.
 READ_BYTES = 256 * 1024
 
 
@@ -45,21 +45,19 @@ class LocalReport:
         self._file = file
 
     def chunks(self, first: int, length: int) -> Iterator[bytes]:
-        """Read from the descriptor, whatever becomes of the name."""
+        """Read from the descriptor, which stays valid if the file is replaced or deleted."""
         at, end = first, first + length
         while at < end:
             chunk = os.pread(self._file.fileno(), min(READ_BYTES, end - at), at)
             if not chunk:
-                raise OSError("a report's file has been cut off from outside")
+                raise OSError("a report's file was truncated by another program")
             at += len(chunk)
             yield chunk
 
-    def link(self, valid_s: int) -> str | None:  # noqa: ARG002  nobody else serves the folder
-        """None: only this server can read it."""
+    def link(self, valid_s: int) -> str | None:  # noqa: ARG002  only this server serves the folder
         return None
 
     def close(self) -> None:
-        """Close the descriptor."""
         self._file.close()
 
 
@@ -69,7 +67,7 @@ class LocalFolder:
     (A new 4 kB file costs about 66 µs, with fsync about 461 µs.)
 
     Args:
-        folder: where they are; made, for this user alone, when it is missing.
+        folder: created with mode 0700 if missing.
     """
 
     is_quick = True
@@ -81,12 +79,12 @@ class LocalFolder:
         self._checked = CheckedReports()
 
     def prepare(self) -> None:
-        """Create the folder, for this user alone, and clear away unfinished files of processes that died."""
+        """Create the folder (0700), and delete unfinished files of crashed processes."""
         make_private(self._folder)
         self.clear_unfinished()
 
     def clear_unfinished(self) -> None:
-        """Delete files that processes that died were writing."""
+        """Delete unfinished files of crashed processes."""
         abandoned_before = time.time() - UNFINISHED_ABANDONED_AFTER_S
         for part in self._folder.glob("*.part"):
             with suppress(FileNotFoundError):  # finished meanwhile
@@ -97,7 +95,7 @@ class LocalFolder:
         return self._folder / file_name(request_id)
 
     def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:  # noqa: ARG002  a file has no headers
-        """Write under a name of its own, and rename."""
+        """Write to a temporary file, then rename it: a reader sees the complete report or the previous one."""
         unfinished = self._folder / f"{request_id}.{uuid4().hex}.part"
         digest = hashlib.sha256()
         size_bytes = 0
@@ -113,7 +111,7 @@ class LocalFolder:
         return StoredFile(size_bytes, digest.hexdigest())
 
     def open(self, request_id: UUID, expected: StoredFile) -> LocalReport | None:
-        """Open a file, if it is what was stored. It stays whole: another write replaces the name, as a delete does."""
+        """Open a report's file if it is intact; later writes and deletes do not affect the open file."""
         file = _open_regular(self._path(request_id))
         if file is None:
             return None
@@ -140,7 +138,7 @@ class LocalFolder:
         return True
 
     def holds(self, request_id: UUID, size_bytes: int) -> bool:
-        """Look at the size alone."""
+        """Whether a regular file of this size exists."""
         try:
             found = self._path(request_id).lstat()
         except FileNotFoundError:
@@ -148,13 +146,11 @@ class LocalFolder:
         return stat.S_ISREG(found.st_mode) and found.st_size == size_bytes
 
     def delete(self, request_ids: Iterable[UUID]) -> None:
-        """Delete files; missing ones are ignored."""
         for request_id in request_ids:
             self._checked.forget(request_id)
             self._path(request_id).unlink(missing_ok=True)
 
     def stored_ids(self, together: int) -> Iterator[list[UUID]]:
-        """Name the requests whose files are here and not from a moment ago."""
         settled_before = time.time() - SETTLED_AFTER_S
         found: list[UUID] = []
         with os.scandir(self._folder) as entries:
@@ -167,7 +163,10 @@ class LocalFolder:
         yield found
 
     def state(self) -> StorageState:
-        """Write and delete a small file: permissions and free space alone do not prove that a report can be stored."""
+        """Write and delete a small file, at most once per `PROBED_EVERY_S`.
+
+        Permissions and free space alone do not prove that a report can be stored.
+        """
         now_s = time.monotonic()
         if self._state is None or now_s - self._looked_at_s > PROBED_EVERY_S:
             self._state, self._looked_at_s = self._probed(), now_s
@@ -201,14 +200,14 @@ def _changed_before(entry: os.DirEntry[str], moment_s: float) -> bool:
 
 
 def _open_new(path: str, _flags: int) -> int:
-    """Create a file that only this user may read, whatever the umask is."""
+    """Create a file with mode 0600, whatever the umask is."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _open_regular(path: Path) -> FileIO | None:
-    """Open a file for reading; None for what is not there or is no plain file, such as a link to elsewhere."""
+    """Open a file for reading; None if it is missing or not a regular file (a symbolic link, for example)."""
     try:
-        # O_NONBLOCK: nobody may ever write to a pipe that lies in a report's place.
+        # O_NONBLOCK: opening a named pipe in a report's place would otherwise block until somebody writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None

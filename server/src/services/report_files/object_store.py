@@ -1,7 +1,7 @@
-"""Reports in a bucket of S3, or of what speaks like it (R2, MinIO, SeaweedFS, …).
+"""Reports in a bucket of S3 or a compatible store (R2, MinIO, SeaweedFS, …).
 
-The client is obstore's, with its own connections: it only ever reaches the operator's endpoint. The module is imported
-only where `STORAGE_URL` names a bucket.
+The client is obstore's, with its own connections: it only ever reaches the operator's endpoint. The module is only
+imported if `STORAGE_URL` names a bucket.
 """
 
 import hashlib
@@ -38,30 +38,30 @@ from src.storage_url import Bucket
 PART_BYTES = 5 * 1024 * 1024
 #: Parts uploaded concurrently: with the one being filled, 15 MiB of memory per report being written.
 PARTS_AT_ONCE = 2
-#: Read, and kept in memory for each download, at once.
+#: Size of one read, and so the memory per download.
 READ_BYTES = 256 * 1024
-#: One HTTP request with its answer, seconds. A stop waits for what is under way, and has 15.
+#: Timeout of one HTTP exchange, seconds. A shutdown waits for the exchanges in flight, and has 15 s.
 REQUEST_TIMEOUT_S = 6
 CONNECT_TIMEOUT_S = 2
-#: A request that fails at once is tried again; whoever called tries again by itself where it takes longer.
+#: Only fast failures are retried here; after slower ones the caller retries.
 RETRIES_MAX = 1
 RETRIES_WITHIN_S = 2
-#: A report that is younger is not looked at when orphans are searched for: whoever wrote it may still be about to
-#: look whether it is wanted.
+#: A younger report is never listed as a possible orphan: its writer may not have checked yet whether the request
+#: still exists.
 SETTLED_AFTER_S = 60
-#: Each look at whether the store takes reports is a PUT and a DELETE, which are paid for.
+#: Every probe of the store is a PUT and a DELETE, which cost money.
 PROBED_EVERY_S = 5.0
 PROBE_FOLDER = "probe"
 PROBE = b"Financial Report Generator: whether reports can be kept here.\n"
 PROBE_ABANDONED_AFTER_S = 3600
 
-#: What the client raises; FileNotFoundError is its word for 404.
+#: What the client raises; FileNotFoundError stands for a 404.
 _FAULTS = (BaseError, FileNotFoundError)
 
 
 @dataclass(frozen=True, slots=True)
 class S3Access:
-    """How to reach S3; what is empty is left to the environment (AWS_ROLE_ARN, containers, instances, …)."""
+    """Endpoint and credentials of S3; empty fields are left to the environment (AWS_ROLE_ARN, instance roles, …)."""
 
     endpoint: str = ""
     region: str = ""
@@ -71,12 +71,12 @@ class S3Access:
 
 
 class ObjectReport:
-    """A version of an object that was found right, open for reading.
+    """One verified version of an object, open for reading.
 
     Args:
-        store: where it is.
-        request_id: whose report.
-        etag: the version's.
+        store: the bucket.
+        request_id: identifies the object.
+        etag: identifies its version.
     """
 
     def __init__(self, store: "ObjectStore", request_id: UUID, etag: str) -> None:
@@ -85,23 +85,23 @@ class ObjectReport:
         self._etag = etag
 
     def chunks(self, first: int, length: int) -> Iterator[bytes]:
-        """Read this version, and no other, in one request."""
+        """Read from exactly this version, in one request."""
         return self._store.read(self._request_id, self._etag, first, length)
 
     def link(self, valid_s: int) -> str | None:
-        """Sign an address for a GET."""
+        """Return a presigned URL for GET."""
         return self._store.sign(self._request_id, valid_s)
 
     def close(self) -> None:
-        """Nothing is held: each reading is a request of its own."""
+        """Do nothing: no connection is held between reads."""
 
 
 class ObjectStore:
     """A bucket of reports; the object of a request is `<prefix>/<request id>.csv`.
 
     Args:
-        bucket: which.
-        access: how to reach it.
+        bucket: its name and the prefix of the objects.
+        access: endpoint and credentials.
     """
 
     is_quick = False
@@ -126,10 +126,10 @@ class ObjectStore:
         self._looked_at_s = 0.0
 
     def prepare(self) -> None:
-        """See that a report can be written, read, listed and deleted.
+        """Check that objects can be written, read, listed and deleted.
 
         Raises:
-            NotStarted: it cannot; the sentence says what to mend.
+            NotStarted: they cannot; its message says what to fix.
         """
         probe = f"{PROBE_FOLDER}/{uuid4()}"
         try:
@@ -145,12 +145,12 @@ class ObjectStore:
         except StorageAway as away:
             raise NotStarted(f"STORAGE_URL: {away.strerror}.") from away
         if not is_same:
-            raise NotStarted(f"STORAGE_URL: {self._place} gives back other bytes than it was given: do not use it.")
+            raise NotStarted(f"STORAGE_URL: {self._place} returns other bytes than were stored: do not use it.")
 
     def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:
-        """Write a short report in one request, and a longer one by parts, which become visible together.
+        """Write a short report with one PUT, and a longer one as a multipart upload, which becomes visible as a whole.
 
-        A short one is created if there is none: a second writer finds the bytes it was about to write.
+        A short one is only created if it does not exist yet: a second writer would write the same bytes.
         """
         reading = _Reading(chunks)
         head = reading.until(PART_BYTES)
@@ -180,12 +180,12 @@ class ObjectStore:
             if etag := self._etag_of_intact(request_id, file):
                 return {"e_tag": etag}
         except BaseError as error:
-            if "status code: 501" not in str(error):  # a store without conditional requests says so
+            if "status code: 501" not in str(error):  # a store without conditional requests responds with 501
                 raise
         return obstore.put(self._store, name, content, attributes=attributes)
 
     def open(self, request_id: UUID, expected: StoredFile) -> ObjectReport | None:
-        """Open an object if it is the one stored; its ETag shows whether it has changed since."""
+        """Open an object if it is intact; its ETag shows whether it has changed since it was last verified."""
         with self._asking("read"):
             etag = self._etag_of_intact(request_id, expected)
         return ObjectReport(self, request_id, etag) if etag else None
@@ -212,10 +212,10 @@ class ObjectStore:
         return digest.hexdigest()
 
     def read(self, request_id: UUID, etag: str, first: int, length: int) -> Iterator[bytes]:
-        """Read bytes of a version, piece by piece.
+        """Yield `length` bytes of one version from the offset `first` on, in chunks.
 
         Raises:
-            StorageAway: it cannot be read, or has been replaced or deleted meanwhile.
+            StorageAway: it cannot be read, or was replaced or deleted in the meantime.
         """
         with self._asking("read"):
             options: Any = {"if_match": etag, "range": (first, first + length)}
@@ -224,15 +224,15 @@ class ObjectStore:
                 left -= len(chunk)
                 yield bytes(chunk)
             if left:
-                raise StorageAway(f"{self._place} has cut a report off", answered=True)
+                raise StorageAway(f"{self._place} truncated a report", answered=True)
 
     def sign(self, request_id: UUID, valid_s: int) -> str:
-        """Sign an address for a GET, which needs no request."""
+        """Return a presigned URL for GET, valid for `valid_s` seconds; sends no request."""
         with self._asking("read"):
             return obstore.sign(self._store, "GET", file_name(request_id), timedelta(seconds=valid_s))
 
     def holds(self, request_id: UUID, size_bytes: int) -> bool:
-        """Look at the size alone."""
+        """Whether an object of this size exists."""
         with self._asking("read"):
             try:
                 return bool(obstore.head(self._store, file_name(request_id))["size"] == size_bytes)
@@ -240,7 +240,7 @@ class ObjectStore:
                 return False
 
     def delete(self, request_ids: Iterable[UUID]) -> None:
-        """Delete objects, 1,000 in a request; missing ones are ignored."""
+        """Delete objects, 1,000 per request; missing ones are ignored."""
         names = []
         for request_id in request_ids:
             self._checked.forget(request_id)
@@ -250,7 +250,6 @@ class ObjectStore:
                 obstore.delete(self._store, names)
 
     def stored_ids(self, together: int) -> Iterator[list[UUID]]:
-        """Name the requests whose objects are here and not from a moment ago."""
         settled_before = datetime.now(UTC) - timedelta(seconds=SETTLED_AFTER_S)
         with self._asking("list"):
             for page in obstore.list(self._store, chunk_size=together):
@@ -259,7 +258,7 @@ class ObjectStore:
                     yield found
 
     def clear_unfinished(self) -> None:
-        """Delete probes of processes that died; what they left of uploads is for a rule of the bucket (README)."""
+        """Delete probes of crashed processes; unfinished uploads are left to a lifecycle rule (see README)."""
         abandoned_before = datetime.now(UTC) - timedelta(seconds=PROBE_ABANDONED_AFTER_S)
         with self._asking("list"):
             for page in obstore.list(self._store, PROBE_FOLDER):
@@ -267,7 +266,7 @@ class ObjectStore:
                     obstore.delete(self._store, left)
 
     def state(self) -> StorageState:
-        """Write a small object and delete it, unless that was done a moment ago."""
+        """Write and delete a small object, at most once per `PROBED_EVERY_S` while that succeeds."""
         now_s = time.monotonic()
         if trouble := self._gate.trouble:
             return StorageState(writable=False, free_bytes=None, kind="s3", trouble=not_stored(trouble))
@@ -288,7 +287,7 @@ class ObjectStore:
 
     @contextmanager
     def _asking(self, action: str) -> Iterator[None]:
-        """Turn what the client raises into a sentence, and ask more seldom while there is no answer."""
+        """Translate the client's exceptions into StorageAway, and inform the circuit breaker."""
         with self._gate.passing():
             try:
                 yield
@@ -297,7 +296,7 @@ class ObjectStore:
 
 
 class _Reading:
-    """Chunks on their way, counted and hashed."""
+    """An iterator over chunks that counts and hashes them as they pass."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -319,7 +318,7 @@ class _Reading:
         return chunk
 
     def until(self, size_bytes: int) -> list[bytes]:
-        """Take chunks until they are more than so many bytes, or the last one is taken."""
+        """Consume and return chunks until they exceed so many bytes or there are no more."""
         taken = []
         for chunk in self:
             taken.append(chunk)
@@ -329,7 +328,7 @@ class _Reading:
 
     @property
     def file(self) -> StoredFile:
-        """What has been read so far."""
+        """Size and hash of what has been read so far."""
         return StoredFile(self._size_bytes, self._digest.hexdigest())
 
 

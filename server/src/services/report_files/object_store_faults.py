@@ -1,9 +1,9 @@
-"""What an object store's refusal means, and what to do about it, in one sentence."""
+"""Translation of an object store's errors into one sentence: what is wrong and how to fix it."""
 
 import errno
 import re
 
-#: By the `Code` of S3's answer: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+#: By the `Code` of S3's error response: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 _REFUSALS = {
     "NoSuchBucket": "there is no bucket {bucket} at {place}: make it, or correct its name",
     "InvalidBucketName": "{place} takes {bucket} for no name of a bucket: correct it",
@@ -20,7 +20,7 @@ _REFUSALS = {
     "QuotaExceeded": "{place} is full: make room there",
     "XMinioStorageFull": "{place} is full: make room there",
 }
-#: By the status, where there is no such code: an answer to HEAD has no body.
+#: By the status, if there is no such code: a response to HEAD has no body.
 _STATUSES = {
     "301": _REFUSALS["PermanentRedirect"],
     "401": "{place} refuses the key: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -28,7 +28,7 @@ _STATUSES = {
     "404": _REFUSALS["NoSuchBucket"],
     "507": "{place} is full: make room there",
 }
-#: Where there is no answer, by words of the HTTP client; the first that stand there count.
+#: If there is no response, by a substring of the HTTP client's message; the first match wins.
 _NO_ANSWER = [
     ("dns error", "the host of {place} is not known: check AWS_ENDPOINT_URL, or AWS_REGION"),
     ("Connection refused", "nothing listens at {place}: check AWS_ENDPOINT_URL, and whether the store runs"),
@@ -50,11 +50,11 @@ RIGHTS = {"write": "s3:PutObject", "read": "s3:GetObject", "delete": "s3:DeleteO
 
 
 class StorageAway(OSError):
-    """The store does not do what it is asked for; `strerror` says why.
+    """The store refused a request or did not respond; `strerror` says why.
 
     Args:
-        sentence: what is wrong and what to do about it, without secrets and without the store's own words.
-        answered: the store answered, and did so quickly: there is no need to ask it more seldom.
+        sentence: what is wrong and how to fix it, without secrets and without text from the store.
+        answered: whether the store responded, and did so promptly, so that the circuit breaker can stay closed.
     """
 
     def __init__(self, sentence: str, *, answered: bool) -> None:
@@ -64,10 +64,10 @@ class StorageAway(OSError):
 
 
 def explain(error: Exception, *, place: str, bucket: str, action: str) -> StorageAway:
-    """Classify an exception of the client.
+    """Return the StorageAway for an exception of the client.
 
     Args:
-        error: what it raised.
+        error: the exception.
         place: the store's host and port.
         bucket: its bucket.
         action: `write`, `read`, `delete` or `list`.

@@ -1,4 +1,4 @@
-"""From settings to the store of reports."""
+"""Creates the report storage that the settings name."""
 
 from pathlib import Path
 
@@ -10,13 +10,16 @@ from src.storage_url import Bucket, Folder, read_storage_url
 
 
 def make_storage(url: str, folder: Path, access: dict[str, str], *, fallback_url: str = "") -> ReportStorage:
-    """Make the store that a URL names; nothing is looked at yet.
+    """Create the storage that a URL names, without accessing it; call `prepare` for that.
 
     Args:
-        url: a checked `STORAGE_URL`; empty: `folder`.
+        url: a validated `STORAGE_URL`; if empty, `folder` is used.
         folder: where reports are kept without a URL.
         access: the fields of `S3Access`.
-        fallback_url: a checked `STORAGE_FALLBACK_URL`; empty: there is none.
+        fallback_url: a validated `STORAGE_FALLBACK_URL`; if empty, there is no fallback.
+
+    Raises:
+        NotStarted: the URL names a bucket, but the package for it is not installed.
     """
     if fallback_url:
         return FallbackStorage(make_storage(url, folder, access), make_storage(fallback_url, folder, access))

@@ -1,4 +1,4 @@
-"""From parameters to a stored report and its description: the one path that sync, async and rebuilding take."""
+"""Produces a stored report and its description; shared by sync requests, async requests and rebuilds."""
 
 import time
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ REPORTS_PATH = "/api/reports/"
 
 @dataclass(frozen=True, slots=True)
 class SimulatedWork:
-    """The wait that stands for real work: it burns no CPU.
+    """A delay that stands in for real work, without using CPU.
 
     Args:
-        ms_per_transaction: wait for one row, ms.
-        seconds_max: wait for one report at most, seconds.
+        ms_per_transaction: delay per row, ms.
+        seconds_max: maximum delay per report, seconds.
     """
 
     ms_per_transaction: float
     seconds_max: float
 
     def seconds(self, num_transactions: int) -> float:
-        """How long a report of so many rows pretends to take."""
+        """Return the delay for a report of so many rows, seconds."""
         return min(num_transactions * self.ms_per_transaction / 1000, self.seconds_max)
 
 
@@ -43,7 +43,7 @@ def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStora
     """Generate a report and store it. Blocks; keeps one chunk in memory.
 
     Raises:
-        OSError: the store refused.
+        OSError: the report could not be stored.
     """
     totals = Totals()
 
@@ -61,14 +61,14 @@ def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStora
 def describe(
     request_id: UUID, mode: Mode, parameters: ReportParameters, report: ProducedReport, started_s: float
 ) -> dict[str, Any]:
-    """Describe a report as `/sync` answers it and as it is stored and called back.
+    """Return the JSON description of a report: the response of `/sync`, the stored result and the callback's body.
 
     Args:
-        request_id: names the file.
-        mode: how it was asked for.
-        parameters: what was asked for.
-        report: what came of it.
-        started_s: `time.perf_counter()` when its generation began.
+        request_id: determines the file name.
+        mode: how the report was requested.
+        parameters: what it was generated from.
+        report: the stored report.
+        started_s: `time.perf_counter()` at the start of generation.
     """
     return {
         "request_id": str(request_id),

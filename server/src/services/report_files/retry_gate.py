@@ -1,4 +1,4 @@
-"""A store that is away is asked by one at a time: the others need not wait as long as it takes to find out."""
+"""A circuit breaker for the object store: during an outage only one caller waits for a timeout, the rest fail fast."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from src.services.report_files.object_store_faults import StorageAway
 
-#: After a failure nobody asks for so long; then one does.
+#: Time from a failure to the next probe.
 ASKED_AGAIN_AFTER_S = 1.0
 
 
@@ -15,8 +15,8 @@ class RetryGate:
     """A circuit breaker: lets every call through while the store responds, and a periodic probe while it does not.
 
     Args:
-        answer_within_s: how long the one who asks may take, seconds.
-        now_s: a steady clock, seconds.
+        answer_within_s: how long a probe may take, seconds; no other is made meanwhile.
+        now_s: a monotonic clock, seconds.
     """
 
     def __init__(self, answer_within_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -28,12 +28,12 @@ class RetryGate:
 
     @property
     def trouble(self) -> StorageAway | None:
-        """Why the store could not be used when it was last asked; None when it could."""
+        """The failure of the last call; None if it succeeded."""
         return self._trouble
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Ask the store something.
+        """Guard one call of the store, and record its outcome.
 
         Raises:
             StorageAway: it failed recently, or a probe is in progress.

@@ -1,7 +1,7 @@
-"""Where reports are kept: what every store does, whatever it is made of. A report is known by its request's id alone.
+"""The interface of report storage. A report is identified by the id of its request alone.
 
-A stored report is a cache of what can be generated again, so a store need not be durable; but a reader sees all of a
-report or nothing, and is given only bytes that have been checked.
+A stored report is a cache of what can be generated again, so storage need not be durable; but a reader sees a complete
+report or none, and only bytes whose hash has been verified.
 """
 
 import re
@@ -15,7 +15,7 @@ from src.services.kit.lru import LruDict
 
 CSV = "text/csv; charset=utf-8"
 REPORT_SUFFIX = ".csv"
-#: How many reports are remembered as checked, so that a download need not hash what has not changed.
+#: Number of reports remembered as verified, so that a download need not hash an unchanged file again.
 CHECKED_REPORTS_MAX = 10_000
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -23,7 +23,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What a report's file must be: its size in bytes and its SHA-256 in hex."""
+    """Size in bytes and SHA-256 in hex of a report's file."""
 
     size_bytes: int
     sha256: str
@@ -31,103 +31,107 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StorageState:
-    """Whether reports can be written now."""
+    """Whether reports can be written at the moment."""
 
     writable: bool
-    #: None where nobody knows.
+    #: None if unknown.
     free_bytes: int | None
     kind: Literal["folder", "s3"]
-    #: Why they cannot be written, in words; None when they can.
+    #: Why they cannot be written, as a sentence; None if they can.
     trouble: str | None
 
 
 class OpenReport(Protocol):
-    """A report that was checked and is open for reading. It stays whole, whatever becomes of its name."""
+    """A verified report, open for reading. It stays readable if the report is replaced or deleted."""
 
     def chunks(self, first: int, length: int) -> Iterator[bytes]:
-        """Read `length` bytes from the byte `first` on, piece by piece. Each step blocks.
+        """Yield `length` bytes from the offset `first` on, in chunks. Each step blocks.
 
         Raises:
-            OSError: it cannot be read, or has been cut off from outside.
+            OSError: it cannot be read, or was truncated by another program.
         """
 
     def link(self, valid_s: int) -> str | None:
-        """Return a URL at which the store itself serves it for that many seconds; None if it cannot."""
+        """Return a URL at which the store itself serves the report for that many seconds; None if it cannot."""
 
     def close(self) -> None:
-        """Let go of it; must be called, and once is enough."""
+        """Close it; must be called, idempotent."""
 
 
 class ReportStorage(Protocol):
-    """A store of reports. Every method blocks for as long as the store takes, and may be called from any thread.
+    """A store of reports. Every method blocks, and may be called from any thread.
 
-    All raise OSError when the store refuses or is away; its `strerror` says in words why.
+    All raise OSError if the store refuses or is unavailable; its `strerror` is a sentence that says why.
     """
 
-    #: Whether a short report is written within a millisecond, so that an event loop may wait for it.
+    #: Whether a short report is written within a millisecond, so that it may be written on an event loop.
     is_quick: bool
 
     def prepare(self) -> None:
-        """Make the store usable, and see that it is."""
+        """Set the store up, and check that it can be used.
+
+        Raises:
+            NotStarted: it cannot; its message says what to fix.
+        """
 
     def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:
-        """Write a report, keeping little of it in memory. A reader sees all of it or what was there before."""
+        """Write a report atomically, a few chunks in memory at a time; it replaces an earlier one."""
 
     def open(self, request_id: UUID, expected: StoredFile) -> OpenReport | None:
-        """Open a report, if it is there and is what was stored; hashes it if it changed since the last look."""
+        """Open a report, or return None if it is missing or damaged; hashes it if it changed since the last time."""
 
     def holds(self, request_id: UUID, size_bytes: int) -> bool:
-        """Whether there is a report of this size; its bytes are not looked at."""
+        """Whether there is a report of this size; its content is not checked."""
 
     def delete(self, request_ids: Iterable[UUID]) -> None:
         """Delete reports; missing ones are ignored."""
 
     def stored_ids(self, together: int) -> Iterator[list[UUID]]:
-        """Name the requests whose reports are here and not from a moment ago, up to `together` at a time."""
+        """Yield the ids of requests with a stored report, up to `together` at a time; very recent ones are omitted."""
 
     def clear_unfinished(self) -> None:
-        """Delete what processes that died have left of reports they did not finish."""
+        """Delete what crashed processes have left of unfinished reports."""
 
     def state(self) -> StorageState:
-        """Try whether a report could be written now; a look within the same second may be the last one's."""
+        """Probe whether a report can be written now; the result may be cached for a few seconds."""
 
 
 class CheckedReports:
-    """Which versions of reports have been hashed and found right: the last `CHECKED_REPORTS_MAX` of them."""
+    """The versions of reports whose hash has been verified: the latest `CHECKED_REPORTS_MAX` of them."""
 
     def __init__(self) -> None:
         self._versions: LruDict[UUID, tuple[object, ...]] = LruDict(CHECKED_REPORTS_MAX)
 
     def has(self, request_id: UUID, version: tuple[object, ...]) -> bool:
-        """Whether this version of a report was found right before."""
+        """Whether this version of a report has been verified."""
         return self._versions.get(request_id) == version
 
     def add(self, request_id: UUID, version: tuple[object, ...]) -> None:
-        """Remember a version that was found right."""
+        """Remember a verified version."""
         self._versions[request_id] = version
 
     def forget(self, request_id: UUID) -> None:
-        """Forget a report that is deleted."""
+        """Forget a deleted report."""
         self._versions.pop(request_id, None)
 
 
 def not_stored(error: OSError) -> str:
-    """Say in a sentence that reports cannot be stored, and why: the same wherever it is read."""
+    """Return the sentence that says that reports cannot be stored, and why."""
     return f"Reports cannot be stored: {error.strerror or type(error).__name__}."
 
 
 def file_name(request_id: UUID) -> str:
-    """Name the report of a request. Nothing a caller wrote ever becomes part of a path."""
+    """Return the file name of a request's report. Caller input never becomes part of a path."""
     return f"{request_id}{REPORT_SUFFIX}"
 
 
 def request_of(name: str) -> UUID | None:
-    """Read whose report a file is; None when it is none of ours."""
+    """Return the id of the request that a file name belongs to; None if it is not the name of a report."""
     stem = name.removesuffix(REPORT_SUFFIX)
     return UUID(stem) if stem != name and _UUID.fullmatch(stem) else None
 
 
 def attachment(request_id: UUID, report_name: str) -> str:
-    """Write the `Content-Disposition` of a report: saved under the name that its caller gave it (RFC 6266)."""
+    """Return the `Content-Disposition` that saves a report under the name its caller gave it (RFC 6266)."""
     encoded = quote(report_name + REPORT_SUFFIX, safe="")
     return f"attachment; filename=\"{file_name(request_id)}\"; filename*=UTF-8''{encoded}"

@@ -1,4 +1,4 @@
-"""Accepting requests: many at once, one transaction, positions in the order of arrival, each key used once."""
+"""Accepts requests in batches: one transaction each, positions in the order of arrival, each key used once."""
 
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
@@ -14,18 +14,18 @@ from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, N
 from src.services.requests.store import RequestStore
 
 ACCEPTS_IN_ONE_TRANSACTION_MAX = 256
-#: A key can change hands while we look (its request is deleted); more often than this it is not chance.
+#: Another request can take over a key between insert and lookup (the first one is deleted). Repeatedly is no accident.
 KEY_LOOKUPS_MAX = 3
 
 
 class AcceptBatcher:
-    """Stores new requests; an answer means that the transaction has been committed.
+    """Stores new requests; returns only after their transaction has been committed.
 
     Args:
-        store: the statements, on this event loop.
-        pending_max: async requests that may wait before `QueueFull` is raised.
-        pending_per_caller_max: those of one caller that may wait before `CallerQueueFull` is raised.
-        receivers_per_caller_max: receivers one caller may owe something to before `TooManyReceivers` is raised.
+        store: the request store of this event loop.
+        pending_max: maximum number of waiting async requests.
+        pending_per_caller_max: maximum number of waiting async requests per caller.
+        receivers_per_caller_max: maximum number of receivers per caller with pending requests or callbacks.
         on_accepted: called after each transaction that made an async request visible.
         now: the time, aware UTC.
     """
@@ -50,14 +50,14 @@ class AcceptBatcher:
         self._commits = GroupCommit(self._write, items_max=ACCEPTS_IN_ONE_TRANSACTION_MAX)
 
     async def accept(self, request: NewRequest) -> Accepted | Duplicate:
-        """Store one request, or find the one that its idempotency key already stands for.
+        """Store a request, or return the one that its idempotency key already belongs to.
 
         Raises:
-            IdempotencyKeyReused: the key came with another body before.
-            QueueFull: too many requests wait.
-            CallerQueueFull: too many requests of this caller wait.
-            TooManyReceivers: too many receivers are owed something by this caller.
-            DatabaseAway: whether it was stored is unknown; a key makes trying again safe.
+            IdempotencyKeyReused: the key was used with a different body.
+            QueueFull: too many requests are waiting.
+            CallerQueueFull: too many requests of this caller are waiting.
+            TooManyReceivers: this caller has work pending for too many receivers.
+            DatabaseAway: the request may or may not have been stored; an idempotency key makes a retry safe.
         """
         for _ in range(KEY_LOOKUPS_MAX):
             verdict = await self._admit(request) if request.mode is Mode.ASYNC else Verdict.ADMITTED
@@ -71,7 +71,7 @@ class AcceptBatcher:
         raise DatabaseAway("The idempotency key is changing hands; try again.")
 
     async def _admit(self, request: NewRequest) -> Verdict | None:
-        """Make room for a request; None: it would be one receiver too many."""
+        """Reserve capacity for a request; returns None if it would exceed the limit of receivers."""
         caller, receiver = request.caller.name, request.receiver
         if receiver is not None and not await self._receivers.admit(caller, receiver):
             return None
@@ -84,13 +84,13 @@ class AcceptBatcher:
         return verdict
 
     async def drain(self) -> None:
-        """Wait until everything that was submitted has its answer."""
+        """Wait until every submitted request has been stored or has failed."""
         await self._commits.drain()
 
     async def _write(self, requests: Sequence[NewRequest]) -> list[Accepted | None]:
         try:
             created = await self._store.insert(requests)
-        except BaseException:  # also when it is cut off: whether they are stored is unknown
+        except BaseException:  # including cancellation: whether they are stored is unknown
             self._settle(requests, {request.id for request in requests})
             raise
         self._settle(requests, created)
@@ -112,7 +112,7 @@ class AcceptBatcher:
         assert key is not None  # noqa: S101  nothing is found without a key
         fingerprint, duplicate = found[0]
         if fingerprint != key.fingerprint:
-            raise IdempotencyKeyReused("This idempotency key was used with another body; take a new key.")
+            raise IdempotencyKeyReused("This idempotency key was used with a different body; use a new key.")
         return duplicate
 
     def _refuse(self, verdict: Verdict | None) -> Duplicate:

@@ -1,4 +1,4 @@
-"""How many async requests wait, in all and of each caller, so that there is a limit to both."""
+"""Limits on the number of waiting async requests, in total and per caller."""
 
 import asyncio
 import time
@@ -8,28 +8,28 @@ from enum import Enum, auto
 
 from src.services.requests.records import Waiting
 
-#: Between two counts the number that wait is estimated from above.
+#: Between two counts the number of waiting requests is overestimated.
 COUNTED_EVERY_MAX_S = 2.0
 COUNTED_EVERY_MIN_S = 0.1
-#: Where the limit is reached a count is wanted often; it may take this share of the time.
+#: At the limit, counts become frequent; they may take up to this share of the time.
 COUNTING_SHARE_MAX = 0.1
-#: Callers in memory before a count is wanted early, because it forgets those that have nothing waiting.
+#: Number of callers in memory that triggers an early count, which drops those with nothing waiting.
 CALLERS_MAX = 20_000
 
 
 class Verdict(Enum):
-    """Whether one more may wait."""
+    """Whether another request may be accepted."""
 
     ADMITTED = auto()
-    #: As many wait as may wait in all.
+    #: The total limit is reached.
     QUEUE_FULL = auto()
-    #: As many of this caller wait as may wait of one caller.
+    #: The caller's limit is reached.
     CALLER_FULL = auto()
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Numbers by caller, and their sum."""
+    """Counts by caller, and their sum."""
 
     total: int = 0
     by_caller: dict[str, int] = field(default_factory=dict)
@@ -49,16 +49,16 @@ class _Tally:
 
 
 class Backlog:
-    """Admits requests until as many wait as may wait; belongs to one event loop.
+    """Admits requests while the number of waiting ones is below the limits. Belongs to one event loop.
 
-    Counting costs what waits, so it is done when a limit may be near, and every other second for the sake of
-    other processes. In between, what was admitted is added and what was worked off is not subtracted: the
-    estimate errs to the safe side.
+    The cost of a count grows with the number of waiting requests, so they are counted when a limit may be near, and
+    every other second because other processes accept as well. In between, admitted requests are added and finished
+    ones are not subtracted: the estimate is never too low.
 
     Args:
-        count: counts what waits, up to a given number.
-        pending_max: requests that may wait.
-        pending_per_caller_max: requests of one caller that may wait.
+        count: counts the waiting requests, up to a given number.
+        pending_max: maximum number of waiting requests.
+        pending_per_caller_max: maximum number of waiting requests per caller.
         now_s: seconds from any starting point, never going back.
     """
 
@@ -78,18 +78,18 @@ class Backlog:
         self._counted_at_s: float | None = None
         self._count_took_s = 0.0
         self._counting = asyncio.Lock()
-        #: Admitted, and the last count may not have seen it.
+        #: Admitted requests that the last count may have missed.
         self._uncounted = _Tally()
-        #: Admitted, and not known to be stored or refused: a count may or may not see it.
+        #: Admitted requests whose transaction has not ended: a count may or may not include them.
         self._in_flight = _Tally()
-        #: What a count that is being made may not see.
+        #: Admitted requests that the current count may miss.
         self._unseen: _Tally | None = None
 
     async def admit(self, caller: str) -> Verdict:
-        """Make room for one more, or say why there is none; whoever is admitted is settled later.
+        """Reserve a slot for a request, which must be settled later, or return which limit is reached.
 
         Raises:
-            DatabaseAway: a count was needed.
+            DatabaseAway: a count was due, and failed.
         """
         if self._wants_a_count(caller):
             async with self._counting:
@@ -102,7 +102,7 @@ class Backlog:
         return verdict
 
     def settle(self, caller: str, *, stored: bool) -> None:
-        """Say that a request which was admitted has been stored, or may have been; or certainly has not."""
+        """Settle an admitted request; `stored` is False only if it has certainly not been stored."""
         for tally in (self._in_flight,) if stored else self._tallies():
             tally.remove(caller)
 

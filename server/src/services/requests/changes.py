@@ -1,10 +1,10 @@
-"""News of commits, for whoever watches: from this process and from every other one on the same database.
+"""Change notifications between the processes that share a database.
 
     store ──ids──▶ ChangeNotifier ──NOTIFY──▶ PostgreSQL ──LISTEN──▶ ChangeListener ──rows──▶ EventBus ──▶ sockets
 
-What changed is announced a moment after its COMMIT, many changes together, in a transaction of its own: NOTIFY
-makes commits wait for each other, and no accept is to pay for somebody watching. News may be lost when a process
-dies; whoever watches reads again after a gap.
+Changes are published shortly after their COMMIT, in batches, in a transaction of their own: NOTIFY serializes
+commits, and accepting must not slow down because somebody is watching. A notification is lost if its process dies;
+subscribers are told of gaps and read again.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ CHANNEL = "financial_report_generator"
 ANNOUNCED_EVERY_S = 0.05
 #: PostgreSQL's limit for one payload is 8,000 bytes; an id takes 39 of them.
 CHANGES_IN_ONE_NOTICE_MAX = 150
-#: The name of a receiver takes up to 300 bytes.
+#: A receiver takes up to 300 bytes.
 RECEIVERS_IN_ONE_NOTICE_MAX = 20
 LISTENER_CHECKED_EVERY_S = 5.0
 LISTENER_ANSWERS_WITHIN_S = 2.0
@@ -34,7 +34,7 @@ LISTENER_ANSWERS_WITHIN_S = 2.0
 
 @dataclass(slots=True)
 class Changes:
-    """What changed, by request id."""
+    """A batch of changes, by request id."""
 
     updated: dict[UUID, None] = field(default_factory=dict)
     deleted: dict[UUID, None] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Changes:
     receivers: dict[str, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether anything did."""
+        """Whether there are any changes."""
         return bool(self.updated or self.deleted or self.attempts or self.receivers)
 
     def __len__(self) -> int:
@@ -52,28 +52,28 @@ class Changes:
         return len(self.updated) + len(self.deleted) + len(self.attempts)
 
     def add(self, other: "Changes") -> None:
-        """Add what another batch says."""
+        """Merge another batch into this one."""
         self.updated.update(other.updated)
         self.deleted.update(other.deleted)
         self.attempts.update(other.attempts)
         self.receivers.update(other.receivers)
 
     def parts(self) -> tuple[dict[Any, None], ...]:
-        """Give each kind of change."""
+        """Return the changes of each kind."""
         return (self.updated, self.deleted, self.attempts, self.receivers)
 
     def notices(self) -> list[str]:
-        """Write it as payloads that fit."""
+        """Return the batch as NOTIFY payloads within PostgreSQL's size limit."""
         entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]
         entries += [("d", request_id) for request_id in self.deleted]
         entries += [("a", request_id, number) for request_id, number in self.attempts]
         receivers = [("r", receiver) for receiver in self.receivers]
         parts = (*batched(entries, CHANGES_IN_ONE_NOTICE_MAX), *batched(receivers, RECEIVERS_IN_ONE_NOTICE_MAX))
-        # asyncpg's ids are a kind of UUID that orjson does not know.
+        # orjson does not serialize asyncpg's subclass of UUID.
         return [orjson.dumps(part, default=str).decode() for part in parts]
 
     def add_notice(self, payload: str) -> None:
-        """Add what a payload says."""
+        """Merge a payload into this batch."""
         for kind, name, *number in orjson.loads(payload):
             match kind:
                 case "u":
@@ -87,21 +87,21 @@ class Changes:
 
 
 def batched(entries: Sequence[T], size: int) -> list[Sequence[T]]:
-    """Cut into parts of at most `size`."""
+    """Split a sequence into parts of at most `size` elements."""
     return [entries[at : at + size] for at in range(0, len(entries), size)]
 
 
 async def announce(pool: asyncpg.Pool, notices: list[str]) -> None:
-    """Send notices to every process that listens on this database."""
+    """Publish payloads to every process that listens on this database."""
     async with database_errors():
         await pool.fetch("SELECT pg_notify($1, notice) FROM unnest($2::text[]) AS notice", CHANNEL, notices)
 
 
 class ChangeNotifier:
-    """Collects changes from any thread and announces them together. Belongs to the server's loop.
+    """Collects changes and publishes them in batches. Thread-safe, except for `run`, which uses the server's loop.
 
     Args:
-        announce: sends payloads to the channel.
+        announce: publishes payloads.
     """
 
     def __init__(self, announce: Callable[[list[str]], Awaitable[None]]) -> None:
@@ -112,7 +112,7 @@ class ChangeNotifier:
         self._wake = asyncio.Event()
 
     def observers(self) -> Observers:
-        """Make the observer that takes down what changed."""
+        """Return observers that record every change."""
         return Observers(
             accepted=lambda requests: self.updated([request.id for request in requests]),
             started=self.updated,
@@ -125,26 +125,26 @@ class ChangeNotifier:
         )
 
     def updated(self, request_ids: Collection[UUID]) -> None:
-        """Say that requests were created or changed."""
+        """Record that requests were created or changed."""
         with self._lock:
             self._changes.updated.update(dict.fromkeys(request_ids))
             self._wake_up()
 
     def deleted(self, request_ids: Collection[UUID]) -> None:
-        """Say that requests were deleted."""
+        """Record that requests were deleted."""
         with self._lock:
             self._changes.deleted.update(dict.fromkeys(request_ids))
             self._wake_up()
 
     def attempted(self, attempts: Collection[tuple[UUID, int]]) -> None:
-        """Say that attempts were recorded, and their requests changed with it."""
+        """Record that attempts were logged, which changes their requests too."""
         with self._lock:
             self._changes.attempts.update(dict.fromkeys(attempts))
             self._changes.updated.update(dict.fromkeys(request_id for request_id, _ in attempts))
             self._wake_up()
 
     def receiver(self, receiver: str) -> None:
-        """Say that a receiver was paused or resumed."""
+        """Record that a receiver was paused or resumed."""
         with self._lock:
             self._changes.receivers[receiver] = None
             self._wake_up()
@@ -156,7 +156,7 @@ class ChangeNotifier:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self) -> None:
-        """Announce changes periodically."""
+        """Publish changes every `ANNOUNCED_EVERY_S`, while there are any."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(ANNOUNCED_EVERY_S)
@@ -170,7 +170,7 @@ class ChangeNotifier:
                 raise
 
     def _keep(self, changes: Changes) -> None:
-        """Announce them next time."""
+        """Return changes to the next batch."""
         with self._lock:
             for news, old in zip(self._changes.parts(), changes.parts(), strict=True):
                 news.update(old)
@@ -178,12 +178,12 @@ class ChangeNotifier:
 
 
 class ChangeListener:
-    """Hears what any process announced. Belongs to the server's loop.
+    """Subscribes to the changes of all processes. Belongs to the server's loop.
 
     Args:
-        connect: opens a connection of its own.
-        on_changes: told what changed, in batches.
-        on_gap: told that something may have been missed.
+        connect: opens a dedicated connection.
+        on_changes: called with each batch of changes.
+        on_gap: called when notifications may have been missed.
     """
 
     def __init__(
@@ -198,14 +198,14 @@ class ChangeListener:
         self._on_gap = on_gap
         self._changes = Changes()
         self._heard = asyncio.Event()
-        #: Set once news is heard; what happened before is not.
+        #: Set once LISTEN is in effect.
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
         """Listen until the connection breaks.
 
         Raises:
-            DatabaseAway: it broke; call again.
+            DatabaseAway: the connection broke; call again.
         """
         connection = await self._connect()
         try:
@@ -214,7 +214,7 @@ class ChangeListener:
             self._on_gap()
             while not connection.is_closed():
                 if not await self._pass_on():
-                    # A connection whose other end is gone is as silent as one that has nothing to tell.
+                    # A dead connection is as silent as an idle one.
                     async with database_errors(LISTENER_ANSWERS_WITHIN_S):
                         await connection.fetchval("SELECT 1")
         finally:
@@ -225,7 +225,7 @@ class ChangeListener:
         self._heard.set()
 
     async def _pass_on(self) -> bool:
-        """Wait for news and pass it on; False when none came."""
+        """Wait for changes and pass them on; returns whether any arrived in time."""
         try:
             async with asyncio.timeout(LISTENER_CHECKED_EVERY_S):
                 await self._heard.wait()

@@ -1,4 +1,4 @@
-"""Whether the database can be read and changed now, for health and readiness."""
+"""Checks whether the database can be read and written, for health and readiness."""
 
 import asyncio
 import time
@@ -12,28 +12,28 @@ from src.database_faults import INSUFFICIENT_PRIVILEGE, READ_ONLY, REFUSED_WRITE
 from src.errors import DatabaseAway
 from src.services.requests.read_slots import ReadSlots
 
-#: While changes are refused it is tried so often whether they still are.
+#: Interval of probes while writes are refused.
 PROBED_EVERY_S = 2.0
-#: A good answer is not asked for again within this time.
+#: A successful check is reused for this time.
 GOOD_FOR_S = 0.1
-#: The caller of the database that stands for all who ask for health.
+#: The caller name under which all health checks share read slots.
 ASKERS = "health"
 
 _LOOK = text("SELECT current_setting('transaction_read_only') = 'on' AS read_only")
-#: Takes room on the disk like any change, and leaves nothing.
+#: Needs disk space like any write, and leaves nothing behind.
 _PROBE = text(
     "CREATE TEMP TABLE room_probe ON COMMIT DROP AS SELECT md5(i::text) AS filling FROM generate_series(1, 2000) AS i"
 )
 
 
 class DatabaseCondition:
-    """Looks when asked, and remembers that a change was refused until one succeeds. Belongs to the engine's loop.
+    """Checks the database on demand, and remembers a refused write until one succeeds. Belongs to the engine's loop.
 
-    A full disk can still be read, so only a change shows it.
+    A database on a full disk can still be read, so only a write reveals it.
 
     Args:
-        engine: the way to the database.
-        slots: those who ask together take one caller's share of it.
+        engine: the database.
+        slots: all health checks together take one caller's share of them.
         now_s: seconds from any starting point, never going back.
     """
 
@@ -47,15 +47,15 @@ class DatabaseCondition:
         self._good_until_s = 0.0
 
     def note(self, error: DatabaseAway) -> None:
-        """Take note of what a change met with. From any thread."""
+        """Note the failure of a write; thread-safe."""
         if error.refuses_writes:
             self._refusal = error
 
     async def round_trip_ms(self) -> float:
-        """Measure a round trip.
+        """Measure a round trip, in milliseconds.
 
         Raises:
-            DatabaseAway: there is no answer.
+            DatabaseAway: the database does not respond.
         """
         async with self._slots.slot(ASKERS):
             started_s = time.perf_counter()
@@ -63,10 +63,10 @@ class DatabaseCondition:
             return round((time.perf_counter() - started_s) * 1000, 2)
 
     async def check(self) -> None:
-        """Return when requests can be stored; those who ask at the same time share an answer.
+        """Check that requests can be stored; concurrent calls share one check.
 
         Raises:
-            DatabaseAway: they cannot; the sentence says why.
+            DatabaseAway: they cannot; the detail says why.
         """
         if self._refusal is None and self._now_s() < self._good_until_s:
             return
@@ -78,7 +78,7 @@ class DatabaseCondition:
     def _looked(self, look: "asyncio.Task[None]") -> None:
         self._look = None
         if not look.cancelled():
-            look.exception()  # those who waited have it; perhaps all of them left
+            look.exception()  # retrieved, in case every waiter has been cancelled
 
     async def _check(self) -> None:
         if (await self._run(_LOOK))[0].read_only:
@@ -94,7 +94,7 @@ class DatabaseCondition:
         try:
             await self._run(_PROBE)
         except DatabaseAway as error:
-            # A role that may not make temporary tables cannot probe; the next request tells.
+            # A role that may not create temporary tables cannot probe; the next request will show.
             if sqlstate_of(error.__cause__ or error) != INSUFFICIENT_PRIVILEGE:
                 self.note(error)
                 raise

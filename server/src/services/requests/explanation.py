@@ -1,7 +1,7 @@
-"""Where a request's time went: spans that touch and add up to the whole, whatever its times are.
+"""The timeline of a request: contiguous spans that add up to its total time.
 
-Times of several processes and clocks may contradict each other, by a little or after a clock was set back. Each span
-begins where the one before it ended, and none reaches beyond the end: contradictions shorten spans, and leave no gap.
+Timestamps of several processes and clocks may contradict each other, slightly or after a clock was set back. Each span
+begins where the previous one ended, and none extends past the end: contradictions shorten spans and never leave a gap.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Kind = Literal["waiting", "generating", "held", "attempt", "retry_wait", "paused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """What a request did, or waited for, from one moment to another."""
+    """One phase in the life of a request."""
 
     kind: Kind
     begin: datetime
@@ -30,7 +30,7 @@ class Span:
 
     @property
     def ms(self) -> float:
-        """How long it took, to the microsecond."""
+        """Duration in milliseconds, to the microsecond."""
         return _ms(self.begin, self.end)
 
 
@@ -41,7 +41,7 @@ class Attempted:
     number: int
     begin: datetime
     end: datetime
-    #: What came of it, in a sentence.
+    #: The outcome, as a sentence.
     outcome: str
     next_attempt_at: datetime | None
 
@@ -51,42 +51,42 @@ class Paused:
     """A pause of the lane, or of its receiver for everybody."""
 
     begin: datetime
-    #: Null: it goes on.
+    #: None: it has not ended.
     end: datetime | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
-    """All that is known of when what happened to a request."""
+    """The timestamps of a request, its attempts and its lane's pauses."""
 
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
     redelivered_at: datetime | None
-    #: When its callback ended; null where none is owed, or where it still is.
+    #: When delivery of its callback ended; None if it has not, or there is no callback.
     callback_finished_at: datetime | None
-    #: Whether a callback is still owed.
+    #: Whether its callback is still to be delivered.
     owes_callback: bool
     #: Starts between its acceptance and its own.
     ahead: int
     attempts: Sequence[Attempted] = ()
     pauses: Sequence[Paused] = ()
-    #: The earlier callback of its lane that ended last before its own began, and when.
+    #: Of the earlier callbacks of its lane, the last to end before its own began: request id and time.
     held_by: tuple[UUID, datetime] | None = None
     now: datetime
 
 
 @dataclass(slots=True)
 class _Timeline:
-    """Spans one after the other, up to an end."""
+    """Contiguous spans, up to an end."""
 
     at: datetime
     end: datetime
     spans: list[Span] = field(default_factory=list)
 
     def until(self, moment: datetime, kind: Kind, text: str, **more: object) -> None:
-        """Go on to a moment; one that is past, or beyond the end, is moved."""
+        """Append a span up to a moment, which is clamped between the last span and the end; empty spans are omitted."""
         moment = max(self.at, min(moment, self.end))
         if moment > self.at:
             self.spans.append(Span(kind=kind, begin=self.at, end=moment, text=text, **more))  # type: ignore[arg-type]
@@ -94,15 +94,15 @@ class _Timeline:
 
 
 def total_ms(spans: Sequence[Span]) -> float:
-    """The whole: from acceptance to the end, or to now where it has not ended."""
+    """Return the total time from acceptance to the end, or to now if it has not ended, in milliseconds."""
     return _ms(spans[0].begin, spans[-1].end) if spans else 0.0
 
 
 def explain(life: Lifetime) -> list[Span]:
-    """Divide a request's time into spans; none is empty, and the first begins at its acceptance."""
+    """Divide a request's time into non-empty spans; the first begins at its acceptance."""
     ended_at = life.now if life.completed_at is None or life.owes_callback else _last(life)
     timeline = _Timeline(life.created_at, max(life.created_at, ended_at))
-    # What ended without having begun was given up; it waited until then.
+    # A request that ended without having started was given up; it waited until then.
     begun_at = life.started_at or life.completed_at or life.now
     timeline.until(begun_at, "waiting", _waited(life), count=life.ahead)
     words = "The report was generated." if life.completed_at else "The report is being generated."
@@ -134,7 +134,7 @@ def _deliver(timeline: _Timeline, life: Lifetime) -> None:
 
 
 def _wait_for(timeline: _Timeline, life: Lifetime, before: Attempted | None, until: datetime) -> None:
-    """Say what was waited for between two attempts, before the first one or after the last."""
+    """Append the spans between two attempts, before the first one or after the last."""
     if before is not None and before.next_attempt_at is None:
         again_at = life.redelivered_at
         asked = again_at if again_at is not None and before.end <= again_at <= until else until
@@ -152,7 +152,7 @@ def _wait_for(timeline: _Timeline, life: Lifetime, before: Attempted | None, unt
 def _with_pauses(
     timeline: _Timeline, life: Lifetime, until: datetime, kind: Kind, text: str, request_id: UUID | None = None
 ) -> None:
-    """Go on to a moment; what was paused meanwhile is a span of its own."""
+    """Append a span up to a moment, interrupted by the pauses within it."""
     for pause in sorted(life.pauses, key=lambda one: one.begin):
         ends = pause.end or life.now
         if pause.begin < until and ends > timeline.at:

@@ -1,4 +1,4 @@
-"""Reads what the explanation of a request needs: a bounded number of rows, whatever the history is."""
+"""Queries for the timeline of a request; they read a bounded number of rows, independent of the history's size."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from src.services.requests.explanation import Attempted, Lifetime, Paused
 from src.services.requests.filters import Filters, plan_for
 from src.services.requests.history import LISTED, Read, newest
 
-#: Requests that are looked at, accepted before one and as many after it, for those that began while it waited.
+#: Requests accepted before one, and as many after it, that are searched for those that started while it waited.
 LOOKED_AT_MAX = 10_000
-#: Requests of the same receiver that are looked at for the one that held it.
+#: Requests of the same receiver that are searched for the one that held it.
 BEFORE_MAX = 100
 PAUSES_MAX = 100
 
@@ -34,11 +34,11 @@ class Explanations:
     async def lifetime(
         self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime, starts_to_come: int = 0
     ) -> Lifetime:
-        """Gather what is known of a request's times.
+        """Read the timestamps that the timeline of a request is built from.
 
         Args:
             request: the request.
-            logs: its attempts, first one first.
+            logs: its attempts, oldest first.
             now: the time.
             starts_to_come: while it waits, the starts that will come before its own.
         """
@@ -75,7 +75,7 @@ class Explanations:
     async def _held_by(
         self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime
     ) -> tuple[UUID, datetime] | None:
-        """Find the earlier callback of its lane that ended last before its own first attempt."""
+        """Return the earlier callback of its lane that was the last to end before its own first attempt."""
         earlier = Filters(receiver=request.receiver, until=request.created_at)
         found = newest(plan_for(earlier), BEFORE_MAX, None, LISTED).subquery()
         first_attempt_at = logs[0].attempted_at if logs else now
@@ -91,7 +91,7 @@ class Explanations:
         return (rows[0].id, rows[0].callback_finished_at) if rows else None
 
     async def _pauses(self, request: Row[Any]) -> list[Paused]:
-        """Read the pauses of its lane, and of its receiver for everybody, since its report ended."""
+        """Return the pauses of its lane, and those of its receiver for all callers, since its report ended."""
         ended, present = EndedPauseModel, PausedReceiverModel
         lane = (request.caller, "")
         of_then = select(ended.paused_at, ended.ended_at, ended.reason).where(

@@ -1,4 +1,4 @@
-"""The evidence for first in, first out: three orders side by side, and how often one breaks another."""
+"""Evidence for first in, first out: compares the orders of acceptance, generation and delivery."""
 
 from bisect import bisect_right, insort
 from collections import defaultdict
@@ -13,7 +13,7 @@ from src.services.requests.records import LaneKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestones:
-    """When one request passed which point; null when it has not."""
+    """When one request reached each stage; None if it has not."""
 
     request_id: UUID
     queue_position: int
@@ -27,12 +27,12 @@ class Milestones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
-    """The place of one request in each of the three orders, from 1."""
+    """The rank of one request in each of the three orders, counted from 1."""
 
     request_id: UUID
     queue_position: int
     receiver: str | None
-    #: The lane it is delivered in, under a name that does not tell the caller; null without a callback.
+    #: The public id of its lane, which does not reveal the caller; None without a callback.
     lane: str | None
     priority: Priority
     accepted_rank: int
@@ -42,7 +42,7 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoProof:
-    """What was looked at, and the pairs that changed places.
+    """The requests that were compared, and the number of pairs out of order.
 
     Generation is compared within a priority, delivery within a lane and a priority.
     """
@@ -57,8 +57,8 @@ def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str])
     """Compare the order of acceptance with those of generation and delivery.
 
     Args:
-        milestones: when requests passed which point; those that were redelivered are left out.
-        name_lane: how a lane is shown.
+        milestones: those of the requests to compare, without redelivered ones.
+        name_lane: returns the public id of a lane.
     """
     accepted = sorted(milestones, key=lambda one: one.queue_position)
     generated = _ranks({one.request_id: one.generated_at for one in accepted})
@@ -91,7 +91,7 @@ def prove(milestones: Iterable[Milestones], name_lane: Callable[[LaneKey], str])
 
 
 def inversions(moments: Sequence[datetime]) -> int:
-    """Count the pairs in which a later one stands before an earlier one."""
+    """Count the pairs in which a later moment precedes an earlier one."""
     seen: list[datetime] = []
     count = 0
     for moment in moments:

@@ -1,4 +1,4 @@
-"""What the history is narrowed to, and how that is found: by an index, or by looking at so many requests."""
+"""Filters of the history, and the plan to evaluate them: by an index, or by scanning a bounded number of requests."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from src.models import CallbackStatus, Mode, RequestModel, Status
 from src.models.request_model import ENDED
 
 R = RequestModel
-#: Tells of the columns of a request whether it is wanted.
+#: Returns the condition on the columns of a request.
 Check = Callable[[Any], ColumnElement[bool]]
 State = tuple[Mode, Status, CallbackStatus | None]
 
@@ -24,7 +24,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a list is narrowed to; None leaves a column open."""
+    """The filters of a list; None does not filter."""
 
     mode: Mode | None = None
     status: Status | None = None
@@ -33,7 +33,7 @@ class Filters:
     receiver: str | None = None
     #: Of the last attempt to deliver the callback.
     error_code: str | None = None
-    #: Accepted from this moment on, and before that one.
+    #: Accepted at or after `since`, and before `until`.
     since: datetime | None = None
     until: datetime | None = None
     #: A request id, an idempotency key, the beginning of a callback URL or receiver, or part of the report's name.
@@ -41,7 +41,7 @@ class Filters:
 
     @property
     def states(self) -> Sequence[State]:
-        """The states that requests may be in; none: they contradict each other, as sync and a callback do."""
+        """The matching states; empty if the filters contradict each other, such as sync and a callback."""
         about_callbacks = self.receiver is not None or self.error_code is not None
         wanted = (self.mode, self.status, self.callback_status)
         return [
@@ -53,28 +53,28 @@ class Filters:
 
     @property
     def by_state(self) -> bool:
-        """Whether anything is said of the state."""
+        """Whether any filter is on the state."""
         return (self.mode, self.status, self.callback_status) != (None, None, None)
 
     @property
     def times(self) -> list[ColumnElement[bool]]:
-        """The conditions on when a request was accepted."""
+        """The conditions on the time of acceptance."""
         since = [] if self.since is None else [R.created_at >= self.since]
         return since + ([] if self.until is None else [R.created_at < self.until])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How what is wanted is found."""
+    """How to find the matching requests."""
 
     filters: Filters
-    #: These requests alone: the text names them.
+    #: Only these requests, which the text identifies.
     ids: Sequence[UUID] | None = None
-    #: What an index begins with: one receiver, or one error code.
+    #: The condition on the leading column of an index: one receiver, or one error code.
     leading: ColumnElement[bool] | None = None
-    #: The receivers to look for, if they are several.
+    #: The receivers to search, if there are several.
     receivers: Sequence[str] | None = None
-    #: What no index tells: it is asked of each request, of the newest ones.
+    #: A condition without an index, evaluated on each of the newest requests.
     check: Check | None = None
 
     @property
@@ -87,15 +87,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class UrlBeginning:
-    """A text that is the beginning of a callback URL, of a receiver, or of both."""
+    """A text that is a prefix of a callback URL, of a receiver, or of both."""
 
     text: str
-    #: The receiver, when the text goes beyond it.
+    #: The receiver, if the text extends past it.
     receiver: str | None
 
     @classmethod
     def of(cls, text: str) -> "UrlBeginning | None":
-        """Read a text; None: no URL begins like this."""
+        """Parse a text; returns None if no URL begins with it."""
         if (match := _URL.fullmatch(text)) is None:
             return None
         origin, path = match["origin"].lower(), match["path"]
@@ -106,21 +106,21 @@ class UrlBeginning:
 
     @property
     def end(self) -> str:
-        """The first text behind all that begin like this one."""
+        """The exclusive upper bound of all texts with this prefix."""
         return self.text[:-1] + chr(ord(self.text[-1]) + 1)
 
     def begins(self, request: Any) -> ColumnElement[bool]:
-        """Tell whether the callback URL or the receiver of a request begins like this."""
+        """Return the condition that the callback URL or the receiver of a request has this prefix."""
         names = (request.callback_url, request.receiver)
         return or_(*(name.startswith(self.text, autoescape=True) for name in names))
 
 
 def plan_for(filters: Filters, receivers: Sequence[str] | None = None) -> Plan:
-    """Choose how to find what is wanted, where the text is no id and no key.
+    """Choose how to find the matching requests, if the text is neither an id nor a key.
 
     Args:
-        filters: what is wanted.
-        receivers: those that begin with the text; None when they are many, or nobody has looked.
+        filters: the filters.
+        receivers: those with the text as prefix; None if there are too many, or it is unknown.
     """
     leading, checks = None, list[Check]()
     url = UrlBeginning.of(filters.text) if filters.text else None

@@ -1,6 +1,6 @@
-"""The history: pages and counts of requests, narrowed by filters.
+"""The history: filtered pages and counts of requests.
 
-Whatever is asked for and however much there is, a bounded number of index entries and rows is read.
+Every query reads a bounded number of index entries and rows, whatever the filters and the size of the history.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -33,13 +33,13 @@ from src.services.requests import statements
 from src.services.requests.cursors import read_cursor, write_cursor
 from src.services.requests.filters import Filters, Plan, UrlBeginning, plan_for
 
-#: Requests that one search looks at; the cursor goes on behind them.
+#: Requests that one search scans; the cursor continues behind them.
 SEARCHED_MAX = 10_000
 #: Counts of each state stop here.
 COUNTED_MAX = 10_000
-#: Requests that may have the same idempotency key, of several callers or days.
+#: Requests with the same idempotency key, of several callers or days, that are found.
 SAME_KEY_MAX = 1_000
-#: More receivers that begin with a text are searched for like a name.
+#: If more receivers have the text as prefix, requests are scanned instead.
 RECEIVERS_MAX = 20
 KEY_CHARS_MAX = 255
 
@@ -48,9 +48,9 @@ R = RequestModel
 LISTED = [column for column in R.__table__.columns if column.name != "result_payload"]
 _KEYSET = (R.__table__.c.id, R.__table__.c.created_at)
 _STATE = (R.__table__.c.mode, R.__table__.c.status, R.__table__.c.callback_status)
-#: What runs send is worked on like anything else, but it is nobody's history.
+#: Requests of benchmark runs are processed like any other, but do not appear in the history.
 IN_HISTORY = R.run_id.is_(None)
-#: Written out: of a parameter PostgreSQL cannot tell whether a partial index holds the rows.
+#: A literal: with a parameter, PostgreSQL cannot prove that a partial index covers the rows.
 _PENDING: ColumnElement[str] = literal_column("'PENDING'")
 
 Read = Callable[[Executable], Awaitable[Sequence[Row[Any]]]]
@@ -59,7 +59,7 @@ After = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some requests, newest first, and the cursor behind the last one if there are more."""
+    """A page of requests, newest first, and the cursor of the next page, if there is one."""
 
     requests: Sequence[Row[Any]]
     next_cursor: str | None
@@ -67,21 +67,21 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many there are, by state."""
+    """Numbers of requests, by status."""
 
     by_status: dict[Status, int]
     by_callback_status: dict[CallbackStatus, int]
-    #: False: there are at least so many.
+    #: False: the numbers are lower bounds.
     exact: bool
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all requests."""
         return sum(self.by_status.values())
 
 
 class History:
-    """Finds requests.
+    """The queries of the history.
 
     Args:
         read: runs a query.
@@ -91,10 +91,10 @@ class History:
         self._read = read
 
     async def page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
-        """Read a page, newest first. A deep page costs as much as the first one.
+        """Return a page, newest first. A deep page costs as much as the first one.
 
         Raises:
-            Invalid: the cursor was not made by this method.
+            Invalid: the cursor is malformed.
         """
         after = read_cursor(cursor) if cursor else None
         if not filters.states:
@@ -108,7 +108,7 @@ class History:
         return Page(rows, await self._cursor_of_further_search(plan, after) if plan.check else None)
 
     async def counts(self, filters: Filters) -> Counts:
-        """Count, each state up to `COUNTED_MAX`; by a text that no index knows, among the newest `SEARCHED_MAX`."""
+        """Count requests by status, up to `COUNTED_MAX` each; without an index, among the newest `SEARCHED_MAX`."""
         if not filters.states:
             return _counts([], exact=True)
         plan = await self._plan(filters)
@@ -120,7 +120,7 @@ class History:
         return _counts(rows, exact=all(row.number <= COUNTED_MAX for row in rows))
 
     async def _plan(self, filters: Filters) -> Plan:
-        """Look what the text is: it names requests, or receivers begin with it; otherwise it is searched for."""
+        """Classify the text: an id or key of requests, a prefix of receivers, or a text to scan for."""
         if filters.text is None:
             return plan_for(filters)
         if ids := [row.id for row in await self._read(_named(filters.text))]:
@@ -132,25 +132,25 @@ class History:
         return plan_for(filters, found if len(found) <= RECEIVERS_MAX else None)
 
     async def _cursor_of_further_search(self, plan: Plan, after: After | None) -> str | None:
-        """Point behind the last request that was looked at, if a search stopped before it had seen all."""
+        """Return the cursor behind the last request that was scanned, if the scan ended before the history did."""
         last = await self._read(newest(plan, SEARCHED_MAX, after).offset(SEARCHED_MAX - 1))
         return write_cursor(last[0].created_at, last[0].id) if last else None
 
 
 def _page(plan: Plan, limit: int, after: After | None) -> Select[Any]:
-    """Read a page; one that has to look at requests looks at no more than `SEARCHED_MAX`."""
+    """Return the query of a page; if it has to scan requests, it scans up to `SEARCHED_MAX`."""
     if plan.check is None:
         page = newest(plan, limit, after).subquery()
         query = select(*LISTED).join(page, R.id == page.c.id)
         return query.order_by(R.created_at.desc(), R.id.desc())
-    # Whole rows come in the order of the page, so that PostgreSQL stops at the one that fills it.
+    # Complete rows in the order of the page, so that PostgreSQL stops at the one that fills it.
     searched = newest(plan, SEARCHED_MAX, after, LISTED).subquery()
     found = select(*searched.c).where(plan.check(searched.c))
     return found.order_by(searched.c.created_at.desc(), searched.c.id.desc()).limit(limit)
 
 
 def newest(plan: Plan, limit: int, after: After | None, columns: Sequence[ColumnElement[Any]] = _KEYSET) -> Select[Any]:
-    """Merge one range of an index for each state that is open: of each no more than `limit` entries are read."""
+    """Merge one index range per matching state; up to `limit` entries are read of each."""
     ranges = list(_ranges(plan, limit, after, columns))
     if len(ranges) == 1:
         return ranges[0]
@@ -174,8 +174,8 @@ def _ranges(
         if callback_status not in (None, CallbackStatus.PENDING):
             state.append(R.callback_status != _PENDING)
         if plan.receivers is None:
-            # Named although it is the same for all: for PostgreSQL `IS NULL` does not make a column constant, and it
-            # would sort the whole range instead of following the index.
+            # Sorted by a column that is the same in all rows: to PostgreSQL, `IS NULL` does not make a column constant,
+            # and it would sort the whole range instead of following the index.
             found = select(*columns).where(*leading, *state, *wanted).order_by(R.callback_status.desc())
             yield _newest_first(found, limit)
         else:
@@ -183,8 +183,8 @@ def _ranges(
 
 
 def _of_receivers(receivers: Sequence[str], query: Select[Any], limit: int) -> Select[Any]:
-    """Read one range for each receiver."""
-    # Derived: as a plain alias PostgreSQL would read the column as a cast to its type of that name, and use no index.
+    """Return a query of one index range per receiver."""
+    # Derived: with a plain alias PostgreSQL would parse the column as a cast to a type of that name, and use no index.
     names = func.unnest(literal(list(receivers), ARRAY(String))).table_valued("wanted").render_derived(name="names")
     found = _newest_first(query.where(R.receiver == names.c.wanted).correlate(names), limit).lateral()
     return select(*found.c).select_from(names.join(found, true())).limit(len(receivers) * limit)
@@ -195,7 +195,7 @@ def _newest_first(query: Select[Any], limit: int) -> Select[Any]:
 
 
 def _counting(plan: Plan) -> Select[Any]:
-    """Count by state, and how many were looked at."""
+    """Return the query that counts matching and scanned requests by state."""
     wanted: Any = true()
     if plan.check is not None:
         seen = newest(plan, SEARCHED_MAX, None, LISTED).subquery()
@@ -219,13 +219,13 @@ def _counts(rows: Sequence[Row[Any]], *, exact: bool) -> Counts:
 
 
 def _named(name: str) -> Select[Any]:
-    """Find the requests that a text names: by their id, or by the key that they came with."""
+    """Return the query for the requests with a text as id or idempotency key."""
     arms = []
     if (request_id := _as_id(name)) is not None:
         arms.append(select(R.id).where(R.id == request_id, IN_HISTORY))
     if name.isascii() and len(name) <= KEY_CHARS_MAX:
         with_key = select(R.id).where(R.idempotency_key == name, IN_HISTORY).limit(SAME_KEY_MAX)
-        # What is open is not in the index of keys: it is looked through, and there is a limit to how much waits.
+        # Unfinished requests are not in the index of keys: they are scanned; their number is limited.
         is_open = and_(R.mode == Mode.ASYNC, R.status.in_(Status), R.callback_status == CallbackStatus.PENDING)
         arms += [with_key.where(is_open), with_key.where(R.callback_status.is_distinct_from(_PENDING))]
     if not arms:

@@ -1,4 +1,4 @@
-"""The sync requests that this process works on."""
+"""The sync requests that this process is generating."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class InFlight:
-    """Tracks the requests with waiting callers, so that their end is recorded before the database is closed.
+    """Tracks requests with waiting callers, so that their end is recorded before the database is closed.
 
     Belongs to one event loop.
     """
@@ -25,7 +25,7 @@ class InFlight:
 
     @contextmanager
     def includes(self, request_id: UUID) -> Iterator[None]:
-        """Count a request until its row says how it ended."""
+        """Track a request until its end has been recorded."""
         self._ids.add(request_id)
         self._is_empty.clear()
         try:
@@ -36,7 +36,7 @@ class InFlight:
                 self._is_empty.set()
 
     async def drain(self, within_s: float) -> None:
-        """Wait until none is left, `within_s` seconds at most: a database that hangs must not hold up the stop."""
+        """Wait until none is left, up to `within_s` seconds: a hanging database must not delay the shutdown."""
         try:
             async with asyncio.timeout(within_s):
                 await self._is_empty.wait()

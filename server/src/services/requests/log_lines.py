@@ -1,4 +1,4 @@
-"""What the log says of attempts and terms."""
+"""Log lines about attempts and leadership terms."""
 
 import logging
 
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 def log_lines() -> Observers:
-    """Make the observer that writes the log."""
+    """Return observers that write the log."""
     return Observers(attempted=_attempted, term_begun=_term_begun)
 
 
@@ -25,4 +25,4 @@ def _attempted(attempt: Attempt) -> None:
 
 
 def _term_begun(term: TermBegun) -> None:
-    log.info("This process leads (epoch %d).", term.epoch)
+    log.info("This process is the leader (epoch %d).", term.epoch)

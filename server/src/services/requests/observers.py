@@ -1,6 +1,6 @@
-"""Who hears of what happens: the log, whoever watches, and whoever counts get the same frozen records.
+"""Observer hooks: logging, live updates and metrics receive the same frozen records.
 
-An observer is called where it happens, on the thread and in the moment: it must neither wait nor raise.
+Hooks are called synchronously, on the thread of the event: they must neither block nor raise.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +15,7 @@ from src.services.requests.records import Attempt, NewRequest, Pause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A submission that was answered with a problem, and stored nothing."""
+    """A submission was refused with a problem, and nothing was stored."""
 
     mode: Mode
     #: The problem's type without its prefix, such as `rate-limited`.
@@ -24,12 +24,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The report of a request has ended, one way or the other."""
+    """Generation of a report has ended, successfully or not."""
 
     request_id: UUID
     mode: Mode
     status: Status
-    #: From acceptance to the beginning of the work, and from there to its end; null where it was never begun.
+    #: From acceptance to the start of generation, and from there to its end; None if it never started.
     waiting_s: float
     generating_s: float | None
     created_at: datetime
@@ -40,14 +40,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class TermBegun:
-    """This process works from now on."""
+    """This process has become the leader."""
 
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class TermEnded:
-    """This process does not work any more."""
+    """This process has ceased to be the leader."""
 
     epoch: int
 
@@ -58,32 +58,32 @@ def _nobody(_event: Any) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observers:
-    """One hook for each kind of event; those that are left out listen to nothing."""
+    """One hook per kind of event; the default does nothing."""
 
     #: Requests of one transaction, after its COMMIT.
     accepted: Callable[[Sequence[NewRequest]], None] = _nobody
     refused: Callable[[Refused], None] = _nobody
-    #: Requests whose reports are begun, after the COMMIT.
+    #: Requests whose generation starts, after the COMMIT.
     started: Callable[[Collection[UUID]], None] = _nobody
-    #: After the COMMIT; many together.
+    #: In batches, after the COMMIT.
     ended: Callable[[Sequence[Ended]], None] = _nobody
-    #: An attempt to deliver a callback has ended; its record is not written yet.
+    #: An attempt to deliver a callback has ended; it is not recorded yet.
     attempted: Callable[[Attempt], None] = _nobody
     #: Attempts whose records were committed.
     recorded: Callable[[Sequence[Attempt]], None] = _nobody
-    #: Requests that changed in another way (given back to the queue, redelivered), or are gone.
+    #: Requests that changed in another way (returned to the queue, redelivered), or were deleted.
     changed: Callable[[Collection[UUID]], None] = _nobody
     deleted: Callable[[Collection[UUID]], None] = _nobody
-    #: A pause was written, for the first time (without probes) or after a probe that failed.
+    #: A pause was stored, for the first time (without probes) or after a failed probe.
     paused: Callable[[Pause], None] = _nobody
-    #: The pauses of a receiver, scheme, host and port, have ended or been hurried.
+    #: The pauses of a receiver (scheme, host and port) have ended, or their next probe was brought forward.
     pauses_changed: Callable[[str], None] = _nobody
     term_begun: Callable[[TermBegun], None] = _nobody
     term_ended: Callable[[TermEnded], None] = _nobody
 
 
 def together(*observers: Observers) -> Observers:
-    """Let several hear of everything, in this order; a hook that one alone listens to is that one's."""
+    """Combine observers: each event is passed to all of them, in this order."""
 
     def all_of(name: str) -> Callable[[Any], None]:
         hooks: list[Callable[[Any], None]] = [getattr(one, name) for one in observers]
@@ -91,10 +91,10 @@ def together(*observers: Observers) -> Observers:
         if len(listening) < 2:
             return listening[0] if listening else _nobody
 
-        def tell_all(event: Any) -> None:
+        def call_all(event: Any) -> None:
             for hook in listening:
                 hook(event)
 
-        return tell_all
+        return call_all
 
     return Observers(**{field.name: all_of(field.name) for field in fields(Observers)})

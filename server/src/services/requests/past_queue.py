@@ -1,4 +1,4 @@
-"""The queue as it was at a moment, from the times in the rows; a bounded number of them is looked at."""
+"""Reconstructs the queue at a past moment from the timestamps of a bounded number of rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, union_all
 from src.models import EndedPauseModel, Mode, PausedReceiverModel, RequestModel
 from src.services.requests.history import IN_HISTORY, LISTED, Read
 
-#: Requests that are looked at: the newest that had been accepted by then.
+#: Requests that are read: the newest that had been accepted by then.
 LOOKED_AT_MAX = 10_000
 SHOWN_MAX = 50
 
@@ -19,21 +19,21 @@ R = RequestModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastQueue:
-    """What waited, ran and was paused at a moment."""
+    """The queue at a moment: what was waiting, running and paused."""
 
     at: datetime
     waiting: int
     callbacks_owed: int
     processing: Sequence[Row[Any]]
     next: Sequence[Row[Any]]
-    #: Receivers with the reason, and since when.
+    #: Receivers, with the reason and the beginning of each pause.
     paused: Sequence[Row[Any]]
-    #: False: there may have been more, accepted before everything that was looked at.
+    #: False: the numbers are lower bounds; older requests were not read.
     exact: bool
 
 
 class PastQueues:
-    """The queries.
+    """Queries for the state of the queue in the past.
 
     Args:
         read: runs a query.
@@ -43,12 +43,12 @@ class PastQueues:
         self._read = read
 
     async def kept_since(self) -> datetime | None:
-        """Read when the oldest request that is kept was accepted."""
+        """Return when the oldest retained request was accepted; None if there is none."""
         rows = await self._read(select(R.created_at).where(IN_HISTORY).order_by(R.created_at, R.id).limit(1))
         return rows[0].created_at if rows else None
 
     async def at(self, moment: datetime) -> PastQueue:
-        """Look back at a moment."""
+        """Return the state of the queue at a moment."""
         newest = select(*LISTED).where(IN_HISTORY, R.created_at <= moment)
         seen = newest.order_by(R.created_at.desc(), R.id.desc()).limit(LOOKED_AT_MAX).subquery()
         waited, ran, owed = _states(seen.c, moment)
@@ -70,14 +70,14 @@ class PastQueues:
 
 
 def _states(request: Any, moment: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
-    """Tell of a request whether it waited, ran, or had a callback that was owed."""
+    """Return the conditions that a request was waiting, running, or had an undelivered callback."""
 
     def by_then(at: Any) -> ColumnElement[bool]:
         return and_(at.is_not(None), at <= moment)
 
     is_async = request.mode == Mode.ASYNC
     began, ended = by_then(request.started_at), by_then(request.completed_at)
-    # A callback that was asked for again later had ended before; when is not kept.
+    # A callback that was redelivered later had ended before that; the exact time is not stored.
     again_later = and_(request.callback_redelivered_at.is_not(None), request.callback_redelivered_at > moment)
     delivered = or_(by_then(request.callback_finished_at), again_later)
     return and_(is_async, ~began, ~ended), and_(began, ~ended), and_(is_async, ended, ~delivered)

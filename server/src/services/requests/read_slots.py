@@ -1,4 +1,4 @@
-"""A share of the database's connections for each caller, so that nobody's reads keep everybody else waiting."""
+"""Per-caller concurrency limits for database reads, so that no caller can monopolize the connections."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,30 +8,30 @@ from contextvars import ContextVar
 from src.errors import Unavailable
 from src.services.kit.bulkhead import Bulkhead, capped_shares
 
-#: Reads that callers make at once; the other connections of the engine are the service's own.
+#: Concurrent reads of all callers; the engine's other connections are reserved for the service itself.
 READS_MAX = 7
 READS_OF_ONE_CALLER_MAX = 5
-#: Reads that may wait for their turn. As many as one address may have connections: who waits asks for nothing else.
+#: Waiting reads. The limit per caller equals that of connections per address: a waiting call occupies a connection.
 WAITERS_MAX = 2_000
 WAITERS_OF_ONE_CALLER_MAX = 256
 WAIT_MAX_S = 2.0
 RETRY_AFTER_S = 1
 
-#: Who makes the HTTP call that this context belongs to; empty: the service itself, which takes no slot.
+#: The caller of the HTTP call that this context belongs to; empty: the service itself, which needs no slot.
 reading_caller: ContextVar[str] = ContextVar("reading_caller", default="")
 
 
 class ReadSlots:
-    """Lets callers read: a few at once each, and of those that wait first whoever reads least.
+    """Limits concurrent reads per caller; the waiting caller with the fewest current reads is next.
 
     Belongs to one event loop.
 
     Args:
-        slots_max: reads at once.
-        per_caller_max: reads of one caller at once.
-        waiters_max: reads that wait.
-        waiters_per_caller_max: reads of one caller that wait.
-        wait_max_s: who has waited for so long is refused, seconds.
+        slots_max: concurrent reads.
+        per_caller_max: concurrent reads per caller.
+        waiters_max: waiting reads.
+        waiters_per_caller_max: waiting reads per caller.
+        wait_max_s: timeout of waiting, seconds.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class ReadSlots:
 
     @asynccontextmanager
     async def slot(self, caller: str | None = None) -> AsyncIterator[None]:
-        """Hold a slot.
+        """Hold a slot for the duration of the context.
 
         Args:
-            caller: whose; the one whom this context belongs to when missing.
+            caller: the caller's name; by default that of the current HTTP call.
 
         Raises:
-            Unavailable: too many wait, or it took too long.
+            Unavailable: too many reads are waiting, or the timeout has passed.
         """
         caller = reading_caller.get() if caller is None else caller
         if not caller:
@@ -81,4 +81,4 @@ class ReadSlots:
 
 
 def _too_many() -> Unavailable:
-    return Unavailable("Too many read at once; try again.", RETRY_AFTER_S)
+    return Unavailable("Too many concurrent reads; try again.", RETRY_AFTER_S)

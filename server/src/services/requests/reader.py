@@ -1,4 +1,4 @@
-"""Reading requests and their callback logs: one, a page, and how many wait. Changes nothing."""
+"""Read-only queries on requests, callback logs and the queue."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ from src.services.requests.read_slots import ReadSlots
 from src.services.requests.recent_depths import RecentDepths
 from src.services.requests.records import EVERY, LaneKey
 
-#: Counts stop here: what waits is bounded, and a health check should cost little.
+#: Counts stop here: the queue is bounded, and a health check should be cheap.
 COUNT_MAX = 100_000
 LOGS_MAX = 1_000
 OWED_COUNTED_MAX = 1_000
@@ -54,7 +54,7 @@ OWED_COUNTED_MAX = 1_000
 PROCESSING_AMONG_FIRST = 64
 
 R = RequestModel
-#: The columns of an attempt in an event: everything but what only its request's log shows.
+#: The columns of an attempt in an event: all but those that only the callback log shows.
 _ONLY_LOGGED = {"request_headers", "request_body_sha256", "response_headers"}
 _EVENT = [column for column in CallbackLogModel.__table__.columns if column.name not in _ONLY_LOGGED]
 _WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
@@ -63,7 +63,7 @@ _OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """What waits now; each count stops at `COUNT_MAX`."""
+    """The current depth of the queue; each count stops at `COUNT_MAX`."""
 
     waiting: int
     oldest_waiting_at: datetime | None
@@ -73,7 +73,7 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What may begin before a request that waits; each count stops at `COUNT_MAX`."""
+    """The requests that may start before a waiting one; each count stops at `COUNT_MAX`."""
 
     waiting: Mapping[Priority, int]
     processing: int
@@ -82,11 +82,12 @@ class Ahead:
 class RequestReader:
     """The queries, on the server's engine.
 
-    Every method raises `DatabaseAway` when PostgreSQL does not answer, and `Unavailable` when a caller reads too much.
+    Every method raises `DatabaseAway` if PostgreSQL does not respond, and `Unavailable` if a caller exceeds its limit
+    of concurrent reads.
 
     Args:
-        engine: the way to the database.
-        slots: a share of it for each caller.
+        engine: the database.
+        slots: limits concurrent reads per caller.
     """
 
     def __init__(self, engine: AsyncEngine, slots: ReadSlots) -> None:
@@ -94,11 +95,11 @@ class RequestReader:
         self._slots = slots
         #: Pages and counts.
         self.history = History(self._all)
-        #: Reads everything about some requests, by their ids.
+        #: Returns the complete rows of requests, by their ids.
         self.whole = partial(_whole, self._all)
-        #: What explains where a request's time went.
+        #: Timelines of requests.
         self.explanations = Explanations(self._all)
-        #: The queue as it was, and how much waited lately.
+        #: The queue at a past moment, and its recent depth.
         self.past_queues = PastQueues(self._all)
         self.recent_depths = RecentDepths(partial(_waiting_and_owed, self._all))
         #: What is counted for those who measure.
@@ -110,12 +111,12 @@ class RequestReader:
             return rows
 
     async def get(self, request_id: UUID) -> Row[Any] | None:
-        """Read everything about one request."""
+        """Return the complete row of a request."""
         rows = await self._all(select(*R.__table__.columns).where(R.id == request_id))
         return rows[0] if rows else None
 
     async def ahead(self, priority: Priority, queue_position: int) -> Ahead:
-        """Count what may begin before a request that waits: all of the other priorities, of its own what came first."""
+        """Count the requests that may start before a waiting one: all of other priorities, earlier ones of its own."""
 
         def count_of(each: Priority) -> ColumnElement[int]:
             before = [R.queue_position < queue_position] if each == priority else []
@@ -128,15 +129,15 @@ class RequestReader:
         return Ahead(waiting=dict(zip(Priority, counts, strict=False)), processing=counts[-1])
 
     async def by_ids(self, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-        """Read some requests as a list shows them, in the order in which they were accepted."""
+        """Return requests with the columns of a list, in the order of acceptance."""
         if not request_ids:
             return []
-        # As one array: the statement stays the same however many are asked for, and is prepared once.
+        # As one array: the statement does not depend on their number, and is prepared once.
         wanted = select(*LISTED).where(R.id == any_(literal(request_ids, ARRAY(Uuid))), IN_HISTORY)
         return await self._all(wanted.order_by(R.created_at, R.id))
 
     async def attempts(self, numbers: Sequence[tuple[UUID, int]]) -> Sequence[Row[Any]]:
-        """Read some attempts, by request id and attempt number, in the order in which they were made."""
+        """Return attempts by request id and attempt number, oldest first."""
         if not numbers:
             return []
         log = CallbackLogModel
@@ -145,20 +146,20 @@ class RequestReader:
         return await self._all(found.order_by(log.attempted_at))
 
     async def lane_secret(self) -> UUID:
-        """Read what names of lanes are made with."""
+        """Return the secret that public ids of lanes are derived from."""
         [row] = await self._all(select(LaneSecretModel.secret))
         secret: UUID = row.secret
         return secret
 
     async def why_paused(self, lane: LaneKey) -> str | None:
-        """Read why a lane is paused, or its receiver for everybody; None when neither is."""
+        """Return why a lane, or its receiver for all callers, is paused; None if neither is."""
         paused = PausedReceiverModel
         query = select(paused.reason).where(paused.receiver == lane.receiver, paused.caller.in_((lane.caller, "")))
         rows = await self._all(query.order_by(paused.caller).limit(1))
         return rows[0].reason if rows else None
 
     async def logs(self, request_id: UUID) -> Sequence[Row[Any]]:
-        """Read the attempts to deliver a request's callback, first one first."""
+        """Return the attempts to deliver a request's callback, oldest first."""
         log = CallbackLogModel
         return await self._all(
             select(*log.__table__.columns)
@@ -168,7 +169,7 @@ class RequestReader:
         )
 
     async def depth(self, now: datetime) -> QueueDepth:
-        """Count what waits for generation and for delivery."""
+        """Count the requests waiting for generation and the undelivered callbacks."""
         heads = _first_of_each(_WAITING, 1, R.__table__.c.created_at)
         [oldest] = await self._all(select(func.min(heads.c.created_at)))
         retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now))
@@ -180,24 +181,24 @@ class RequestReader:
         )
 
     async def count_waiting(self) -> int:
-        """Count the requests that wait for their report."""
+        """Count the async requests waiting for generation."""
         return await self._count(select(R.id).where(_WAITING))
 
     async def next_waiting(self, limit: int) -> dict[Priority, list[Row[Any]]]:
-        """Read the head of the queue: of each priority so many at most, in order."""
+        """Return the head of the queue, in order: up to `limit` requests of each priority."""
         heads = _first_of_each(_WAITING, limit, *LISTED)
         rows = await self._all(select(*heads.c).order_by(heads.c.queue_position))
         return {each: [row for row in rows if row.priority == each] for each in Priority}
 
     async def processing(self) -> Row[Any] | None:
-        """Read the async request whose report is being generated, if any."""
+        """Return the async request whose report is being generated, if any."""
         first = _first_unfinished(*LISTED)
         begun = select(*first.c).where(first.c.status == Status.PROCESSING)
         rows = await self._all(begun.order_by(first.c.started_at, first.c.queue_position).limit(1))
         return rows[0] if rows else None
 
     async def milestones(self, limit: int) -> Sequence[Milestones]:
-        """Read when the newest async requests passed which point; redelivered ones are left out."""
+        """Return the milestones of the newest async requests, without redelivered ones."""
         newest = select(*LISTED).where(R.queue_position.is_not(None), R.callback_series_start == 0, IN_HISTORY)
         return [
             Milestones(
@@ -213,7 +214,7 @@ class RequestReader:
         ]
 
     async def owed_by_lane(self, lanes: Sequence[LaneKey]) -> dict[LaneKey, int]:
-        """Count the callbacks owed in some lanes, up to 1,000 each."""
+        """Count the undelivered callbacks of lanes, up to `OWED_COUNTED_MAX` each."""
         counts = [
             select(literal(number).label("number"), func.count().label("owed")).select_from(
                 select(R.id)
@@ -242,7 +243,7 @@ def _in_sequence(sequence: str) -> list[ColumnElement[bool]]:
 
 
 def _first_of_each(condition: ColumnElement[bool], limit: int, *columns: ColumnElement[Any]) -> Subquery:
-    """Read the first of each priority: one range of the index of what is unfinished for each."""
+    """Return the first rows of each priority, from one range each of the index of unfinished requests."""
     heads = [
         select(select(*columns).where(condition, R.priority == each).order_by(R.queue_position).limit(limit).subquery())
         for each in Priority
@@ -251,7 +252,7 @@ def _first_of_each(condition: ColumnElement[bool], limit: int, *columns: ColumnE
 
 
 def _first_unfinished(*columns: ColumnElement[Any]) -> Subquery:
-    """Read what stands at the front of each priority: what is being processed is among it."""
+    """Return the first unfinished requests of each priority, which include all that are being processed."""
     unfinished = and_(R.mode == Mode.ASYNC, R.status.in_((Status.PENDING, Status.PROCESSING)))
     return _first_of_each(unfinished, PROCESSING_AMONG_FIRST, *columns)
 

@@ -1,4 +1,4 @@
-"""How many receivers each caller has something waiting or owed for, so that there is a limit."""
+"""A limit on the number of receivers for which a caller has pending requests or callbacks."""
 
 import time
 from collections import OrderedDict
@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from src.services.kit.group_commit import GroupCommit
 
-#: A receiver that is new to a caller has the caller's receivers looked up, where that was done longer ago: other
-#: processes accept as well.
+#: Minimum interval of lookups of a caller's receivers, triggered by a new receiver: other processes accept as well.
 LOOKED_UP_EVERY_S = 2.0
-#: At the limit, where room may be found at any moment.
+#: The same at the limit, where capacity may become free at any moment.
 LOOKED_UP_AT_LIMIT_EVERY_S = 0.2
 LOOKED_UP_TOGETHER_MAX = 64
-#: Callers, and receivers of all of them, that are remembered; who was quiet longest is forgotten first.
+#: Callers, and receivers of all of them, kept in memory; the least recently active caller is evicted first.
 CALLERS_MAX = 20_000
 RECEIVERS_MAX = 200_000
 
@@ -24,22 +23,22 @@ LookUp = Callable[[Collection[str], int], Awaitable[Mapping[str, set[str]]]]
 
 @dataclass(slots=True)
 class _Caller:
-    """What is known of one caller: never less than what is so, as long as nobody else accepts."""
+    """The receivers of one caller, as far as known: a superset of the actual ones, unless other processes accept."""
 
     receivers: set[str] = field(default_factory=set)
     looked_up_at_s: float | None = None
-    #: Admitted, and not known to be stored or refused: a look into the table may not see it.
+    #: Receivers of admitted requests whose transaction has not ended: a lookup may miss them.
     in_flight: dict[str, int] = field(default_factory=dict)
-    #: Admitted since the last look began.
+    #: Receivers admitted since the current lookup began.
     meanwhile: set[str] = field(default_factory=set)
 
     def begin(self, receiver: str) -> None:
-        """A request is under way."""
+        """Count a request that is being stored."""
         self.in_flight[receiver] = self.in_flight.get(receiver, 0) + 1
         self.meanwhile.add(receiver)
 
     def end(self, receiver: str) -> None:
-        """It has come to its end."""
+        """Count a request that has been stored or has failed."""
         if self.in_flight[receiver] == 1:
             del self.in_flight[receiver]
         else:
@@ -47,14 +46,14 @@ class _Caller:
 
 
 class ReceiverQuota:
-    """Admits requests as long as their caller has few receivers. Belongs to one event loop.
+    """Admits requests while their caller's number of receivers is within the limit. Belongs to one event loop.
 
-    A caller that names the receivers it always names costs nothing. What has been delivered is only noticed when the
-    table is looked at: until then the estimate errs to the safe side.
+    Known receivers need no query. Completed deliveries are only noticed by a lookup: until then the number is
+    overestimated.
 
     Args:
-        look_up: reads the receivers of some callers, each up to a number.
-        receivers_max: receivers of one caller.
+        look_up: returns the receivers of some callers, up to a given number each.
+        receivers_max: maximum number of receivers per caller.
         now_s: seconds from any starting point, never going back.
     """
 
@@ -70,7 +69,7 @@ class ReceiverQuota:
         """Return whether a request to this receiver may be accepted; if so, it must be settled later.
 
         Raises:
-            DatabaseAway: the table had to be looked at.
+            DatabaseAway: a lookup was due, and failed.
         """
         known = self._callers.get(caller)
         if known is None or receiver not in known.receivers:
@@ -84,17 +83,17 @@ class ReceiverQuota:
         return True
 
     def settle(self, caller: str, receiver: str) -> None:
-        """Say that a request which was admitted has been stored, may have been, or has not."""
+        """Settle an admitted request, whether or not it has been stored."""
         self._callers[caller].end(receiver)
 
     async def _with_room_known(self, caller: str) -> _Caller:
-        """Find what is known of a caller, after a look into the table where one is due."""
+        """Return what is known of a caller, after a lookup if one is due."""
         known = self._callers.setdefault(caller, _Caller())
         self._callers.move_to_end(caller)
         full = len(known.receivers) >= self._receivers_max
         every_s = LOOKED_UP_AT_LIMIT_EVERY_S if full else LOOKED_UP_EVERY_S
         if known.looked_up_at_s is None or self._now_s() - known.looked_up_at_s > every_s:
-            known.begin(_NOBODY)  # it is not to be forgotten meanwhile
+            known.begin(_NOBODY)  # protects it from eviction in the meantime
             try:
                 await self._look_ups.submit(caller)
             finally:
@@ -115,7 +114,7 @@ class ReceiverQuota:
         return [None] * len(callers)
 
     def _forget(self) -> None:
-        """Forget callers that were quiet longest; what they have stands in the table."""
+        """Evict the least recently active callers; their receivers can be looked up again."""
         while len(self._callers) > CALLERS_MAX or self._remembered > RECEIVERS_MAX:
             quiet = next((caller for caller, known in self._callers.items() if not known.in_flight), None)
             if quiet is None:

@@ -1,4 +1,4 @@
-"""How much waited lately: counted periodically and kept in memory, for charts."""
+"""The recent depth of the queue: sampled periodically and kept in memory, for charts."""
 
 import asyncio
 from collections import deque
@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from src.errors import DatabaseAway
 
 COUNTED_EVERY_S = 5.0
-#: Fifteen minutes of them.
+#: Fifteen minutes.
 SAMPLES_MAX = 180
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many async requests waited for their report at a moment, and how many callbacks were owed."""
+    """Numbers of waiting async requests and of undelivered callbacks at a moment."""
 
     at: datetime
     waiting: int
@@ -24,10 +24,10 @@ class Sample:
 
 
 class RecentDepths:
-    """Keeps the newest counts; belongs to one event loop.
+    """Keeps the latest samples. Belongs to one event loop.
 
     Args:
-        count: counts what waits and what is owed; costs that much, up to a limit.
+        count: counts waiting requests and undelivered callbacks; its cost grows with both, up to a limit.
         now: the time, aware UTC.
         sleep: waits for a number of seconds.
     """
@@ -45,12 +45,12 @@ class RecentDepths:
 
     @property
     def samples(self) -> Sequence[Sample]:
-        """The counts that are kept, oldest first; where the database was away there is none."""
+        """The samples, oldest first; none were taken while the database was unavailable."""
         return tuple(self._samples)
 
     async def run(self) -> None:
-        """Count, again and again."""
+        """Take a sample every `COUNTED_EVERY_S`."""
         while True:
-            with suppress(DatabaseAway):  # a gap in a chart; health tells of it
+            with suppress(DatabaseAway):  # leaves a gap in the chart; health reports the cause
                 self._samples.append(Sample(self._now(), *await self._count()))
             await self._sleep(COUNTED_EVERY_S)

@@ -1,4 +1,4 @@
-"""The frozen records that travel between the parts: what is accepted, worked on, owed and tried."""
+"""Frozen records passed between the parts: new requests, jobs, results, callbacks and attempts."""
 
 import hashlib
 from collections.abc import Mapping
@@ -45,14 +45,14 @@ class IdempotencyKey:
 
     @classmethod
     def of(cls, caller: Caller, route: str, key: str, body: Any) -> Self:
-        """Take down a key; neither the order of a body's fields nor its spacing matters."""
+        """Create a key; the fingerprint ignores the order of the body's fields and its whitespace."""
         canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         return cls(caller=caller.name, route=route, key=key, fingerprint=hashlib.sha256(canonical).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
-    """A request that has been checked and is to be stored."""
+    """A validated request that is to be stored."""
 
     id: UUID
     mode: Mode
@@ -68,7 +68,7 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The request is durable. `queue_position` is null for sync."""
+    """The request has been stored. `queue_position` is None for sync."""
 
     request_id: UUID
     queue_position: int | None
@@ -76,7 +76,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """The key has been used with the same body: this is the request it stands for."""
+    """The request that was submitted earlier with the same key and body."""
 
     request_id: UUID
     mode: Mode
@@ -88,7 +88,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """An entry of the queue: one accepted async request that waits for its report."""
+    """An entry of the queue: an accepted async request waiting for generation."""
 
     request_id: UUID
     queue_position: int
@@ -97,7 +97,7 @@ class Job:
     #: Both null where no callback is wanted.
     callback_url: str | None
     receiver: str | None
-    #: How often a process began this report and died before its end.
+    #: How often generation was started and its process died before the end.
     generation_attempts: int
     priority: Priority = Priority.NORMAL
     owner: Owner = UNNAMED
@@ -105,7 +105,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedReport:
-    """A report that has been stored: what it was made from, and what its file must be."""
+    """A stored report: its parameters, and size and hash of its file."""
 
     request_id: UUID
     parameters: ReportParameters
@@ -115,11 +115,11 @@ class CompletedReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How the generation of one report ended: with a result, or with the reason why not."""
+    """The outcome of a generation: a result, or the reason for its failure."""
 
     request_id: UUID
     completed_at: datetime
-    #: The result as JSON text, exactly as the caller will see it; null when it failed.
+    #: The result as JSON text, exactly as the caller will see it; None if it failed.
     result: str | None
     failure_reason: str | None = None
 
@@ -131,7 +131,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedCallback:
-    """The callback for a job that has ended, which is to be delivered."""
+    """An undelivered callback of a finished job."""
 
     job: Job
     finished: Finished
@@ -139,19 +139,19 @@ class OwedCallback:
     attempts: int = 0
     #: `attempts` when the current series began.
     series_start: int = 0
-    #: When the next attempt is due; null: at once.
+    #: When the next attempt is due; None: immediately.
     next_attempt_at: datetime | None = None
-    #: When a redelivery was requested; null: it has been due since its report ended.
+    #: When a redelivery was requested; None: this is the first delivery.
     redelivered_at: datetime | None = None
 
     @property
     def request_id(self) -> UUID:
-        """Whose callback it is."""
+        """The id of the request it belongs to."""
         return self.job.request_id
 
     @property
     def queue_position(self) -> int:
-        """Its place in the order of its lane."""
+        """Its sort key within the lane."""
         return self.job.queue_position
 
     @property
@@ -169,7 +169,7 @@ class OwedCallback:
 
     @property
     def owed_since(self) -> datetime:
-        """What its expiry is counted from."""
+        """The moment from which its expiry is counted."""
         return self.redelivered_at or self.finished.completed_at
 
 
@@ -188,47 +188,47 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One HTTP try and what came of it: the log row, the log line and the event are made from this."""
+    """One delivery attempt and its outcome; the source of its log row, log line and event."""
 
     request_id: UUID
     attempt_number: int
     attempted_at: datetime
-    #: When it ended, to the microsecond: a time made of a rounded duration would change the order of events.
+    #: To the microsecond: a time computed from a rounded duration could change the order of events.
     ended_at: datetime
     status_code: int | None
     success: bool
     error_code: str | None = None
     error_message: str | None = None
     response_excerpt: str | None = None
-    #: What it alone sent, and what it was answered; null where nothing was.
+    #: Headers specific to this attempt, hash of its body, and headers of the response; None if there was none.
     request_headers: Mapping[str, str] | None = None
     request_body_sha256: bytes | None = None
     response_headers: Mapping[str, str] | None = None
-    #: When the attempt after this one is due; null when this one was the last.
+    #: When the next attempt is due; None if this was the last.
     next_attempt_at: datetime | None = None
 
     @property
     def response_time_ms(self) -> int:
-        """How long it took, for display; ms."""
+        """Duration for display, ms."""
         return round((self.ended_at - self.attempted_at).total_seconds() * 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedLane:
-    """A lane with callbacks that are owed."""
+    """A lane with undelivered callbacks."""
 
     key: LaneKey
-    #: When the first of them is due (null: at once), and what its expiry is counted from.
+    #: When the first of them is due (None: immediately), and the moment from which its expiry is counted.
     next_attempt_at: datetime | None
     owed_since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """How many async requests wait, when they were counted."""
+    """A count of the waiting async requests."""
 
     total: int
-    #: Of the callers that have most.
+    #: The callers with the most of them.
     by_caller: Mapping[str, int]
-    #: Every caller that is not named has at most so many.
+    #: Upper bound for every caller not in `by_caller`.
     of_any_other_max: int

@@ -1,4 +1,4 @@
-"""Deleting the reports of requests that are gone: at once, and whatever happens in between."""
+"""Deletes the reports of deleted requests: immediately, and by a sweep for whatever that missed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ SWEEPS_EVERY_S = 15.0
 
 
 class Deletes(Protocol):
-    """The store of reports, as far as it is needed here."""
+    """The part of report storage that is needed here."""
 
     def delete(self, request_ids: Sequence[UUID], /) -> None:
         """Delete reports; missing ones are ignored.
 
         Raises:
-            OSError: the store refuses or is away.
+            OSError: the storage refuses or is unavailable.
         """
 
 
 class ReportRemoval:
-    """Deletes reports. Every deleted request leaves a note in `files_to_delete`, in the same transaction.
+    """Deletes reports. Deleting a request adds a row to `files_to_delete` in the same transaction.
 
-    So a report is deleted even if the process dies before it comes to it, or the store is away: the sweep of any
-    server finds the note. Nothing looks through the whole store.
+    So a report is deleted even if the process dies first or the storage is unavailable: the sweep of any server finds
+    the row. The storage is never listed for this.
 
     Args:
-        store: the statements, on this loop.
-        storage: where reports are.
-        threads: for what blocks.
+        store: the request store of this loop.
+        storage: the report storage.
+        threads: for blocking calls.
     """
 
     def __init__(self, store: RequestStore, storage: Deletes, threads: Executor) -> None:
@@ -42,20 +42,20 @@ class ReportRemoval:
         self._threads = threads
 
     async def remove(self, request_ids: Sequence[UUID]) -> None:
-        """Delete the reports of requests that were just deleted; what fails is left to the sweep."""
+        """Delete the reports of requests that were just deleted; failures are left to the sweep."""
         failpoints.reached("after_delete_commit")
         with suppress(OSError):
             await self._delete(request_ids)
 
     async def run(self) -> None:
-        """Sweep, again and again."""
+        """Sweep every `SWEEPS_EVERY_S`."""
         while True:
             await self.sweep()
             await asyncio.sleep(SWEEPS_EVERY_S)
 
     async def sweep(self) -> None:
-        """Delete every report that is noted and due; while the store is away, none."""
-        with suppress(OSError):  # health says what is wrong with it
+        """Delete every report in `files_to_delete` that is due; stops at the first failure of the storage."""
+        with suppress(OSError):  # health reports the cause
             while request_ids := await self._store.files_to_delete():
                 await self._delete(request_ids)
 

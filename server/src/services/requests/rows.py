@@ -1,4 +1,4 @@
-"""Rows that the statements return, as records."""
+"""Conversion of database rows to records."""
 
 import asyncpg
 import orjson
@@ -11,11 +11,11 @@ from src.services.requests.records import CompletedReport, Duplicate, Finished, 
 
 
 def ended_of(record: asyncpg.Record, result: str | None = None) -> Ended:
-    """Read how a report ended.
+    """Build the record of an ended generation.
 
     Args:
-        record: of the request.
-        result: its result as JSON text, where there is one.
+        record: the row of the request.
+        result: its result as JSON text, if there is one.
     """
     described = orjson.loads(result) if result else None
     began, ended = record["started_at"], record["completed_at"]
@@ -32,7 +32,7 @@ def ended_of(record: asyncpg.Record, result: str | None = None) -> Ended:
 
 
 def duplicate_of(record: asyncpg.Record) -> Duplicate:
-    """Read what a key stands for."""
+    """Build the request that a key belongs to."""
     result = record["result_payload"]
     return Duplicate(
         request_id=record["id"],
@@ -45,7 +45,7 @@ def duplicate_of(record: asyncpg.Record) -> Duplicate:
 
 
 def job_of(record: asyncpg.Record) -> Job:
-    """Read a job."""
+    """Build a job."""
     return Job(
         request_id=record["id"],
         queue_position=record["queue_position"],
@@ -60,7 +60,7 @@ def job_of(record: asyncpg.Record) -> Job:
 
 
 def owed_of(record: asyncpg.Record) -> OwedCallback:
-    """Build a due callback from its row."""
+    """Build an undelivered callback."""
     return OwedCallback(
         job=job_of(record),
         finished=Finished(
@@ -77,7 +77,7 @@ def owed_of(record: asyncpg.Record) -> OwedCallback:
 
 
 def completed_of(record: asyncpg.Record) -> CompletedReport:
-    """Read a report that has been stored."""
+    """Build a stored report."""
     result = orjson.loads(record["result_payload"])
     return CompletedReport(
         request_id=record["id"],

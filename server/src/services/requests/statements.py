@@ -1,14 +1,14 @@
-"""The hot statements, by name: what `RequestStore` runs. Each is one transaction and takes many rows at a time.
+"""The SQL statements of `RequestStore`. Each is a transaction of its own and processes many rows.
 
-The worker's statements name its epoch: `require_epoch` refuses them when another process leads by now. (Null lets
-through what is not the worker's, such as the end of a sync report.)
+The worker's statements pass its epoch: `require_epoch` raises an error if another process has become the leader. (NULL
+passes, for statements that are not the worker's, such as the end of a sync report.)
 
-Arrays come in, one for each column; `unnest` makes rows of them. asyncpg prepares each statement once on each
+Parameters are arrays, one per column, which `unnest` turns into rows. asyncpg prepares each statement once per
 connection.
 """
 
-# Keys first, positions last: a writer that waits for another's key must not hold the counter. The counter's
-# row stays locked from here to COMMIT, and this statement is the whole transaction.
+# Keys first, positions last: a writer waiting for another's key must not hold the lock on the counter. Its row is
+# locked from here to COMMIT, and this statement is the whole transaction.
 INSERT = """
 WITH offered AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
@@ -18,7 +18,7 @@ WITH offered AS (
 ), claimed AS (
     INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
     SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
-    ORDER BY caller, route, key, n  -- one order for all writers, so that no two wait for each other
+    ORDER BY caller, route, key, n  -- the same order for all writers prevents deadlocks
     ON CONFLICT DO NOTHING RETURNING request_id
 ), created AS (
     SELECT *, row_number() OVER (PARTITION BY mode ORDER BY n) AS place FROM offered
@@ -49,14 +49,14 @@ JOIN idempotency_keys k USING (caller, route, key) JOIN requests r ON r.id = k.r
 
 FREE_KEYS = "DELETE FROM idempotency_keys WHERE request_id = ANY($1::uuid[])"
 
-# In the index of what is unfinished: it costs what waits, whatever the history is.
+# Uses the index of unfinished requests: the cost grows with the queue, not with the history.
 COUNT_WAITING = """
 SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
     SELECT caller FROM requests WHERE mode = 'async' AND status = 'PENDING' LIMIT $1
 ) AS waiting GROUP BY caller ORDER BY number DESC LIMIT $2
 """
 
-# A tail for each priority: behind a position, so many at most.
+# For each priority: the requests after a position, up to a limit.
 WAITING_AFTER = """
 SELECT job.* FROM unnest($1::text[], $2::bigint[], $3::int[]) AS tail (priority, position, room), LATERAL (
     SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
@@ -67,7 +67,7 @@ SELECT job.* FROM unnest($1::text[], $2::bigint[], $3::int[]) AS tail (priority,
 ) AS job
 """
 
-# PROCESSING is let through for a start whose answer was lost: the worker is the only one who sets it.
+# PROCESSING is included for a start whose result was lost: only the worker sets it.
 START = """
 WITH term AS MATERIALIZED (SELECT require_epoch($3))
 UPDATE requests SET status = 'PROCESSING', started_at = $2, generation_attempts = generation_attempts + 1
@@ -106,7 +106,7 @@ FROM term WHERE mode = 'async' AND status = 'PROCESSING'
 RETURNING id
 """
 
-# The caller never got an answer, so its key is freed: trying again with it does the work.
+# The caller never got a response, so its key is freed: a retry with it generates the report.
 FAIL_SYNC = """
 WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = f.reason, completed_at = f.completed_at
@@ -146,7 +146,7 @@ AND callback_sequence = $3
 ORDER BY queue_position LIMIT $4
 """
 
-# Jumps from caller to caller in the index of what is owed, and so costs the callers it names, not their callbacks.
+# Skip scan over the index of undelivered callbacks: the cost grows with the callers returned, not their callbacks.
 CALLERS_OWED = """
 WITH RECURSIVE found AS (
     (SELECT caller FROM requests WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')
@@ -159,8 +159,8 @@ WITH RECURSIVE found AS (
 SELECT caller FROM found WHERE caller IS NOT NULL LIMIT $2
 """
 
-# Jumps from sequence to sequence of the lanes, of each caller from one on. The first of every caller comes before the
-# second of any.
+# Skip scan over the sequences of lanes, per caller from a given one on. Round robin: the first of every caller comes
+# before the second of any.
 LANES_OWED = """
 WITH RECURSIVE found AS (
     SELECT asked.caller, head.receiver, head.sequence, head.callback_next_attempt_at, head.owed_since, 1 AS n
@@ -192,8 +192,8 @@ SELECT 1 FROM requests
 WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2 LIMIT 1
 """
 
-# The receivers of some callers, so many of each: those of callbacks that are owed, and of requests that wait or are
-# being processed; the latter are few, and the first of those that have not ended.
+# The receivers of some callers, up to a limit each: those of undelivered callbacks and of waiting or processing
+# requests; the latter are few, and the first of the unfinished ones.
 RECEIVERS_OF = """
 WITH RECURSIVE owed AS (
     SELECT asked.caller, ''::varchar AS receiver, 0 AS n FROM unnest($1::text[]) AS asked (caller)
@@ -222,8 +222,8 @@ SELECT caller, receiver FROM (
 ) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[]) AND receiver IS NOT NULL
 """
 
-# Jumps from receiver to receiver in the index of the history. The operators are those of its order, byte by byte, in
-# which whatever begins with a text stands together.
+# Skip scan over the receivers in the index of the history. The operators are those of its bytewise order, in which
+# texts with the same prefix are adjacent.
 RECEIVERS_BEGINNING = """
 WITH RECURSIVE found AS (
     (SELECT receiver FROM requests WHERE run_id IS NULL AND callback_status <> 'PENDING'
@@ -244,8 +244,8 @@ LIMIT :limit
 
 STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"
 
-# The update locks the request, so it cannot be deleted before its log row stands. A record that is written
-# again after a lost answer finds its row and changes nothing.
+# The update locks the request, so it cannot be deleted before its log row is inserted. A record that is written
+# again because the first result was lost finds its row and changes nothing.
 RECORD_ATTEMPTS = """
 WITH term AS MATERIALIZED (
     SELECT require_epoch($12)
@@ -292,7 +292,7 @@ ON CONFLICT (receiver, caller) DO UPDATE SET reason = excluded.reason, probes = 
                                              next_probe_at = excluded.next_probe_at
 """
 
-# Pauses are kept when they have ended: what was paused then is asked for later. Here and below.
+# Ended pauses are archived, for queries about the past. Here and below.
 END_PAUSE = """
 WITH forgotten AS (
     DELETE FROM ended_pauses WHERE ended_at < now() - interval '30 days'
@@ -305,7 +305,7 @@ ON CONFLICT (receiver, caller, paused_at) DO UPDATE SET ended_at = excluded.ende
 RETURNING caller
 """
 
-# Whoever asks is not to wait for the retry of a callback either: it is due at once. Here and below.
+# Callbacks waiting for a retry become due at once as well. Here and below.
 RESUME = """
 WITH changed AS (
     DELETE FROM paused_receivers WHERE receiver = $2 AND caller IN ($1, '')
@@ -341,7 +341,7 @@ WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
 RETURNING caller, receiver
 """
 
-# By the time of creation, because that is what has an index; what was created so long ago and has not ended is little.
+# By creation time, because that is indexed; few requests that old have not ended.
 DELETE_OLD = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE created_at < $1 AND completed_at < $1 AND callback_status IS DISTINCT FROM 'PENDING'
@@ -376,7 +376,7 @@ DELETE FROM requests WHERE id IN (
 RETURNING id
 """
 
-# Jumps from run to run, and so costs the runs, not what they sent.
+# Skip scan over runs: the cost grows with the runs, not with their requests.
 RUNS_WITH_REQUESTS = """
 WITH RECURSIVE found AS (
     (SELECT run_id FROM requests WHERE run_id IS NOT NULL ORDER BY run_id LIMIT 1)

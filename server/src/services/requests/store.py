@@ -1,11 +1,11 @@
-"""Every change of a request or its callback log, and the only writer of a status.
+"""All changes of requests and callback logs; the only code that writes a status.
 
     PENDING ──start──▶ PROCESSING ──finish──▶ COMPLETED | FAILED        callback: PENDING ──▶ SUCCESS | FAILED
        ▲                   │                                                        ▲                │
        └──────recover──────┘                                                        └───redeliver────┘
 
-Each change is one statement, guarded by the state it expects, so that a process may die between any two of
-them. Statements are prepared once on each connection and take many rows at a time.
+Each change is one statement, conditional on the state it expects, so that a process may die between any two of them.
+Statements are prepared once per connection and process many rows.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -41,23 +41,23 @@ from src.services.requests.records import (
 )
 from src.services.requests.rows import completed_of, duplicate_of, ended_of, job_of, owed_of
 
-#: A request that began this often and never ended takes its process with it; it is not tried again.
+#: A request that was started this often without ending presumably kills its process; it is not retried.
 GENERATION_ATTEMPTS_MAX = 3
 IDEMPOTENCY_KEY_KEPT = timedelta(hours=24)
-#: Longer than any sync report may take: a row that is older was left by a process that died.
+#: Longer than any sync report may take: an older row was left by a process that died.
 SYNC_ABANDONED_AFTER = timedelta(seconds=90)
 DELETE_BATCH_ROWS = 5_000
-#: Longer than a write that was under way, or given up by us, may take to land in the store.
+#: Longer than a write in progress, or one we have timed out, may take to complete in the storage.
 FILES_DELETED_AGAIN_AFTER = timedelta(minutes=2)
-#: Small, so that nobody waits for a clean-up.
+#: Small, so that other transactions do not wait for a clean-up.
 RETENTION_BATCH_ROWS = 500
-#: Callers named by a count of what waits, those with most first.
+#: Callers in a count of waiting requests, those with the most first.
 CALLERS_COUNTED_MAX = 5_000
-#: Pauses kept in mind; one beyond is found to fail again.
+#: Pauses loaded into memory; beyond this, a receiver is only found to be down by failing again.
 PAUSES_MAX = 10_000
-#: A statement that collides with others (deadlock, serialization failure) is run so often.
+#: Maximum number of runs of a statement that conflicts with others (deadlock, serialization failure).
 RUNS_MAX = 3
-#: Of which requests may be left; those beyond are found when these are gone.
+#: Runs whose requests are deleted per batch; the rest follow later.
 RUNS_NAMED_MAX = 1_000
 #: The SQLSTATE of `require_epoch`.
 STALE_EPOCH = "FRG01"
@@ -67,16 +67,16 @@ _NO_RESULTS: Mapping[UUID, str | None] = {}
 
 
 class RequestStore:
-    """The statements, on one asyncpg pool and therefore on one event loop; says what changed after each COMMIT.
+    """Runs the statements on an asyncpg pool, and notifies observers after each COMMIT. Belongs to one event loop.
 
-    Every method raises `DatabaseAway` when PostgreSQL does not answer; the change may then have happened or not,
-    and asking for it again is safe. What the worker does raises `LeadershipLost` when another process leads.
+    Every method raises `DatabaseAway` if PostgreSQL does not respond; the change may or may not have been made, and
+    retrying it is safe. The worker's methods raise `LeadershipLost` if another process has become the leader.
 
     Args:
         pool: connections, on one event loop.
-        observers: told what happened, after each COMMIT.
-        epoch: the worker's term; None for what is not the worker's.
-        on_away: told when the database does not do what it is asked for.
+        observers: notified after each COMMIT.
+        epoch: the worker's leadership term; None outside the worker.
+        on_away: called when the database is unavailable.
     """
 
     def __init__(
@@ -101,13 +101,13 @@ class RequestStore:
             raise
 
     async def _run(self, statement: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-        """Run a statement, which is a transaction of its own: one that collided with others did nothing."""
+        """Run a statement, which is a transaction of its own; retries it after a conflict with others."""
         for runs_left in reversed(range(RUNS_MAX)):
             try:
                 records: list[asyncpg.Record] = await self._pool.fetch(statement, *arguments)
             except asyncpg.PostgresError as error:
                 if error.sqlstate == STALE_EPOCH:
-                    raise LeadershipLost("Another process leads.") from None
+                    raise LeadershipLost("Another process is the leader.") from None
                 if error.sqlstate not in COLLISIONS or not runs_left:
                     raise
             else:
@@ -115,23 +115,23 @@ class RequestStore:
         raise AssertionError  # the last run returns or raises
 
     async def _change(self, statement: str, *arguments: Any) -> list[UUID]:
-        """Run a statement that returns the ids of the requests it changed, and say so."""
+        """Run a statement that returns the ids of changed requests, and notify the observers."""
         changed = [record["id"] for record in await self._fetch(statement, *arguments)]
         self._observers.changed(changed)
         return changed
 
     async def _end(self, statement: str, *arguments: Any, results: Mapping[UUID, str | None] = _NO_RESULTS) -> None:
-        """Run a statement that returns what has ended by it, and say so."""
+        """Run a statement that returns ended requests, and notify the observers."""
         if records := await self._fetch(statement, *arguments):
             self._observers.ended([ended_of(record, results.get(record["id"])) for record in records])
 
     # --- accepting -------------------------------------------------------------------------------------------
 
     async def insert(self, requests: Sequence[NewRequest]) -> dict[UUID, Accepted]:
-        """Store those whose idempotency key is free (or who have none) and number the async ones in this order.
+        """Store the requests whose idempotency key is free (or who have none); async ones get positions in this order.
 
         Returns:
-            What was created, by request id; a request that is missing met a key already in use.
+            The stored requests, by id; the key of a missing one was already in use.
         """
         keys = [request.idempotency_key for request in requests]
         records = await self._fetch(
@@ -159,7 +159,7 @@ class RequestStore:
         return created
 
     async def find_by_keys(self, keys: Sequence[IdempotencyKey], now: datetime) -> dict[int, tuple[bytes, Duplicate]]:
-        """Look up what keys stand for; keys that have expired are freed and count as unknown.
+        """Look up the requests that keys belong to; expired keys are freed and count as unknown.
 
         Returns:
             For each known key, by its index in `keys`: the stored fingerprint and the request.
@@ -177,7 +177,7 @@ class RequestStore:
         await self._fetch(statements.EXPIRE_KEYS, now - IDEMPOTENCY_KEY_KEPT, DELETE_BATCH_ROWS)
 
     async def count_waiting(self, at_most: int) -> Waiting:
-        """Count the async requests that wait, up to `at_most`, in all and by caller."""
+        """Count the waiting async requests, up to `at_most`, in total and by caller."""
         records = await self._fetch(statements.COUNT_WAITING, at_most, CALLERS_COUNTED_MAX)
         return Waiting(
             total=records[0]["total"] if records else 0,
@@ -188,19 +188,19 @@ class RequestStore:
     # --- generating ------------------------------------------------------------------------------------------
 
     async def waiting_after(self, tails: Mapping[Priority, tuple[int, int]]) -> list[Job]:
-        """Read the next waiting requests of each priority, in order: behind a position, so many at most."""
+        """Return the next waiting requests, in order; `tails` gives a position and a limit for each priority."""
         positions, limits = zip(*tails.values(), strict=True)
         records = await self._fetch(statements.WAITING_AFTER, list(tails), positions, limits)
         return [job_of(record) for record in records]
 
     async def start(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
-        """Begin reports; returns those that are still wanted (the others were deleted)."""
+        """Mark requests as processing; returns those that still exist."""
         started = {record["id"] for record in await self._fetch(statements.START, list(ids), now, self._epoch)}
         self._observers.started(started)
         return started
 
     async def finish(self, finished: Sequence[Finished]) -> list[None]:
-        """Record how reports ended; one entry for each, in the same order."""
+        """Record the outcomes of generations; returns one entry for each, in the same order."""
         await self._end(
             statements.FINISH,
             [f.request_id for f in finished],
@@ -214,18 +214,18 @@ class RequestStore:
         return [None] * len(finished)
 
     async def release(self, ids: Collection[UUID]) -> None:
-        """Put reports that were begun and are not going to end back where they were in the queue."""
+        """Return requests whose generation was interrupted to their positions in the queue."""
         await self._change(statements.RELEASE, list(ids), self._epoch)
 
     async def recover(self, now: datetime) -> None:
-        """Put back what a process that died left behind, except for what has killed it too often."""
+        """Return requests left by a crashed process to the queue; those that crashed it too often fail."""
         reason = f"Generation was begun {GENERATION_ATTEMPTS_MAX} times and the process died each time."
         await self._end(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now, self._epoch)
         failpoints.reached("mid_recovery")
         await self._change(statements.RECOVER, self._epoch)
 
     async def fail_sync(self, failed: Sequence[Finished]) -> list[None]:
-        """End sync requests that have no report and will have none, and free their keys; one entry for each."""
+        """Mark sync requests as failed, and free their keys; returns one entry for each."""
         await self._end(
             statements.FAIL_SYNC,
             [f.request_id for f in failed],
@@ -235,22 +235,22 @@ class RequestStore:
         return [None] * len(failed)
 
     async def fail_abandoned_sync(self, now: datetime) -> None:
-        """End the sync requests of processes that died."""
+        """Mark the sync requests of crashed processes as failed."""
         reason = "The server stopped before the report was finished."
         await self._end(statements.FAIL_ABANDONED_SYNC, now - SYNC_ABANDONED_AFTER, reason, now)
 
     # --- delivering ------------------------------------------------------------------------------------------
 
     async def callers_owed(self, after: str, limit: int) -> list[str]:
-        """Name callers behind `after` whose callbacks are owed, in order, `limit` at most."""
+        """Return up to `limit` callers with undelivered callbacks, in order, starting behind `after`."""
         return [record["caller"] for record in await self._fetch(statements.CALLERS_OWED, after, limit)]
 
     async def lanes_owed(self, after: Mapping[str, tuple[str, str]], limit: int) -> list[OwedLane]:
-        """Name lanes with callbacks that are owed, in turns between callers.
+        """Return lanes with undelivered callbacks, round robin between callers.
 
         Args:
-            after: whose lanes, and the receiver and sequence behind which each caller's begin.
-            limit: lanes of one caller at most.
+            after: the callers, each with the receiver and sequence behind which to start.
+            limit: maximum number of lanes per caller.
         """
         receivers, sequences = zip(*after.values(), strict=True)
         records = await self._fetch(statements.LANES_OWED, list(after), receivers, sequences, limit)
@@ -260,27 +260,27 @@ class RequestStore:
         ]
 
     async def receivers_of(self, callers: Collection[str], limit: int) -> dict[str, set[str]]:
-        """Name the receivers that callers have something waiting or owed for, `limit` of each at least, if any."""
+        """Return the receivers for which callers have pending requests or callbacks, at least `limit` each, if any."""
         receivers: dict[str, set[str]] = {caller: set() for caller in callers}
         for record in await self._fetch(statements.RECEIVERS_OF, list(callers), limit):
             receivers[record["caller"]].add(record["receiver"])
         return receivers
 
     async def owed(self, lane: LaneKey, limit: int) -> list[OwedCallback]:
-        """Read the first callbacks owed in one lane, in order."""
+        """Return the first undelivered callbacks of a lane, in order."""
         return [owed_of(record) for record in await self._fetch(statements.OWED, *lane, limit)]
 
     async def is_owed(self, lane: LaneKey) -> bool:
-        """Tell whether a lane owes anything, in any of its sequences."""
+        """Return whether a lane has undelivered callbacks, in any of its sequences."""
         return bool(await self._fetch(statements.IS_OWED, lane.caller, lane.receiver))
 
     async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
-        """Return which callbacks are still to be delivered, in this order: requests may have been deleted."""
+        """Return whether each callback is still undelivered, in this order: its request may have been deleted."""
         owed = {record["id"] for record in await self._fetch(statements.STILL_OWED, request_ids)}
         return [request_id in owed for request_id in request_ids]
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
-        """Write attempts to the log and their consequence to the requests; one entry for each, in order."""
+        """Log attempts and update their requests; returns one entry for each, in order."""
         await self._fetch(
             statements.RECORD_ATTEMPTS,
             [a.request_id for a in attempts],
@@ -303,30 +303,30 @@ class RequestStore:
         return [None] * len(attempts)
 
     async def pauses(self) -> list[Pause]:
-        """Read which lanes and receivers are paused."""
+        """Return the pauses of lanes and receivers."""
         return [Pause(**record) for record in await self._fetch(statements.PAUSES, PAUSES_MAX)]
 
     async def pauses_of(self, receivers: Collection[str]) -> list[Pause]:
-        """Read which pauses some receivers have, by lane and for everybody."""
+        """Return the pauses of some receivers, of single lanes and for all callers."""
         return [Pause(**record) for record in await self._fetch(statements.PAUSES_OF, list(receivers), PAUSES_MAX)]
 
     async def pause(self, pause: Pause) -> None:
-        """Pause a lane or a receiver, or put its next probe off."""
+        """Pause a lane or a receiver, or postpone its next probe."""
         when = (pause.paused_at, pause.reason, pause.probes, pause.next_probe_at)
         await self._fetch(statements.PAUSE, pause.caller, pause.receiver, *when, self._epoch)
         self._observers.paused(pause)
 
     async def end_pause(self, pause: Pause) -> None:
-        """End one pause; that it has ended before is fine."""
+        """End a pause; idempotent."""
         if await self._fetch(statements.END_PAUSE, pause.caller, pause.receiver):
             self._observers.pauses_changed(pause.receiver)
 
     async def resume(self, lane: LaneKey) -> bool:
-        """End the pauses of a lane, its own and the receiver's; returns whether there was one."""
+        """End the pauses of a lane and of its receiver; returns whether there was one."""
         return self._moved(lane, await self._fetch(statements.RESUME, lane.caller, lane.receiver))
 
     async def probe(self, lane: LaneKey, now: datetime) -> bool:
-        """Make the next probe of a lane's pauses due now; returns whether there is one."""
+        """Make the next probe of a lane's pauses due now; returns whether there was a pause."""
         return self._moved(lane, await self._fetch(statements.PROBE, lane.caller, lane.receiver, now))
 
     def _moved(self, lane: LaneKey, changed: Sequence[asyncpg.Record]) -> bool:
@@ -338,7 +338,7 @@ class RequestStore:
         """Begin a new series of attempts for a callback that has ended.
 
         Returns:
-            The lane, or None when the request has no callback that has ended.
+            The lane, or None if the request has no callback whose delivery has ended.
         """
         records = await self._fetch(statements.REDELIVER, request_id, now)
         self._observers.changed([request_id] if records else [])
@@ -347,41 +347,41 @@ class RequestStore:
     # --- deleting --------------------------------------------------------------------------------------------
 
     async def delete(self, request_id: UUID) -> bool:
-        """Delete a request with its log, unless it is being processed; returns whether it did."""
+        """Delete a request with its log, unless it is being processed; returns whether it was deleted."""
         deleted = [record["id"] for record in await self._fetch(statements.DELETE, request_id)]
         self._observers.deleted(deleted)
         return bool(deleted)
 
     async def delete_older_than(self, moment: datetime) -> list[UUID]:
-        """Delete a batch of requests that ended before a moment and owe nothing; an empty list: none is left."""
+        """Delete a batch of requests that ended, callback included, before a moment; returns their ids."""
         records = await self._fetch(statements.DELETE_OLD, moment, RETENTION_BATCH_ROWS)
         deleted = [record["id"] for record in records]
         self._observers.deleted(deleted)
         return deleted
 
     async def count_completed(self) -> int:
-        """Count the reports that have been stored. Looks through the table."""
+        """Count the stored reports. Scans the table."""
         number: int = (await self._fetch(statements.COUNT_COMPLETED))[0]["number"]
         return number
 
     async def completed_after(self, after: UUID, limit: int) -> list[CompletedReport]:
-        """Read the next stored reports behind an id, in the order of their ids."""
+        """Return the next stored reports behind an id, ordered by id."""
         return [completed_of(record) for record in await self._fetch(statements.COMPLETED_AFTER, after, limit)]
 
     async def files_to_delete(self) -> list[UUID]:
-        """Name a batch of requests that are gone and whose reports are to be deleted; an empty list: none is left."""
+        """Return a batch of deleted requests whose reports are due for deletion; empty if none is left."""
         return [record["id"] for record in await self._fetch(statements.FILES_TO_DELETE, DELETE_BATCH_ROWS)]
 
     async def files_deleted(self, request_ids: Collection[UUID]) -> None:
-        """Note that reports were deleted. Once more is due later; after that they are forgotten."""
+        """Record that reports were deleted; each is deleted once more later, in case a late write recreated it."""
         await self._fetch(statements.FILES_DELETED, list(request_ids), FILES_DELETED_AGAIN_AFTER)
 
     async def known(self, request_ids: Collection[UUID]) -> set[UUID]:
-        """Return which of the ids belong to requests."""
+        """Return those of the ids that belong to a request."""
         return {record["id"] for record in await self._fetch(statements.KNOWN, list(request_ids))}
 
     async def delete_some(self) -> list[UUID]:
-        """Delete a batch of requests that are not being processed; an empty list says that none is left."""
+        """Delete a batch of requests that are not being processed; returns their ids, empty if none is left."""
         deleted = [record["id"] for record in await self._fetch(statements.DELETE_SOME, DELETE_BATCH_ROWS)]
         self._observers.deleted(deleted)
         return deleted
@@ -391,7 +391,7 @@ class RequestStore:
         return [record["run_id"] for record in await self._fetch(statements.RUNS_WITH_REQUESTS, RUNS_NAMED_MAX)]
 
     async def delete_of_runs(self, run_ids: Collection[UUID]) -> list[UUID]:
-        """Delete a batch of what some runs sent; an empty list says that none is left, or is being processed.
+        """Delete a batch of requests of some runs; returns their ids, empty if the rest are being processed.
 
         No change is published, because these requests are not part of the history.
         """

@@ -63,8 +63,8 @@ async def test_a_task_that_fails_is_down_and_comes_back(caplog: pytest.LogCaptur
     assert (down.state, down.restarts, down.trouble) == ("down", 3, "It failed (KeyError).")
     assert (up.restarts, up.trouble) == (3, None)
     assert [record.message for record in caplog.records] == [
-        "The feed failed; it begins again.",
-        "The feed runs again.",
+        "The feed failed and will be restarted.",
+        "The feed is running again.",
     ]
     assert tasks.states() == []
 
@@ -108,7 +108,7 @@ async def test_work_that_somebody_else_cancels_is_begun_again() -> None:
 
     async with supervised(tasks, work):
         await eventually(lambda: runs == 2, within_s=2)
-        assert only(tasks).trouble == "It was cancelled from outside."
+        assert only(tasks).trouble == "The task was cancelled by other code."
 
 
 async def test_work_that_ends_by_itself_is_begun_again_without_trouble() -> None:

@@ -182,8 +182,8 @@ NOT_HTTP: dict[str, tuple[Answer, str]] = {
     "another protocol": (then_closes(b"SSH-2.0-secret\r\n"), "Expected HTTP/"),
     "a broken header": (says(HEAD + b"sec ret: x\r\n" + END), "Invalid header token"),
     "a broken length": (says(HEAD + b"Content-Length: secret\r\n\r\n"), "Invalid character in Content-Length"),
-    "a status that is none": (says(b"HTTP/1.1 999 secret\r\n" + END), "the status of the answer is not one of HTTP"),
-    "a head that breaks off": (then_closes(HEAD + b"X: secret\r\n"), "before the head of the answer was complete"),
+    "a status that is none": (says(b"HTTP/1.1 999 secret\r\n" + END), "the response has an invalid HTTP status"),
+    "a head that breaks off": (then_closes(HEAD + b"X: secret\r\n"), "before the head of the response was complete"),
 }
 
 
