@@ -36,7 +36,7 @@ BUILD_FOLDER = SERVER_FOLDER.parent / "build"
 
 
 def main() -> int:
-    """Measure; a goal that is missed is no failure of the run."""
+    """Run the measurements; a missed goal is not a failure."""
     options = _parse()
     if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
         print(f"make bench needs {' and '.join(missing)} on PATH; on Debian: apt-get install {' '.join(missing)}")

@@ -24,7 +24,7 @@ ORM = "the same models, one SQLAlchemy AsyncSession a request on a pooled engine
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run the three sides in turns."""
+    """Run the three sides alternately."""
     with ExitStack() as stack:
         receivers = stack.enter_context(JobLoad())
         body = job(receivers.origins[0])
@@ -60,7 +60,7 @@ def measure(bench: Bench) -> Sequence[Row]:
 
 
 def _accept(side: WebProgram, body: object, seconds: int) -> tuple[Load, float]:
-    """Load one side; also the processor time it used for an accept, us: other work on the machine alters that least."""
+    """Load one side; also returns its CPU time per accept in µs, which other work on the machine affects least."""
     with processor_time([side]) as cpu_s:
         load = post(side.base_url, "/api/async", body, connections=CONNECTIONS, seconds=seconds)
     return load, cpu_s[0] / load.requests * 1e6

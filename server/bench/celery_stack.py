@@ -26,7 +26,7 @@ IN_MEMORY = ["--save", "", "--appendonly", "no"]
 
 @dataclass(frozen=True, slots=True)
 class CeleryStack:
-    """The running programs, and where the front listens."""
+    """The running programs, and the address of the front."""
 
     base_url: str
     database_url: str
@@ -35,7 +35,7 @@ class CeleryStack:
 
 @contextmanager
 def celery_stack(bench: Bench, allowed_origins: str) -> Iterator[CeleryStack]:
-    """Start the stack on a database of its own; end it."""
+    """Run the stack on its own database."""
     folder = bench.folder / "celery"
     folder.mkdir()
     database_url = bench.database()
@@ -56,7 +56,7 @@ def celery_stack(bench: Bench, allowed_origins: str) -> Iterator[CeleryStack]:
 
 
 def libpq_url(url: str) -> str:
-    """Write SQLAlchemy's URL as libpq and asyncpg read it."""
+    """Convert a SQLAlchemy URL to the form of libpq and asyncpg."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 

@@ -32,7 +32,7 @@ WITHOUT_POSTGRES = "; all processes but PostgreSQL's, Redis included"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One round of one side."""
+    """The result of one round of one side."""
 
     delivered: Delivered
     cpu_ms: float
@@ -41,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A stack that takes jobs."""
+    """A stack that accepts jobs."""
 
     base_url: str
     database_url: str
@@ -61,7 +61,7 @@ WHERE j.status = 'COMPLETED' AND j.callback_status = 'SUCCESS' AND a.success AND
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run both sides in turns."""
+    """Run both sides alternately."""
     with ExitStack() as stack:
         load = stack.enter_context(JobLoad())
         ours = our_side(bench, bench.database(), load, stack)
@@ -83,7 +83,7 @@ def our_side(bench: Bench, database_url: str, load: JobLoad, stack: ExitStack) -
 
 
 def run(side: Side, load: JobLoad, bench: Bench) -> Run:
-    """Run one round, and see to it that every job is through."""
+    """Run one round, and check that every job has been completed."""
     jobs, began_at = bench.sizes.jobs, datetime.now(UTC)
     with processor_time(side.programs) as cpu_s:
         delivered = load.run(side.base_url, jobs)
@@ -92,7 +92,7 @@ def run(side: Side, load: JobLoad, bench: Bench) -> Run:
 
 
 async def _all_through(side: Side, jobs: int, began_at: datetime) -> bool:
-    """Count: what was called back is recorded a moment later."""
+    """Wait until the database shows all jobs as completed: callbacks are recorded with a delay."""
     [[through]] = await fetch(side.database_url, side.through, began_at)
     return bool(through == jobs)
 

@@ -1,4 +1,4 @@
-"""Figures and what becomes of them: medians, spreads, ratios, goals, and how they changed. Pure."""
+"""Statistics of measurements: medians, spreads, ratios, goals and changes. Pure."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ Kind = Literal["ratio", "difference", "value"]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a row must reach.
+    """The goal of a row.
 
     Attributes:
         bound: the worst figure that still meets it.
@@ -35,17 +35,16 @@ class Goal:
         return f"{'≥' if self.at_least else '≤'} {sign}{self.bound:g} {self.unit}".rstrip()
 
     def is_met_by(self, figure: float) -> bool:
-        """Compare."""
         return figure >= self.bound if self.at_least else figure <= self.bound
 
 
 def at_least(bound: float) -> Goal:
-    """Ours by the baseline's, and more is better."""
+    """A goal for the ratio of ours to the baseline's; higher is better."""
     return Goal(bound, at_least=True)
 
 
 def at_most(bound: float, of: Kind = "ratio", unit: str = "") -> Goal:
-    """Less is better."""
+    """A goal for the ratio of ours to the baseline's; lower is better."""
     return Goal(bound, at_least=False, of=of, unit=unit)
 
 
@@ -77,12 +76,12 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Our median by the baseline's."""
+        """The ratio of our median to the baseline's."""
         return statistics.median(self.ours) / statistics.median(self.baseline) if self.baseline else None
 
     @property
     def ratios(self) -> list[float]:
-        """Ours by the baseline's in each round: what noise did to the two of a pair."""
+        """The ratio of each round; their spread shows the noise."""
         return [ours / other for ours, other in zip(self.ours, self.baseline, strict=True)] if self.baseline else []
 
     @property
@@ -96,7 +95,7 @@ class Row:
         return self.goal.is_met_by(figure)
 
     def to_json(self, *, quick: bool) -> dict[str, Any]:
-        """What is stored of it."""
+        """Return the stored form."""
         return {
             "measure": self.measure,
             "unit": self.unit,
@@ -118,20 +117,20 @@ class Row:
 
 
 def spread(figures: Iterable[float]) -> list[float]:
-    """The smallest and the largest; nothing of nothing."""
+    """Return the minimum and the maximum; empty if there are no figures."""
     ordered = sorted(figures)
     return [ordered[0], ordered[-1]] if ordered else []
 
 
 def percentile(figures: Iterable[float], percent: float) -> float:
-    """The smallest figure that so many percent do not exceed (nearest rank)."""
+    """Return a percentile by the nearest-rank method."""
     ordered = sorted(figures)
     return ordered[max(0, -int(-percent * len(ordered) // 100) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a row changed since it was stored last: 1.1 is a tenth more."""
+    """The change of a row since the last stored run, as a factor."""
 
     measure: str
     factor: float
@@ -139,7 +138,7 @@ class Change:
 
 
 def changes(rows: Sequence[Row], stored: Iterable[Mapping[str, Any]], *, quick: bool) -> list[Change]:
-    """Compare rows with those of earlier runs of the same size; what has no counterpart is left out."""
+    """Compare rows with those of earlier runs of the same size; rows without a counterpart are omitted."""
     before = {row["measure"]: row for row in stored if row["quick"] == quick}
     return [_change(row, before[row.measure]) for row in rows if row.measure in before]
 

@@ -1,4 +1,4 @@
-"""Tables with very many finished requests, as if the service had run for long."""
+"""Fills tables with finished requests, as after a long time of operation."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ FROM requests WHERE mode = 'async'
 
 
 def fill(url: str, rows: int) -> None:
-    """Add finished requests, each async one with an attempt, and leave the tables as autovacuum would."""
+    """Insert finished requests, each async one with an attempt, then VACUUM ANALYZE."""
     counter = f"UPDATE queue_counter SET last_position = {rows}"
     no_checks_by_row = "SET session_replication_role = replica"  # foreign keys: what is written here keeps them
     after = ("VACUUM ANALYZE requests", "VACUUM ANALYZE callback_logs", "CHECKPOINT")

@@ -1,4 +1,4 @@
-"""Rows a second in a large report, and the time of a small one, beside the csv module, polars and a raw write."""
+"""Rows per second of a large report and the time of a small one, beside the csv module, polars and a raw write."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ WE = "one thread: rows from the seed, exact totals, SHA-256, a new file that is 
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run all of them in turns, in this process."""
+    """Run all sides alternately, in this process."""
     folder = bench.folder / "generation"
     return [*_large(bench, folder), _small(bench, folder)]
 
@@ -97,7 +97,7 @@ def _write(chunks: Sequence[bytes], folder: Path) -> None:
 
 
 def _seconds(folder: Path, work: Callable[[], object]) -> float:
-    """Time work that writes files to an empty folder."""
+    """Measure the time of a function that writes files to an empty folder."""
     folder.mkdir()
     took_s = _timed_s(work)
     shutil.rmtree(folder)

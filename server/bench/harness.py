@@ -1,4 +1,4 @@
-"""What every group of measures is given: a PostgreSQL for both sides, folders, and rounds that take turns."""
+"""The environment of all measurements: a PostgreSQL for both sides, folders, and alternating rounds."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done; ratios settle sooner than figures, so that a quick run is of use too."""
+    """The amount of work; ratios stabilize sooner than figures, so a quick run is useful too."""
 
     quick: bool
     #: At least 3.
@@ -54,13 +54,13 @@ class Bench:
     postgres_url: str
 
     def database(self) -> str:
-        """Make an empty database with our schema; returns its URL."""
+        """Create an empty database with our schema; returns its URL."""
         return asyncio.run(create_database(self.postgres_url))
 
 
 @contextmanager
 def bench(sizes: Sizes) -> Iterator[Bench]:
-    """Start PostgreSQL and make the folder; end and remove both."""
+    """Start PostgreSQL and create the folder; stop and remove both at the end."""
     with folder_for_postgres() as folder:
         postgres = EmbeddedPostgres(folder / "postgres")
         try:
@@ -72,7 +72,7 @@ def bench(sizes: Sizes) -> Iterator[Bench]:
 
 
 def interleave(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Run every side once in each round; who goes first changes from round to round."""
+    """Run every side once per round, in rotating order."""
     order = deque(sides.items())
     results: dict[str, list[T]] = {name: [] for name in sides}
     for _ in range(rounds):
@@ -83,5 +83,5 @@ def interleave(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
 
 
 def say(*words: object) -> None:
-    """Tell whoever waits what is being done; figures go to stdout."""
+    """Report progress on stderr; figures go to stdout."""
     print(time.strftime("%H:%M:%S"), *words, file=sys.stderr, flush=True)

@@ -31,7 +31,7 @@ CALLBACKS_WITHIN_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of a number of jobs."""
+    """The timings of a number of jobs."""
 
     jobs: int
     accepted_s: float
@@ -41,17 +41,17 @@ class Delivered:
 
     @property
     def ack_p99_ms(self) -> float:
-        """Time to the answer that 99 of 100 do not exceed."""
+        """99th percentile of the time to the response."""
         return percentile(self.acks_ms, 99)
 
     @property
     def jobs_per_s(self) -> float:
-        """From the first POST to the last callback."""
+        """Time from the first POST to the last callback."""
         return self.jobs / self.took_s
 
     @property
     def p95_ms(self) -> float:
-        """Time to callback that 95 of 100 do not exceed."""
+        """95th percentile of the time to callback."""
         return percentile(self.waits_ms, 95)
 
     @property
@@ -62,7 +62,7 @@ class Delivered:
 
 @dataclass(slots=True)
 class _Receivers:
-    """When each callback came, by its `webhook-id`, and one of them as it came."""
+    """Arrival times of callbacks by `webhook-id`, and one complete callback."""
 
     arrived_s: dict[str, float]
     last: tuple[dict[str, str], bytes] | None = None
@@ -75,7 +75,7 @@ class _Receivers:
 
 
 class JobLoad:
-    """Clients and receivers for the length of a `with` block; `origins` is where callbacks may go."""
+    """Runs clients and receivers in a `with` block; `origins` are those of the receivers."""
 
     def __enter__(self) -> Self:
         self._loop = uvloop.new_event_loop()
@@ -93,7 +93,7 @@ class JobLoad:
 
     @property
     def allowed_origins(self) -> str:
-        """The origins as CALLBACK_ALLOWED_ORIGINS takes them."""
+        """The origins in the format of CALLBACK_ALLOWED_ORIGINS."""
         return ",".join(self.origins)
 
     def run(self, base_url: str, jobs: int, *, rows: int = ROWS, per_s: float | None = None) -> Delivered:
@@ -108,7 +108,7 @@ class JobLoad:
         return delivered
 
     def post(self, base_url: str, jobs: int, *, rows: int) -> None:
-        """Post jobs and leave them."""
+        """Post jobs without waiting for callbacks."""
         self._call(self._post_all(base_url, jobs, rows))
 
     def _call(self, work: Any) -> Any:
@@ -174,7 +174,7 @@ class JobLoad:
         return sent_s, acks_ms
 
     def _verify(self) -> None:
-        """Look at one callback as a receiver should: every round proves that both sides sign."""
+        """Verify one callback as a receiver should: every round proves that both sides sign."""
         assert self._receivers.last is not None
         headers, body = self._receivers.last
         Signer([SIGNING_SECRET]).verify(headers, body, now=time.time())

@@ -43,7 +43,7 @@ REQUIRED_PER_S = 3000
 
 
 class Figures(NamedTuple):
-    """What a run measured."""
+    """The results of a run."""
 
     per_s: float
     p50_ms: float
@@ -51,7 +51,7 @@ class Figures(NamedTuple):
 
 
 def wrk(url: str, callers: int, seconds: int, script: Path) -> Figures:
-    """Let wrk measure."""
+    """Measure with wrk."""
     command = ["wrk", "-t1", f"-c{callers}", f"-d{seconds}s", "--latency", "-s", str(script), f"{url}/api/sync"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = {share: float(value) * UNIT_MS[unit] for share, value, unit in PERCENTILE.findall(printed)}
@@ -61,7 +61,7 @@ def wrk(url: str, callers: int, seconds: int, script: Path) -> Figures:
 
 
 def loadgen(url: str, *arguments: str) -> dict[str, Any]:
-    """Let the load generator measure; its summary."""
+    """Measure with the load generator; returns its summary."""
     command = [sys.executable, "-m", "src.loadgen", "--url", url, "--progress", "json", *arguments]
     printed = subprocess.run(command, cwd=SERVER_FOLDER, capture_output=True, check=True).stdout
     summary: dict[str, Any] = orjson.loads(printed.splitlines()[-1])["summary"]
@@ -69,7 +69,7 @@ def loadgen(url: str, *arguments: str) -> dict[str, Any]:
 
 
 def at_once(url: str, callers: int, seconds: int, script: Path) -> tuple[Figures, Figures, Figures]:
-    """Let both measure at the same time: wrk starts when the load generator's warm-up is over."""
+    """Measure with both at the same time: wrk starts when the load generator's warm-up is over."""
     arguments = ("--progress", "json", "--concurrency", str(callers), "--duration", f"{seconds}s")
     with start_loadgen(url, *arguments) as running:
         assert running.stdout is not None
@@ -82,7 +82,7 @@ def at_once(url: str, callers: int, seconds: int, script: Path) -> tuple[Figures
 
 
 def as_wrk(side: dict[str, Any], callers: int) -> Figures:
-    """The load generator's figures with what wrk adds to its own."""
+    """The load generator's figures with the correction that wrk applies to its own."""
     count, curve = side["successful"], side["latency"]["percentile_curve"]
     shares, values_ms = zip(*curve, strict=True)
     latencies_ms = np.interp((np.arange(count) + 0.5) * 100 / count, shares, values_ms)
@@ -94,7 +94,7 @@ def as_wrk(side: dict[str, Any], callers: int) -> Figures:
 
 
 def compare(name: str, url: str, callers: int, seconds: int, rounds: int) -> None:
-    """Print both, and how far they are apart."""
+    """Print both and their difference."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT)
         script.flush()
@@ -111,14 +111,14 @@ def compare(name: str, url: str, callers: int, seconds: int, rounds: int) -> Non
 
 @contextmanager
 def real_service() -> Iterator[str]:
-    """The service as its users run it, without simulated work and rate limits."""
+    """Run the service as its users do, without simulated work and rate limits."""
     settings = {"SIMULATED_MS_PER_TRANSACTION": "0", "RATE_LIMIT_SYNC": "off"}
     with tempfile.TemporaryDirectory(prefix="frg-") as folder, server_process(Path(folder), **settings) as server:
         yield server.base_url
 
 
 def drive(url: str, seconds: int) -> None:
-    """Print how many requests one core sends to a server that answers at once."""
+    """Print how many requests one core sends to a server that responds immediately."""
     print(f"\nwhat one core can drive, {seconds} s each")
     for arguments in (("--concurrency", "50"), ("--rate", str(REQUIRED_PER_S))):
         summary = loadgen(url, *arguments, "--duration", f"{seconds}s")

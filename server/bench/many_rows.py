@@ -1,4 +1,4 @@
-"""With very many finished requests in the table: reading beside a small table, jobs beside an empty one."""
+"""Reads and jobs with a table of many finished requests, compared with a small and an empty table."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ WARM_UP_JOBS = 50
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Fill, read, and run jobs in turns."""
+    """Fill the tables, then run reads and jobs alternately."""
     many = bench.sizes.many_rows
     with ExitStack() as stack:
         load = stack.enter_context(JobLoad())
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Sequence[Row]:
 
 
 def _reading_row(kind: str, cases: Mapping[str, tuple[list[float], list[float]]], many: int) -> Row:
-    """One row for all cases of a kind: the worst of them stands for it."""
+    """Return one row for all cases of a kind: the worst of them."""
     rows = {
         case: Row(
             measure=f"p50 of {kind}, {many:,} rows, by {FEW_ROWS:,} rows",

@@ -1,4 +1,4 @@
-"""The most memory that the server ever has: with one large report, and with one small one."""
+"""Peak memory of the server, with one large report and with a small one."""
 
 from collections.abc import Sequence
 from uuid import uuid4
@@ -12,7 +12,7 @@ SMALL_REPORTS = 20
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Let a server make small reports, then a large one; a new server in each round."""
+    """Generate small reports, then a large one, on a new server in each round."""
     many = bench.sizes.many_rows
     with JobLoad() as load:
         peaks_mb = [_peaks_mb(bench, load, many) for _ in range(bench.sizes.rounds)]

@@ -1,4 +1,4 @@
-"""Rows a second of a large report into S3, beside a folder and beside the same bytes put there by themselves."""
+"""Rows per second of a large report into S3, compared with a folder and with uploading the same bytes alone."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ WE = "one report by parts to SeaweedFS on the same two cores: rows from the seed
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run all of them in turns, in this process."""
+    """Run all sides alternately, in this process."""
     folder = bench.folder / "object-storage"
     with running_s3(folder / "s3") as s3:
         return _measure(bench, LocalFolder(folder / "reports"), s3)

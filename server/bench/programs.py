@@ -1,4 +1,4 @@
-"""Programs that are measured: started, watched by their process trees, and ended by their own ids."""
+"""Measured programs: started, observed as process trees, and terminated by their own process ids."""
 
 import http.client
 import os
@@ -26,7 +26,7 @@ SIGNING_SECRET = "whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g="
 
 
 class Program:
-    """A program and the processes it starts.
+    """A program and its child processes.
 
     Args:
         arguments: the command line.
@@ -46,7 +46,7 @@ class Program:
         self._environment = {**kept, **settings}
 
     def start(self) -> float:
-        """Start it and wait until it can be used; returns the seconds that took."""
+        """Start it and wait until it is ready; returns the startup time in seconds."""
         started_s = time.perf_counter()
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal is for us, and we end it.
@@ -75,7 +75,7 @@ class Program:
             raise RuntimeError(f"{' '.join(self._arguments)} did not start (status {ended}):\n{said}")
 
     def stop(self) -> None:
-        """End it, in order if it can."""
+        """Stop it, gracefully if possible."""
         family = self._tree()
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -100,16 +100,16 @@ class Program:
             return []
 
     def cpu_s(self) -> float:
-        """Processor time of all its processes so far, user and system."""
+        """CPU time of all its processes so far, user and system."""
         used_s: list[float] = [sum(process.cpu_times()[:2]) for process in self._tree()]
         return sum(used_s)
 
     def pss_mb(self) -> float:
-        """Memory of all its processes, what they share divided among those that share it."""
+        """Proportional set size (PSS) of all its processes."""
         return sum(_kb(Path(f"/proc/{process.pid}/smaps_rollup"), "Pss") for process in self._tree()) / 1024
 
     def peak_rss_mb(self) -> float:
-        """The most that its first process ever had in memory."""
+        """Peak memory of its first process."""
         return _kb(Path(f"/proc/{self._process.pid}/status"), "VmHWM") / 1024
 
 
@@ -118,7 +118,7 @@ def _kb(file: Path, name: str) -> int:
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a GET is answered with 200."""
+    """Return whether a GET responds with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
@@ -175,7 +175,7 @@ def baseline_app(module: str, folder: Path, **settings: str) -> WebProgram:
 
 @contextmanager
 def processor_time(programs: Sequence[Program]) -> Iterator[list[float]]:
-    """Collect what programs use in a `with` block, seconds; the list has it afterwards."""
+    """Measure the CPU time of programs in a `with` block, seconds; appended to the list at the end."""
     before_s = sum(program.cpu_s() for program in programs)
     used_s: list[float] = []
     yield used_s

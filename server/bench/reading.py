@@ -1,4 +1,4 @@
-"""GET requests to two servers in turns: one has many rows in its table, the other few."""
+"""GET requests alternately to two servers: one with many rows in its table, one with few."""
 
 import asyncio
 import base64
@@ -85,7 +85,7 @@ class Table:
         return found
 
     def _deep_cursor(self, case: str, condition: str) -> str:
-        """Make the cursor of the last full page: walking there would take thousands of pages."""
+        """Compute the cursor of the last full page: walking there would take thousands of requests."""
         statement = LAST_FULL_PAGE.format(
             condition=condition, rows=int(dict(parse_qsl(case)).get("limit", PAGE_ROWS)) + 1
         )
@@ -117,7 +117,7 @@ def _unlimited(case: str) -> str:
 
 
 def read(many: Table, few: Table, sizes: Sizes) -> Took:
-    """Read every case from both, one request of each after the other; a round goes through all cases."""
+    """Read every case from both servers alternately; a round covers all cases."""
     took: dict[str, dict[str, tuple[list[float], list[float]]]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
     paths_of_few = few.cases()
     pairs = {key: (paths, paths_of_few[key]) for key, paths in many.cases().items()}
@@ -136,7 +136,7 @@ def _check_same_page(kind: str, many: bytes, few: bytes) -> None:
 
 
 def _p50s_ms(many: Table, few: Table, paths: tuple[Sequence[str], Sequence[str]], reads: int) -> tuple[float, float]:
-    """Ask one and the other in turns, for a path of each."""
+    """Request one path from each server alternately."""
     paths_of_many, paths_of_few = cycle(paths[0]), cycle(paths[1])
     sides = {
         "many": lambda: many.took_ms(next(paths_of_many)),

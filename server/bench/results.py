@@ -1,4 +1,4 @@
-"""What a run prints and stores: the table, `build/bench.json`, and the comparison with the last stored run."""
+"""The output of a run: the table, `build/bench.json`, and the comparison with the last stored run."""
 
 import json
 import statistics
@@ -13,7 +13,7 @@ THOUSAND = 1000
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Medians with their spread, one line for each measure."""
+    """Return medians with their spread, one line per measure."""
     lines = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -22,7 +22,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def explanations(rows: Sequence[Row]) -> str:
-    """What both sides do, and whether it is the same work."""
+    """Return what both sides do, and whether it is the same work."""
     said: dict[str, list[str]] = {}
     for row in rows:
         said.setdefault(f"    ours: {row.we}\n    baseline: {row.they}\n    same work: {row.same_work}", []).append(
@@ -32,7 +32,7 @@ def explanations(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table as `docs/benchmarks.md` has it."""
+    """Return the table in the format of `docs/benchmarks.md`."""
     lines = ["| measure | ours | baseline | ratio | goal | met |", "| --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         *cells, met = _cells(row)
@@ -54,7 +54,7 @@ def _figure(figures: Sequence[float], unit: str) -> str:
 
 
 def short(figure: float) -> str:
-    """Three digits are enough for what varies by tenths."""
+    """Format a figure with three significant digits."""
     return f"{figure:,.0f}" if abs(figure) >= THOUSAND else f"{figure:.3g}"
 
 
@@ -72,7 +72,7 @@ class Store:
         self._document = folder / "bench.md"
 
     def save(self, rows: Sequence[Row], *, quick: bool) -> str:
-        """Store a run and say how it compares with the last one of each measure."""
+        """Store a run and return how it compares with the last one of each measure."""
         before = self._earlier()
         self._now.parent.mkdir(exist_ok=True)
         _write(self._before, before)
@@ -85,7 +85,7 @@ class Store:
         return "\n".join(lines) or "There is no earlier run to compare with."
 
     def _earlier(self) -> list[dict[str, Any]]:
-        """A run of some groups does not make us forget the others."""
+        """Keep the stored rows of groups that were not part of this run."""
         rows = [*_read(self._before), *_read(self._now)]
         return list({(row["measure"], row["quick"]): row for row in rows}.values())
 

@@ -1,4 +1,4 @@
-"""How long it takes from the command to the first answer that says ready."""
+"""The time from the command to the first successful readiness check."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from bench.programs import service
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Start once on an empty folder, then again and again on what that left."""
+    """Start once with an empty folder, then repeatedly with the existing data."""
     cold_s, *warm_s = (_start_s(bench) for _ in range(1 + bench.sizes.more_rounds))
     return [
         Row(

@@ -1,4 +1,4 @@
-"""Sync requests a second beside the generator in a plain FastAPI route."""
+"""Sync requests per second, compared with the generator in a plain FastAPI route."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ BODY = {"num_transactions": 50}
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run all in turns."""
+    """Run all sides alternately."""
     with ExitStack() as stack:
         ours = stack.enter_context(service(bench.folder / "sync-ours", DATABASE_URL=bench.database()))
         plain = stack.enter_context(baseline_app("plain", bench.folder / "sync-plain"))

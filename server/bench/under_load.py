@@ -1,4 +1,4 @@
-"""Accepts while large reports are generated without pause, beside accepts while nothing is generated."""
+"""Accepts while large reports are generated continuously, compared with accepts on an idle server."""
 
 import asyncio
 import shutil
@@ -25,7 +25,7 @@ IDLE = {"SIMULATED_MS_PER_TRANSACTION": "10"}
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run both in turns: the idle server stays, the busy one is new in each round, with a new database."""
+    """Run both alternately: the idle server is reused, the busy one is new in each round, with a new database."""
     with JobLoad() as load, _server(bench, load, **IDLE) as (idle, _):
         _post(idle, load, bench.sizes.warm_up_s)
         sides = {"busy": partial(_busy, bench, load), "idle": partial(_post, idle, load, bench.sizes.load_s)}
@@ -53,7 +53,7 @@ def _row(
 
 @contextmanager
 def _server(bench: Bench, load: JobLoad, **settings: str) -> Iterator[tuple[WebProgram, str]]:
-    """Run a server; it, and its database. Its reports take gigabytes, so they do not stay."""
+    """Run a server on a new database; removes its reports afterwards, which take gigabytes."""
     folder, database_url = Path(mkdtemp(prefix="under-load-", dir=bench.folder)), bench.database()
     origins = load.allowed_origins
     try:
@@ -64,7 +64,7 @@ def _server(bench: Bench, load: JobLoad, **settings: str) -> Iterator[tuple[WebP
 
 
 def _busy(bench: Bench, load: JobLoad) -> Load:
-    """Load a server that generates; that it did so from the first to the last moment is checked."""
+    """Load a server while it generates, and check that it did so throughout."""
     with _server(bench, load) as (server, database_url):
         load.post(server.base_url, LARGE_REPORTS, rows=LARGE_ROWS)
         _post(server, load, bench.sizes.warm_up_s)

@@ -1,4 +1,4 @@
-"""What people who watch the live stream cost those who submit: with watchers beside without, on the same server."""
+"""The cost of live stream clients for those who submit: with and without watchers, on the same server."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SAME_WORK = "the jobs are"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Jobs at a fixed rate, and what they took."""
+    """The result of submitting jobs at a fixed rate."""
 
     ack_p50_ms: float
     ack_p99_ms: float
@@ -31,7 +31,7 @@ class Run:
 
 
 def measure(bench: Bench) -> Sequence[Row]:
-    """Run with and without watchers in turns, on one server."""
+    """Run with and without watchers alternately, on one server."""
     accepts, runs = _without_pause(bench), _at_a_rate(bench)
     return [
         _accepts_row(accepts, FEW, at_least(0.85)),
@@ -89,13 +89,13 @@ def _at_a_rate(bench: Bench) -> Mapping[str, Sequence[Run]]:
 
 
 def _server(bench: Bench, name: str, origins: str) -> WebProgram:
-    """Make a server of its own, so that nothing is left to do from what was measured before."""
+    """Start a new server, so that no work is left over from the previous measurement."""
     folder = bench.folder / f"watchers-{name}"
     return service(folder, DATABASE_URL=bench.database(), CALLBACK_ALLOWED_ORIGINS=origins)
 
 
 def _accepts(server: WebProgram, body: object, seconds: int, watchers: int) -> tuple[Load, float]:
-    """Submit without pause; also the processor time of an accept, us: other work on the machine alters that least."""
+    """Submit continuously; also returns the CPU time per accept in µs, the least affected by other work."""
     with watching(server.port, watchers) as watched, processor_time([server]) as cpu_s:
         load = post(server.base_url, "/api/async", body, connections=CONNECTIONS, seconds=seconds)
     cpu_us = cpu_s[0] / load.requests * 1e6
@@ -104,7 +104,7 @@ def _accepts(server: WebProgram, body: object, seconds: int, watchers: int) -> t
 
 
 def _submit(server: WebProgram, load: JobLoad, seconds: int, watchers: int) -> Run:
-    """Submit at a fixed rate, to the last callback; memory is read while all still watch."""
+    """Submit at a fixed rate, up to the last callback; memory is measured while all watchers are connected."""
     jobs = RATE_PER_S * seconds
     with watching(server.port, watchers) as watched:
         with processor_time([server]) as cpu_s:

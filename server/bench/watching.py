@@ -39,7 +39,7 @@ LENGTH_16_BITS, LENGTH_64_BITS = 126, 127
 
 @dataclass(slots=True)
 class Seen:
-    """What all of them saw: frames by type, bytes, and connections that ended."""
+    """What all watchers received: frames by type, bytes, and closed connections."""
 
     types: Counter[str] = field(default_factory=Counter)
     received: int = 0
@@ -47,7 +47,7 @@ class Seen:
 
 
 class Watcher:
-    """One connection; frames are told apart, and of each only the type is read."""
+    """One connection; parses frames, and of each only the type."""
 
     def __init__(self, address: str, port: int, seen: Seen) -> None:
         self.socket = socket.create_connection(
@@ -72,7 +72,7 @@ class Watcher:
         return received
 
     def read(self) -> bool:
-        """Read what is there; whether the connection goes on."""
+        """Read the available data; returns whether the connection is still open."""
         try:
             received = self._received()
         except BlockingIOError:
@@ -129,7 +129,7 @@ def main(port: int, watchers: int) -> None:
 
 @dataclass(slots=True)
 class Watched:
-    """What watchers saw, once they have ended."""
+    """What the watchers received, available once they have ended."""
 
     types: Counter[str] = field(default_factory=Counter)
     received: int = 0
@@ -139,7 +139,7 @@ class Watched:
 
 @contextmanager
 def watching(port: int, watchers: int) -> Iterator[Watched]:
-    """Let so many watch in the `with` block; what they saw is there afterwards."""
+    """Run so many watchers in a `with` block; their results are available afterwards."""
     command = [sys.executable, "-m", "bench.watching", str(port), str(watchers)]
     watched = Watched()
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Load by wrk: as many connections as wanted, each sends its next request when it has the answer to the last."""
+"""Load by wrk, a closed loop: each connection sends its next request after the response to the last."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ ENDS_LATE_BY_MAX_S = 20
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw.
+    """The result of wrk.
 
     Attributes:
         requests: answered.
@@ -28,7 +28,7 @@ class Load:
 
 
 def post(base_url: str, path: str, body: object, *, connections: int, seconds: int) -> Load:
-    """POST without pause, with a new idempotency key each time.
+    """POST continuously, with a new idempotency key each time.
 
     Raises:
         RuntimeError: not every answer was a good one.

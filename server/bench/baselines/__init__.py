@@ -1,1 +1,1 @@
-"""What people would use instead, written with care."""
+"""The alternatives people would use, implemented with care."""

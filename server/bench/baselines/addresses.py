@@ -9,7 +9,7 @@ ALLOWED_ORIGINS = frozenset(os.environ.get("BENCH_ALLOWED_ORIGINS", "").split(",
 
 
 class ForbiddenUrl(Exception):
-    """The URL must not be called."""
+    """The URL is not allowed."""
 
 
 def check_allowed(url: str) -> None:

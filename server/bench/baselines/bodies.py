@@ -11,7 +11,7 @@ DEFAULT_PERIOD = timedelta(days=30)
 
 
 class ReportBody(BaseModel):
-    """What a report is to contain."""
+    """The parameters of a report."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,7 +23,7 @@ class ReportBody(BaseModel):
     currency: Annotated[str, Strict()] = Field(default="USD", pattern=r"^[A-Z]{3}$")
 
     def filled_in(self, today: date) -> dict[str, Any]:
-        """The parameters with every default, as JSON values."""
+        """Return the parameters with all defaults, as JSON values."""
         start, end = self.period_start or today - DEFAULT_PERIOD, self.period_end or today
         seed = int.from_bytes(sha256(self.report_name.encode()).digest()[:6]) if self.seed is None else self.seed
         period = {"period_start": start.isoformat(), "period_end": end.isoformat()}
@@ -40,7 +40,7 @@ class JobBody(BaseModel):
 
 
 class JobAnswer(BaseModel):
-    """The job is durable and has its place in the queue."""
+    """The response to an accepted job."""
 
     request_id: UUID
     queue_position: int

@@ -50,7 +50,7 @@ ON CONFLICT DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A callback to be sent."""
+    """A callback to deliver."""
 
     url: str
     position: int
@@ -60,7 +60,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt."""
+    """The outcome of an attempt."""
 
     code: int | None
     error: str | None
@@ -73,7 +73,7 @@ class Outcome:
 
 
 class WorkerProcess:
-    """What one worker process keeps between tasks."""
+    """The state of a worker process."""
 
     def __init__(self) -> None:
         self._database = psycopg.connect(os.environ["BENCH_LIBPQ_URL"], autocommit=True)
@@ -82,7 +82,7 @@ class WorkerProcess:
         self._signer = Signer([os.environ["BENCH_SIGNING_SECRET"]])
 
     def generate(self, job_id: UUID) -> Owed | None:
-        """Generate and record; None when the job is gone. One that was generated before is only delivered."""
+        """Generate and record; None if the job was deleted. A job already generated is only delivered."""
         started_s = time.perf_counter()
         row = self._database.execute(START, [job_id]).fetchone()
         if row is None:
@@ -97,7 +97,7 @@ class WorkerProcess:
         return Owed(url, position, result, completed_at)
 
     def deliver(self, job_id: UUID, owed: Owed, number: int) -> bool:
-        """Make an attempt and log it; tells whether another one is needed."""
+        """Make an attempt and log it; returns whether another one is needed."""
         attempted_at, started_s = datetime.now(UTC), time.perf_counter()
         outcome = self._attempt(job_id, owed)
         again = not outcome.final and number <= len(RETRY_DELAYS_S)
@@ -165,7 +165,7 @@ worker_process_init.connect(_begin, weak=False)
 
 
 def _run(task: Any, job_id: str) -> None:
-    """Do one job; a callback that failed is tried again later, by a task of its own."""
+    """Process one job; a failed callback is retried later, by a separate task."""
     [process] = _process
     number = task.request.retries + 1
     owed = process.generate(UUID(job_id))

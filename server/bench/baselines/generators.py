@@ -25,7 +25,7 @@ POLARS_CHUNK_ROWS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of row."""
+    """A kind of row."""
 
     revenue: bool
     cells: tuple[str, str, str]
@@ -46,7 +46,7 @@ KINDS = _kinds()
 
 
 def with_csv(parameters: ReportParameters) -> Iterator[tuple[bytes, Totals]]:
-    """Generate with the csv module."""
+    """Generate a report with the csv module."""
     rng = random.Random(parameters.seed)
     dates = _dates(parameters)
     for start in range(0, parameters.num_transactions, CSV_CHUNK_ROWS):

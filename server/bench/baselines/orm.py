@@ -1,4 +1,4 @@
-"""The accepting route with one SQLAlchemy ORM session a request, as FastAPI's own guide shows it.
+"""The accepting route with one SQLAlchemy ORM session per request, as in FastAPI's own guide.
 
 One pooled engine, one session from a dependency, `add`, `commit`. The position comes from an identity column. There is
 no idempotency key, no rate limit and no check of the callback URL: it does less than ours.
@@ -44,14 +44,14 @@ app = FastAPI()
 
 
 async def open_session() -> AsyncIterator[AsyncSession]:
-    """Give one session to one request."""
+    """Provide one session per request."""
     async with sessions() as session:
         yield session
 
 
 @app.post("/api/async", status_code=202)
 async def accept(body: AsyncRequest, session: Annotated[AsyncSession, Depends(open_session)]) -> AcceptedAnswer:
-    """Store a request durably and answer."""
+    """Store a request and respond."""
     accepted = AcceptedModel(
         id=uuid4(),
         payload=body.payload.model_dump(mode="json"),

@@ -26,7 +26,7 @@ storage = LocalFolder(Path(os.environ["BENCH_FOLDER"]))
 
 @app.post("/api/async", status_code=202)
 async def accept(body: AsyncRequest) -> AcceptedAnswer:
-    """Answer as if the request had been accepted."""
+    """Respond as if the request had been accepted."""
     request_id = uuid4()
     return AcceptedAnswer(
         request_id=request_id,
@@ -39,13 +39,13 @@ async def accept(body: AsyncRequest) -> AcceptedAnswer:
 
 @app.post("/api/sync")
 async def generate(body: ReportRequest) -> ReportResult:
-    """Generate a report on the loop: the fastest way for short ones, and everybody else waits meanwhile."""
+    """Generate a report on the event loop: fastest for short ones, but blocks all other requests."""
     return _generate(body)
 
 
 @app.post("/api/sync-in-thread")
 def generate_in_thread(body: ReportRequest) -> ReportResult:
-    """Generate a report in one of FastAPI's threads, as its guide advises for what blocks."""
+    """Generate a report in one of FastAPI's threads, as its guide advises for blocking code."""
     return _generate(body)
 
 

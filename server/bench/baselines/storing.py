@@ -10,7 +10,7 @@ from src.services.report_generator import Totals
 def store(
     generated: Iterable[tuple[bytes, Totals]], request_id: UUID, storage: ReportStorage
 ) -> tuple[StoredFile, Totals]:
-    """Write chunks, add their totals up, hash the file."""
+    """Write chunks to a file, sum their totals, and hash it."""
     totals = Totals()
 
     def chunks() -> Iterator[bytes]:

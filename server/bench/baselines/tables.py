@@ -1,4 +1,4 @@
-"""The tables that the baselines need: the same facts as ours, without what they do not do."""
+"""The tables of the baselines: the same data as ours, for the features they have."""
 
 ORM = """
 CREATE TABLE accepted (

@@ -1,1 +1,1 @@
-"""What several tests share: real databases, real servers, real receivers."""
+"""Shared by several tests: real databases, servers and receivers."""

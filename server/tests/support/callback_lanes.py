@@ -1,4 +1,4 @@
-"""A client for one receiver of this machine, as the tests of callbacks use it."""
+"""A client for a local receiver, for tests of callbacks."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable

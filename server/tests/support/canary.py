@@ -1,4 +1,4 @@
-"""A canary: it listens where nobody may call, on both loopback addresses, and counts who does all the same."""
+"""A canary: listens on forbidden addresses (both loopbacks) and counts connections."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ PORTS_TRIED_MAX = 20
 
 @dataclass
 class Canary:
-    """What came in."""
+    """Connections and bytes received."""
 
     port: int = 0
     connections: int = 0
@@ -23,7 +23,7 @@ class Canary:
 
     @property
     def doors(self) -> set[tuple[str, int]]:
-        """Where it listens."""
+        """The port it listens on."""
         return {("127.0.0.1", self.port), ("::1", self.port)}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Certificates of an authority that only a test trusts."""
+"""Certificates of an authority that only tests trust."""
 
 import shutil
 import ssl
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def make_certificates(folder: Path) -> Path:
-    """Make `ca.pem`, and `a.test.pem` with key, signed by it, with the openssl program; returns the folder."""
+    """Create `ca.pem` and a signed `a.test.pem` with its key, using openssl; returns the folder."""
     assert shutil.which("openssl"), "install the openssl program: it makes the certificates of these tests"
 
     def openssl(*arguments: str) -> None:

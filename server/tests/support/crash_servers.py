@@ -1,4 +1,4 @@
-"""Servers that crash tests start, stop, suspend and kill: real processes, each on a port of its own."""
+"""Server processes that crash tests start, stop, suspend and kill, each on its own port."""
 
 import json
 import os
@@ -58,12 +58,12 @@ class Nursery:
         self._order({"signal": number, "pid": pid})
 
     def look(self, pid: int) -> int | None:
-        """Tell how a server ended: its exit status, or a signal's number below zero; None while it lives."""
+        """Return a server's exit status, or the negative signal number; None while it is running."""
         status: int | None = self._order({"look": pid})["status"]
         return status
 
     def close(self) -> None:
-        """Kill what still runs, and end."""
+        """Kill the remaining servers, and exit."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -88,7 +88,7 @@ def _own_environment() -> dict[str, str]:
 
 @contextmanager
 def nursery_in(folder: Path) -> Iterator[Nursery]:
-    """Run a nursery for the length of a `with` block."""
+    """Run a nursery in a `with` block."""
     nursery = Nursery(folder)
     try:
         yield nursery
@@ -97,7 +97,7 @@ def nursery_in(folder: Path) -> Iterator[Nursery]:
 
 
 class CrashServer:
-    """One server, started again as often as a test likes, always on the same port.
+    """A server that a test can restart, always on the same port.
 
     Args:
         nursery: forks it.
@@ -127,12 +127,12 @@ class CrashServer:
         self.pid = self._nursery.start({**self.settings, **settings, **crash}, self.log)
 
     async def start(self, **settings: str) -> None:
-        """Start it, and wait until it answers as ready."""
+        """Start it, and wait until it is ready."""
         self.spawn("", 1, **settings)
         await self.ready()
 
     async def ready(self, within_s: float = STARTS_WITHIN_S) -> None:
-        """Wait until it answers as ready."""
+        """Wait until it is ready."""
 
         async def is_ready() -> bool:
             assert self.runs, f"the server ended with {self.exit_status}: {self.words()}"
@@ -142,12 +142,12 @@ class CrashServer:
 
     @property
     def runs(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether it is running."""
         return self.pid != 0 and self.exit_status is None
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended; a signal's number below zero."""
+        """Its exit status, or the negative signal number."""
         return self._nursery.look(self.pid)
 
     def signal(self, number: int) -> None:
@@ -155,29 +155,29 @@ class CrashServer:
         self._nursery.signal(self.pid, number)
 
     def signal_if_running(self, number: int) -> None:
-        """Send a signal, if there is anybody to get it."""
+        """Send a signal, if it is running."""
         if self.pid:
             self.signal(number)
 
     async def ended(self, within_s: float = ENDS_WITHIN_S) -> int:
-        """Wait for its end; returns the exit status."""
+        """Wait until it exits; returns the exit status."""
         await eventually(lambda: not self.runs, within_s)
         status = self.exit_status
         assert status is not None
         return status
 
     async def kill(self) -> None:
-        """Let it die at once."""
+        """Kill it."""
         self.signal(signal.SIGKILL)
         await self.ended()
 
     async def stop(self) -> int:
-        """Stop it as an operator does; returns the exit status."""
+        """Stop it gracefully; returns the exit status."""
         self.signal(signal.SIGTERM)
         return await self.ended()
 
     async def get(self, path: str, within_s: float = 3) -> tuple[int, Any]:
-        """Ask it; returns status and JSON, or 0 and None when it does not answer."""
+        """Send a request; returns status and JSON, or 0 and None without a response."""
         timeout = aiohttp.ClientTimeout(within_s)
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.base_url + path) as answer:
@@ -186,10 +186,10 @@ class CrashServer:
             return 0, None
 
     async def leads(self) -> bool:
-        """Whether it is the one that works."""
+        """Whether it is the leader."""
         _, health = await self.get("/api/health")
         return health is not None and health["worker"]["leading"] is True
 
     def words(self) -> str:
-        """What it said last."""
+        """The end of its log."""
         return self.log.read_bytes()[-LOG_SHOWN_BYTES_MAX:].decode(errors="replace") if self.log.exists() else ""

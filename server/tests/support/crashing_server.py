@@ -29,7 +29,7 @@ from typing import Any
 
 
 class CrashPoints(ModuleType):
-    """Stands in for `src.failpoints`: lets the process die when a place is reached for the n-th time."""
+    """Replaces `src.failpoints`: kills the process when a failpoint is reached for the n-th time."""
 
     def __init__(self) -> None:
         super().__init__("src.failpoints")
@@ -38,11 +38,11 @@ class CrashPoints(ModuleType):
         self._passes_left = 0
 
     def arm(self, name: str, at: int) -> None:
-        """Choose the place, and which time it is passed; an empty name lets the process live."""
+        """Choose the failpoint and the occurrence; an empty name disables it."""
         self._name, self._passes_left = name, at
 
     def reached(self, name: str) -> None:
-        """Pass a place, or die there."""
+        """Pass a failpoint, or die there."""
         if name == self._name:
             with self._lock:
                 self._passes_left -= 1
@@ -51,14 +51,14 @@ class CrashPoints(ModuleType):
 
 
 class Nursery:
-    """Starts servers by forking, and knows how they ended."""
+    """Forks servers, and keeps their exit statuses."""
 
     def __init__(self, failpoints: CrashPoints) -> None:
         self._failpoints = failpoints
         self._ended: dict[int, int | None] = {}
 
     def obey(self) -> bool:
-        """Read and answer orders until there are no more; returns whether this process is to be a server."""
+        """Process commands until the end of input; returns whether this process is a forked server."""
         for line in sys.stdin:
             order = json.loads(line)
             if "start" in order:
@@ -106,7 +106,7 @@ class Nursery:
 
 
 def import_everything() -> None:
-    """Import what a server needs, so that each one has it from its first moment; `src.app` reads settings itself."""
+    """Import what a server needs before forking; `src.app` is left out because it reads settings on import."""
     for name in (
         "alembic.command",
         "src.app",
@@ -121,13 +121,13 @@ def import_everything() -> None:
 
 
 def set_the_wall_clock(offset_s: float) -> None:
-    """Let this process believe that it is earlier or later, as after somebody set the machine's clock."""
+    """Shift this process's wall clock, as if the machine's clock had been set."""
     clock = importlib.import_module("src.services.kit.clock").SteadyClock
     clock.__init__.__defaults__ = (lambda: datetime.now(UTC) + timedelta(seconds=offset_s), time.monotonic)
 
 
 def main() -> int:
-    """Be a nursery, and then perhaps one of its servers; returns the exit status."""
+    """Run as a nursery, and after a fork as a server; returns the exit status."""
     failpoints = CrashPoints()
     sys.modules["src.failpoints"] = failpoints
     import_everything()

@@ -1,4 +1,4 @@
-"""What is stored, read past the service."""
+"""The state of the database, read without the service."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 
 
 async def fetch(url: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-    """Run one statement on a connection of its own."""
+    """Run one statement on a new connection."""
     connection = await connect(url)
     try:
         records: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
@@ -30,13 +30,13 @@ async def fetch(url: str, statement: str, *arguments: Any) -> list[asyncpg.Recor
 
 
 async def is_settled(url: str) -> bool:
-    """Tell whether every report and every callback has ended."""
+    """Return whether every report and every callback has ended."""
     await asyncio.sleep(0.05)  # for whoever asks again and again
     return bool((await fetch(url, UNSETTLED))[0][0] == 0)
 
 
 async def is_generating(url: str) -> bool:
-    """Tell whether a report is being generated."""
+    """Return whether a report is being generated."""
     return bool(
         (await fetch(url, "SELECT count(*) FROM requests WHERE mode = 'async' AND status = 'PROCESSING'"))[0][0]
     )
@@ -48,5 +48,5 @@ async def settled(url: str, within_s: float = 40) -> None:
 
 
 async def take_the_lock_away(url: str) -> None:
-    """End the leader's connection, as PostgreSQL does with one that no longer answers."""
+    """Terminate the leader's connection, as PostgreSQL does with an unresponsive client."""
     assert len(await fetch(url, TAKE_THE_LOCK_AWAY, LEADER_LOCK)) == 1

@@ -1,4 +1,4 @@
-"""Databases of a test's own, copied from one that the migrations made."""
+"""Databases for single tests, copied from a migrated template."""
 
 import itertools
 import tempfile
@@ -16,7 +16,7 @@ TEMPLATE = "template_for_tests"
 
 
 def database_at(url: str, name: str) -> str:
-    """Name another database of the same server."""
+    """Return the URL of another database on the same server."""
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
@@ -34,7 +34,7 @@ async def run_sql(url: str, *statements: str) -> None:
 
 
 async def create_template(url: str) -> None:
-    """Make the template: an empty database with the schema."""
+    """Create the template: an empty database with the schema."""
     await run_sql(url, f"CREATE DATABASE {TEMPLATE}")
     engine = create_engine(database_at(url, TEMPLATE))
     await migrate(engine)

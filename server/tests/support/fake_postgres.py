@@ -1,4 +1,4 @@
-"""What stands at the other end of `DATABASE_URL` and is no PostgreSQL of today, by the bytes it answers.
+"""Servers that are not a supported PostgreSQL, defined by the bytes they send.
 
 The answers are those of PgBouncer 1.18, PostgreSQL 13 and a PostgreSQL without TLS.
 https://www.postgresql.org/docs/current/protocol-message-formats.html
@@ -13,7 +13,7 @@ SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
 
 
 def refusal(sqlstate: str, message: str) -> bytes:
-    """Write an ErrorResponse."""
+    """Return an ErrorResponse message."""
     fields = b"SFATAL\0VFATAL\0C%s\0M%s\0\0" % (sqlstate.encode(), message.encode())
     return b"E" + struct.pack("!i", 4 + len(fields)) + fields
 
@@ -26,7 +26,7 @@ STARTING = refusal("57P03", "the database system is starting up")
 
 @asynccontextmanager
 async def answering(answer: bytes | None) -> AsyncIterator[int]:
-    """Serve on a port: no TLS, then the answer to whoever begins a session; None says nothing at all."""
+    """Serve on a port: refuse TLS, then send the reply to each new session; None never replies."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

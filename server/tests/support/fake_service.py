@@ -1,4 +1,4 @@
-"""A service that speaks the contract and does with each callback what the test decided: the truth is known."""
+"""A fake service with the real API that treats each callback as the test decides, so that the truth is known."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ class FakeService:
         return web.json_response({"status": "COMPLETED", "callback_status": state, **times})
 
     async def deliver(self) -> None:
-        """Call back for ever."""
+        """Send callbacks until cancelled."""
         async with aiohttp.ClientSession() as session:
             held: tuple[int, str] | None = None
             while True:

@@ -1,4 +1,4 @@
-"""A proxy between the service and PostgreSQL that cuts, resets, stalls, delays, and loses single answers."""
+"""A proxy between the service and PostgreSQL that cuts, resets, stalls, delays, and drops single responses."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ CRASH_OF_ANOTHER_PROCESS = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
 
 
 class Loss(Enum):
-    """What becomes of a statement that the proxy waits for, and of the connection it came on."""
+    """What happens to a matching statement and its connection."""
 
     #: It never arrives; the connection is cut.
     STATEMENT = "the statement is lost"
@@ -54,27 +54,27 @@ class FaultyProxy:
         self._awaited: tuple[bytes, Loss] | None = None
 
     def stall(self) -> None:
-        """Let nothing pass, and close nothing."""
+        """Stall all data without closing connections."""
         self._flows.clear()
 
     def go_on(self) -> None:
-        """Let data pass again."""
+        """Forward data again."""
         self._flows.set()
 
     def cut(self, *, reset: bool = False) -> int:
-        """Close every connection, with a reset or in good order; returns how many that were."""
+        """Close every connection, by a reset or gracefully; returns their number."""
         links = list(self._links)
         for link in links:
             link.close(reset=reset)
         return len(links)
 
     def say_goodbye(self) -> None:
-        """Tell every client that the server crashes, as it does, and do not close the connections yet."""
+        """Send every client PostgreSQL's crash message, without closing the connections."""
         for link in self._links:
             link.say(CRASH_OF_ANOTHER_PROCESS)
 
     def lose(self, marker: bytes, loss: Loss) -> None:
-        """Wait for the next statement that contains these bytes, and lose something of it."""
+        """Apply a fault to the next statement that contains these bytes."""
         self._awaited = (marker, loss)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What clients were told: a history of outcomes, as callers with bad luck make it.
+"""The history of what clients were told, including lost responses.
 
 As in Jepsen's tests an outcome is one of three: acknowledged, refused, or unknown. `verdict` compares them with
 what is stored in the end.
@@ -25,7 +25,7 @@ ANSWERED_WITHIN_S = 15.0
 
 
 class Outcome(Enum):
-    """What a client knows of what it asked for."""
+    """The outcome of an operation, as seen by its client."""
 
     ACKNOWLEDGED = "acknowledged"
     REFUSED = "refused"
@@ -34,7 +34,7 @@ class Outcome(Enum):
 
 @dataclass
 class Operation:
-    """One request for a report, with all tries to make it."""
+    """One request for a report, with all its attempts."""
 
     #: Its report's name; no other operation has it.
     name: str
@@ -58,17 +58,17 @@ class History:
     operations: list[Operation] = field(default_factory=list)
 
     def with_outcome(self, outcome: Outcome) -> list[Operation]:
-        """Those that ended so."""
+        """Operations with an outcome."""
         return [operation for operation in self.operations if operation.outcome is outcome]
 
     @property
     def answers(self) -> Counter[int]:
-        """How often which status was answered."""
+        """Number of responses by status."""
         return Counter(status for operation in self.operations for status in operation.answers)
 
     @property
     def longest_wait_s(self) -> float:
-        """The longest that a client waited for an answer or the lack of one."""
+        """The longest time that a client waited for a response or a failure."""
         return max((operation.longest_wait_s for operation in self.operations), default=0)
 
 
@@ -101,18 +101,18 @@ class Client:
         self._dice = dice
 
     async def post_until(self, stop: asyncio.Event, pause_s: float) -> None:
-        """Submit until told to stop."""
+        """Submit until stopped."""
         while not stop.is_set():
             await self.post_one(stop)
             await asyncio.sleep(self._dice.random() * pause_s)
 
     async def post(self, number: int) -> None:
-        """Submit so many."""
+        """Submit a number of requests."""
         for _ in range(number):
             await self.post_one(asyncio.Event())
 
     async def post_one(self, stop: asyncio.Event, transactions: int = 0) -> Operation:
-        """Submit one request: half of them with a key, and half of those are tried again until they are answered."""
+        """Submit one request: half of them with a key, half of those retried until there is a response."""
         operation = self._new_operation(transactions)
         self._history.operations.append(operation)
         insists = operation.key is not None and self._dice.random() < 0.5
@@ -166,7 +166,7 @@ def client_session() -> aiohttp.ClientSession:
 
 
 async def load(clients: Sequence[Client], meanwhile: Callable[[], Awaitable[None]], pause_s: float = 0.01) -> None:
-    """Let clients post while something happens, each with pauses up to a length, and stop them after it."""
+    """Run clients in a `with` block, each with pauses up to a length."""
     stop = asyncio.Event()
     posting = [asyncio.create_task(client.post_until(stop, pause_s)) for client in clients]
     try:

@@ -32,7 +32,7 @@ def broken_bodies() -> dict[str, Answer]:
 
 
 def broken_answers() -> dict[str, tuple[Answer, ErrorCode]]:
-    """What is no answer, with the error code that it is recorded as."""
+    """Invalid responses, with the error code that each is recorded as."""
     return {
         "silent": (hangs, "timeout"),
         "dripping head": (repeats(b"HTTP/1.1 200 OK\r\nX: ", b"x", 0.02), "timeout"),

@@ -30,7 +30,7 @@ _OBJECTS = rb"""
 
 
 def broken_bodies() -> Iterator[bytes]:
-    """Every one of them, up to more than a body may have."""
+    """All of them, up to more than the body limit."""
     yield from (b"", b" ", b"\r\n", b"{} {}", *_PIECES.split(b" "), *_OBJECTS.split())
     yield from (b"\xef\xbb\xbf{}", b"\xff\xfe{\0}\0", b"\xfe\xff\0{\0}", b"\0\0\0{\0\0\0}", b"\x80\x03}q\0.")
     yield from ('{"report_name": "ü"}'.encode(encoding) for encoding in ("latin-1", "utf-16", "utf-32"))

@@ -1,4 +1,4 @@
-"""More than sixty receivers that do something wrong, each with what has to come of it."""
+"""More than sixty misbehaving receivers, each with the expected outcome."""
 
 import asyncio
 import gzip
@@ -27,7 +27,7 @@ Listen = Callable[[str], AbstractAsyncContextManager[int]]
 
 @dataclass
 class Hostile:
-    """A receiver, and what is to come of the callbacks to it.
+    """A receiver, and the expected outcome of callbacks to it.
 
     Args:
         name: what it does wrong.
@@ -55,12 +55,12 @@ class Hostile:
 
 
 def fails(error_code: str) -> list[Row]:
-    """Each attempt ends without an answer."""
+    """Expect every attempt to end without a response."""
     return [(None, error_code)] * ATTEMPTS
 
 
 def refuses(status: int, attempts: int = ATTEMPTS) -> list[Row]:
-    """Each attempt ends with this answer."""
+    """Expect every attempt to end with this status."""
     return [(status, "bad_status")] * attempts
 
 
@@ -80,12 +80,12 @@ def served(answer: Answer, tls: ssl.SSLContext | None = None) -> Listen:
 
 
 def status(code: int, header: bytes = b"") -> Listen:
-    """Answer with a status, and nothing else."""
+    """Respond with a bare status."""
     return served(says(b"HTTP/1.1 %d X\r\n%sContent-Length: 0\r\n\r\n" % (code, header)))
 
 
 def after_bytes(count: int, answer: bytes | None) -> Listen:
-    """Read so many bytes at most, whatever they are, then answer and close, or hang."""
+    """Read up to so many bytes, then respond and close, or hang."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(count)
@@ -110,7 +110,7 @@ async def nobody(_host: str) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def full(host: str) -> AsyncIterator[int]:
-    """Listen, accept nothing, and have no room left for those who wait."""
+    """Listen without accepting, with a full backlog."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     waiting = [socket.socket(family) for _ in range(BACKLOG_FILLED_BY)]
     with socket.socket(family) as listener:

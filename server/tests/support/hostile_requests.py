@@ -1,4 +1,4 @@
-"""Requests that no honest client sends, as bytes on the wire: bodies, targets, headers, framing, and mutations."""
+"""Hostile requests as bytes on the wire: bodies, targets, headers, framing and mutations."""
 
 import gzip
 import random
@@ -13,7 +13,7 @@ NO_SUCH_ID = b"00000000-0000-4000-8000-000000000000"
 
 
 def head(method: bytes, target: bytes, *fields: bytes, host: bytes = b"Host: localhost") -> bytes:
-    """The head of a request that asks the server to close the connection after its answer."""
+    """Return the head of a request with `Connection: close`."""
     return b"\r\n".join([method + b" " + target + b" HTTP/1.1", host, b"Connection: close", *fields, b"", b""])
 
 
@@ -26,7 +26,7 @@ def post(target: bytes, body: bytes = b"", *fields: bytes) -> bytes:
 
 
 def refused() -> dict[str, bytes]:
-    """Requests that have to be answered with a 4xx, or not at all, by what is wrong with them."""
+    """Requests that must get a 4xx or no response, by what is wrong with them."""
     kinds = {
         "sync body": _sync_bodies(),
         "async body": _async_bodies(),
@@ -209,7 +209,7 @@ def _websockets() -> Iterator[bytes]:
 
 
 def odd() -> list[bytes]:
-    """Requests that a server may take or refuse, as long as it goes on."""
+    """Requests that a server may accept or refuse, as long as it survives."""
     live = b"/api/health/live"
     return [
         get(live, b"Host: y"),
@@ -244,7 +244,7 @@ def odd() -> list[bytes]:
 
 
 def mutations(seed: int, count: int) -> Iterator[bytes]:
-    """Good requests with a few bytes changed, cut out, doubled or moved."""
+    """Valid requests with a few bytes changed, removed, doubled or moved."""
     dice = random.Random(seed)
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD_BODY), GOOD_BODY)
     good = [

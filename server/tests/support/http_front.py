@@ -1,4 +1,4 @@
-"""One connection of the HTTP front in memory: its transport, a clock that a test moves, and an app under control."""
+"""One in-memory connection of the HTTP server: its transport, a virtual clock, and a controllable app."""
 
 import asyncio
 import heapq
@@ -22,7 +22,7 @@ HANDSHAKE = (
 
 
 class MovedLoop:
-    """As much of an event loop as a protocol uses: tasks are the real loop's, time is moved by hand."""
+    """The part of an event loop that a protocol uses: tasks run on the real loop, time is virtual."""
 
     def __init__(self) -> None:
         self._now_s = 1_000.0
@@ -42,18 +42,18 @@ class MovedLoop:
         return False
 
     def _timer_handle_cancelled(self, _: asyncio.TimerHandle) -> None:
-        """Asked for by `TimerHandle`."""
+        """Required by `TimerHandle`."""
 
     def create_task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         return asyncio.get_running_loop().create_task(work)
 
     @property
     def armed(self) -> int:
-        """Timers that would still do something."""
+        """Active timers."""
         return sum(not timer.cancelled() for _, _, timer in self._timers)
 
     async def pass_by(self, seconds: float) -> None:
-        """Let time pass, with everything that happens on the way."""
+        """Advance time, and run everything that becomes due."""
         end_s = self._now_s + seconds
         await settle()
         while self._timers and self._timers[0][0] <= end_s:
@@ -65,13 +65,13 @@ class MovedLoop:
 
 
 async def settle() -> None:
-    """Let everything run that needs no time."""
+    """Run everything that is ready."""
     for _ in range(20):
         await asyncio.sleep(0)
 
 
 class Wire(asyncio.Transport):
-    """The other end: takes everything that is written, unless `takes` says less."""
+    """The peer: accepts everything that is written, unless `takes` limits it."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -92,12 +92,12 @@ class Wire(asyncio.Transport):
         return (self._address, 5) if name == "peername" else default
 
     def leave_unread(self, data: bytes) -> None:
-        """Let bytes come that the event loop does not read yet."""
+        """Add bytes that the event loop has not read yet."""
         self._unread = socket.socketpair()
         self._unread[1].sendall(data)
 
     def read_all(self) -> None:
-        """Nothing is left that has come."""
+        """Clear the pending bytes."""
         if self._unread is not None:
             for end in self._unread:
                 end.close()
@@ -153,7 +153,7 @@ class Wire(asyncio.Transport):
 
 
 class App:
-    """Reads the body, waits until it may, and answers with the path and the body."""
+    """Reads the body, waits until released, and responds with the path and the body."""
 
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
@@ -202,7 +202,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 
 
 class Connection:
-    """A connection to a server and an app of its own, or to those of another."""
+    """A connection to a new server and app, or to those of another connection."""
 
     opened: ClassVar[list["Connection"]] = []
 
@@ -227,7 +227,7 @@ class Connection:
         self.opened.append(self)
 
     async def send(self, *pieces: bytes) -> None:
-        """Send pieces, and let the server do what it does with each."""
+        """Send segments, and let the server process each."""
         for piece in pieces:
             assert isinstance(self.wire.protocol, asyncio.Protocol)
             self.wire.protocol.data_received(piece)
@@ -240,7 +240,7 @@ class Connection:
 
     @property
     def statuses(self) -> list[int]:
-        """Statuses of the answers so far."""
+        """Statuses of the responses so far."""
         return [int(part[:3]) for part in bytes(self.wire.sent).split(b"HTTP/1.1 ")[1:]]
 
     @property
@@ -249,7 +249,7 @@ class Connection:
 
     @classmethod
     async def end_all(cls) -> None:
-        """Clean up after a test, however it went."""
+        """Clean up after a test, whatever its result."""
         for connection in cls.opened:
             connection.app.may_answer.set()
             connection.wire.read_all()

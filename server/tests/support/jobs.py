@@ -1,4 +1,4 @@
-"""Jobs as they come from the table."""
+"""Jobs as read from the table."""
 
 from datetime import date
 from uuid import UUID

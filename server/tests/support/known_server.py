@@ -1,4 +1,4 @@
-"""A server whose latencies are known, because it decides them and logs when it was asked and when it answered.
+"""A server with known latencies: it chooses them, and logs the time of each request and response.
 
 `python -m tests.support.known_server '{"latency_ms": 20}'` prints its port, answers every POST, and shows its log to
 a GET. `time.perf_counter` is the machine's monotonic clock: the log can be compared with another process's times.
@@ -24,7 +24,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 @dataclass(frozen=True)
 class Known:
-    """How long answers take. Requests are counted from 0 as they arrive."""
+    """Latencies. Requests are counted from 0 as they arrive."""
 
     latency_ms: float = 0.0
     #: Every so many requests, one takes longer.
@@ -89,12 +89,12 @@ async def serve(known: Known) -> None:
 
 @dataclass
 class RunningServer:
-    """A known server in a process of its own."""
+    """A known server in a separate process."""
 
     url: str
 
     def log(self) -> list[list[float]]:
-        """When each request arrived and was answered, in seconds, first one first."""
+        """Times of arrival and response of each request, in seconds, oldest first."""
         log: list[list[float]] = httpx.get(self.url).json()
         return log
 

@@ -1,4 +1,4 @@
-"""Lanes on virtual time: a table, a receiver and a clock that a test holds in its hands."""
+"""Lanes on virtual time, with a table, a receiver and a clock that a test controls."""
 
 import asyncio
 from collections import defaultdict
@@ -43,7 +43,7 @@ def owed(position: int, lane: LaneKey = LANE, since: datetime = START) -> OwedCa
 
 @dataclass
 class Table:
-    """What PostgreSQL holds of deliveries, with the rules of the statements; fails where a test says so."""
+    """In-memory replacement for the deliveries in PostgreSQL, with the semantics of the statements; fails on demand."""
 
     owed_callbacks: dict[UUID, OwedCallback] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
@@ -73,17 +73,16 @@ class Table:
         return sorted(found, key=lambda callback: callback.queue_position)[:limit]
 
     async def callers_owed(self, after: str, limit: int) -> list[str]:
-        """Name callers."""
         await self._run("callers_owed")
         return sorted({one.lane.caller for one in self.owed_callbacks.values() if one.lane.caller > after})[:limit]
 
     async def is_owed(self, lane: LaneKey) -> bool:
-        """Tell whether anything is owed in any sequence."""
+        """Return whether anything is owed in any sequence."""
         await self._run("is_owed")
         return any(callback.lane.whole == lane.whole for callback in self.owed_callbacks.values())
 
     async def lanes_owed(self, after: Mapping[str, tuple[str, str]], limit: int) -> list[OwedLane]:
-        """Name lanes, in turns between callers."""
+        """Return lanes, round robin between callers."""
         await self._run("lanes_owed")
         heads: dict[LaneKey, OwedCallback] = {}
         for one in sorted(self.owed_callbacks.values(), key=lambda callback: callback.queue_position):
@@ -101,12 +100,10 @@ class Table:
         ]
 
     async def still_owed(self, request_ids: Sequence[UUID]) -> list[bool]:
-        """Look some up."""
         await self._run("still_owed")
         return [request_id in self.owed_callbacks for request_id in request_ids]
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
-        """Write the log and what follows."""
         await self._run("record_attempts")
         for attempt in attempts:
             self.attempts.append(attempt)
@@ -119,28 +116,24 @@ class Table:
         return [None] * len(attempts)
 
     async def pauses(self) -> list[Pause]:
-        """Read all pauses."""
         await self._run("pauses")
         return list(self.paused.values())
 
     async def pauses_of(self, receivers: Collection[str]) -> list[Pause]:
-        """Read those of some receivers."""
         await self._run("pauses_of")
         return [pause for key, pause in self.paused.items() if key.receiver in receivers]
 
     async def pause(self, pause: Pause) -> None:
-        """Begin one, or put it off."""
         await self._run("pause")
         self.paused[LaneKey(pause.caller, pause.receiver)] = pause
 
     async def end_pause(self, pause: Pause) -> None:
-        """End one."""
         await self._run("end_pause")
         self.paused.pop(LaneKey(pause.caller, pause.receiver), None)
 
 
 class Far:
-    """The receivers, and a way to each: what they answer is decided by the test, and how long it takes."""
+    """The receivers and their clients; the test decides responses and latencies."""
 
     def __init__(self, time: VirtualTime) -> None:
         self.answer: Callable[[int], Outcome] = lambda _number: OK
@@ -152,13 +145,12 @@ class Far:
         self._time = time
 
     def connect(self, _receiver: str) -> "Far":
-        """Give a way."""
+        """Return a client."""
         return self
 
     async def post(
         self, url: CallbackUrl, _headers: Mapping[str, str], _body: bytes, *, deadline_s: float
     ) -> Reply | Failure:
-        """Get one attempt."""
         number = len(self.called)
         self.called.append(url.url)
         self.under_way += 1
@@ -172,12 +164,11 @@ class Far:
             self.under_way -= 1
 
     async def aclose(self) -> None:
-        """Close it."""
         self.closed += 1
 
 
 class World:
-    """What a lane is made of."""
+    """The dependencies of a lane."""
 
     def __init__(self, receivers: Sequence[str] = (RECEIVER,)) -> None:
         self.time = VirtualTime()
@@ -217,15 +208,14 @@ class World:
 
     @property
     def store(self) -> RequestStore:
-        """The table, as the lane sees it."""
+        """The table, typed as the lane's store."""
         return cast("RequestStore", self.table)
 
     def now(self) -> datetime:
-        """Read the clock."""
         return START + timedelta(seconds=self.time.now_s() - self.began_s)
 
     async def locate(self, url: CallbackUrl) -> str:
-        """Name the address of a URL."""
+        """Return the address of a URL."""
         if self.locating:
             raise self.locating.pop(0)
         return url.receiver
@@ -235,7 +225,7 @@ class World:
         return DeliveryLane(key, self.parts, self.far, on_rest=lambda lane: self.rested.append(lane.key))
 
     def offer(self, lane: DeliveryLane, *positions: int) -> None:
-        """Owe callbacks, and tell the lane."""
+        """Add callbacks, and notify the lane."""
         for position in positions:
             callback = owed(position, lane.key, self.now())
             self.table.add(callback)
@@ -243,11 +233,11 @@ class World:
 
     @property
     def sent(self) -> list[int]:
-        """Positions in the order in which they were recorded, each as often as it was."""
+        """Positions in the order of recording, with repetitions."""
         return [attempt.request_id.int for attempt in self.table.attempts]
 
     def assert_nothing_is_held(self) -> None:
-        """Every counter stands where it began."""
+        """Check that every counter is back at its initial value."""
         assert self.attempts.in_flight == self.far.under_way == 0
         assert self.slots._in_all.everybody._held == self.slots._in_all.unproven._held == {}
         assert self.slots.waiting == 0

@@ -1,4 +1,4 @@
-"""The load generator as its users run it: a process of its own."""
+"""The load generator in a separate process, as its users run it."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ ENDS_WITHIN_S = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
+    """The result of a run."""
 
     status: int
     output: str

@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that this repository recommends, in a folder of its own."""
+"""A real nginx with the recommended configuration, in its own folder."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ class Nginx:
 
     @property
     def errors(self) -> str:
-        """What it complained about."""
+        """Its error log."""
         return (self.folder / "error.log").read_text()
 
 
@@ -60,7 +60,7 @@ def _program() -> str:
 
 
 def _replaced(text: str, changes: dict[str, str]) -> str:
-    """Change the names and addresses, each of which has to be there."""
+    """Replace names and addresses, each of which must be present."""
     for old, new in changes.items():
         assert old in text, f"{CONFIGURATION.name} has no longer: {old}"
         text = text.replace(old, new)

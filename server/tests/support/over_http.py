@@ -1,4 +1,4 @@
-"""An application of this process behind a real socket, as uvicorn serves it in production."""
+"""Serves an application of this process on a real socket, as uvicorn does in production."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 @asynccontextmanager
 async def over_http(app: ASGIApp, port: int, protocol: type[LimitedHttpProtocol] | None = None) -> AsyncIterator[None]:
-    """Serve an application on 127.0.0.1; its lifespan is whoever's called this."""
+    """Serve an application on 127.0.0.1; the caller runs its lifespan."""
     http = protocol or limited_protocol()
     options: dict[str, Any] = {"http": http, "lifespan": "off"}
     config = uvicorn.Config(app, port=port, log_config=None, access_log=False, **options)

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own that may be made to crash, through the tools that run the embedded one."""
+"""A separate PostgreSQL that a test may crash, run with the tools of the embedded one."""
 
 import asyncio
 import os
@@ -35,12 +35,12 @@ class OwnPostgres:
         self._cluster.ensure_running(self._cluster.data_folder)
 
     def create(self) -> None:
-        """Make its data folder, unless it is there."""
+        """Create its data folder, if missing."""
         self._cluster.claim()
         self._cluster.create()
 
     def add_file(self, name: str, content: bytes) -> Path:
-        """Put a file that is its user's alone into its data folder."""
+        """Add a private file, owned by its user, to its data folder."""
         path = self.data_folder / name
         path.write_bytes(content)
         path.chmod(0o600)
@@ -49,7 +49,7 @@ class OwnPostgres:
         return path
 
     async def configure(self, **settings: str) -> None:
-        """Change settings of the whole server, for sessions that are there as well."""
+        """Change settings of the whole server, including existing sessions."""
         changes = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in settings.items()]
         await run_sql(self.url, "SET default_transaction_read_only = off", *changes, "SELECT pg_reload_conf()")
         await asyncio.sleep(0.1)  # each session takes it over before its next statement
@@ -64,14 +64,14 @@ class OwnPostgres:
         psutil.wait_procs(family, timeout=10)
 
     def stop(self) -> None:
-        """Stop it in order."""
+        """Stop it gracefully."""
         with suppress(FileNotFoundError):
             self._cluster.stop()
 
 
 @contextmanager
 def own_postgres(*, start: bool = True) -> Iterator[OwnPostgres]:
-    """Run one for the length of a `with` block."""
+    """Run one in a `with` block."""
     with folder_for_postgres() as folder:
         postgres = OwnPostgres(folder.resolve())
         try:

@@ -1,4 +1,4 @@
-"""The service as its users run it: a process of its own, real HTTP, real signals."""
+"""The service in a separate process, with real HTTP and signals, as its users run it."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ STOPS_WITHIN_S = 20
 
 
 def free_port() -> int:
-    """Find a port nobody listens on."""
+    """Return a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 class ServerProcess:
-    """`python -m src` with settings of the test's own."""
+    """`python -m src` with the test's settings."""
 
     #: The file that gets all it writes; without one, only errors are shown, by the tests' own stderr.
     said: Path | None = None
@@ -41,12 +41,12 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process, to look at."""
+        """Its process."""
         assert self._process is not None
         return self._process.pid
 
     def start(self) -> None:
-        """Start, and wait until it answers as ready."""
+        """Start it, and wait until it is ready."""
         environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "HOST"}}
         with (self.said or Path(os.devnull)).open("ab") as output:
             self._process = subprocess.Popen(
@@ -63,11 +63,11 @@ class ServerProcess:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """Let it die at once, as `kill -9` does."""
+        """Kill it, as `kill -9` does."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """Stop it as an operator does; returns its exit status."""
+        """Stop it gracefully; returns the exit status."""
         return self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> int:
@@ -76,7 +76,7 @@ class ServerProcess:
         return self._process.wait(STOPS_WITHIN_S)
 
     def end_if_running(self) -> None:
-        """Clean up after a test, however it went."""
+        """Clean up after a test, whatever its result."""
         if self._process is not None and self._process.poll() is None:
             self.stop()
 
@@ -89,7 +89,7 @@ class ServerProcess:
 
 @contextmanager
 def server_process(data_dir: Path, **settings: str) -> Iterator[ServerProcess]:
-    """Run the server for the length of a test."""
+    """Run the server for the duration of a test."""
     server = ServerProcess(data_dir, **settings)
     try:
         server.start()

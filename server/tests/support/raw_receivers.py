@@ -1,4 +1,4 @@
-"""Receivers that say exactly the bytes they are told, on sockets of this machine: good, slow, broken or hostile."""
+"""Receivers that send exactly the given bytes, on local sockets: good, slow, broken or hostile."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ UNREAD_FOR_S = 0.05
 
 
 def says(*answers: bytes) -> Answer:
-    """One answer after the other, the last one for ever."""
+    """Send one response after the other, repeating the last."""
     left = list(answers)
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,7 +65,7 @@ async def hangs(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
 
 
 class RawReceiver:
-    """Answers every request as it is told, counts, and notices when the client drops the connection."""
+    """Responds to every request as configured, counts requests, and detects when the client closes the connection."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -112,7 +112,7 @@ class RawReceiver:
             await self._changed.wait_for(happened)
 
     async def dropped(self, connections: int = 1) -> None:
-        """The client let go of so many connections, without waiting for the receiver to say goodbye."""
+        """Wait until the client has closed so many connections, without waiting for the receiver to close."""
         await self.until(lambda: self.connections - self.open >= connections)
 
 

@@ -34,7 +34,7 @@ class Callback:
 
 @dataclass
 class Receiver:
-    """A receiver that remembers everything, and answers what it was told to."""
+    """A receiver that records everything, and responds as configured."""
 
     origin: str = ""
     #: Decides the status of the n-th callback (from 0); None: never answer.

@@ -1,4 +1,4 @@
-"""A Redis of a test's own, which can be killed and comes back at the same port."""
+"""A separate Redis, which can be killed and restarted on the same port."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ STARTS_WITHIN_S = 10
 
 
 class RedisServer:
-    """`redis-server`, without a file of its own: killed, it comes back with nothing."""
+    """`redis-server` without persistence: empty after a restart."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -23,7 +23,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start it, and wait until it responds."""
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
             ["redis-server", *options], cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -34,14 +34,14 @@ class RedisServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """Let it die at once."""
+        """Kill it."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def keys(self) -> list[bytes]:
-        """Name what it holds."""
+        """Return its keys."""
         with redis.Redis.from_url(self.url) as client:
             found: list[bytes] = client.keys("*")
         return found
@@ -56,7 +56,7 @@ class RedisServer:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisServer]:
-    """Run a Redis for the length of a test."""
+    """Run a Redis for the duration of a test."""
     server = RedisServer(folder)
     server.start()
     try:

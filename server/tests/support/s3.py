@@ -31,7 +31,7 @@ _RIGHTS = {"writer": ["Admin", "Read", "Write", "List"], "reader": ["Read", "Lis
 
 @dataclass
 class S3Server:
-    """A server process; every test has a prefix of its own in the one bucket."""
+    """A server process; every test has its own prefix in a shared bucket."""
 
     folder: Path
     ports: dict[str, int]
@@ -42,7 +42,7 @@ class S3Server:
         return f"http://127.0.0.1:{self.ports['s3']}"
 
     def settings(self, prefix: str, user: str = "writer", **others: Any) -> dict[str, Any]:
-        """What a service needs to keep its reports here."""
+        """Return the settings of a service that keeps its reports here."""
         return {
             "storage_url": f"s3://{BUCKET}/{prefix}",
             "aws_endpoint_url": self.endpoint,
@@ -53,7 +53,7 @@ class S3Server:
         }
 
     def environment(self, prefix: str, **others: Any) -> dict[str, str]:
-        """The same for a process of its own."""
+        """Return the same as environment variables."""
         return {name.upper(): str(value) for name, value in self.settings(prefix, **others).items()}
 
     def start(self) -> None:
@@ -71,7 +71,7 @@ class S3Server:
         self.wait()
 
     def wait(self) -> None:
-        """Wait until it answers."""
+        """Wait until it responds."""
         deadline_s = time.monotonic() + STARTS_WITHIN_S
         while self._status(f"{self.endpoint}/{BUCKET}") not in {403, 404}:  # without a signature
             assert time.monotonic() < deadline_s, (self.folder / "log").read_text()[-2_000:]
@@ -95,7 +95,7 @@ class S3Server:
             return 0
 
     def client(self, prefix: str = "", user: str = "writer") -> S3Store:
-        """Make a client of somebody else, who changes what is stored behind our back."""
+        """Create a client of another party, which changes stored objects behind the service's back."""
         return S3Store(
             BUCKET,
             prefix=prefix or None,
@@ -116,13 +116,13 @@ class S3Server:
         return True
 
     def stored(self, prefix: str) -> list[str]:
-        """Name the reports below a prefix."""
+        """Return the reports below a prefix."""
         store = self.client(prefix)
         paths = [entry["path"] for page in obstore.list(store) for entry in page]
         return sorted(path for path in paths if path.endswith(".csv"))
 
     def let_in(self, *users: str) -> None:
-        """Say whose keys are good from now on."""
+        """Set the valid keys."""
         identities = [
             {
                 "name": user,

@@ -1,4 +1,4 @@
-"""A front for an S3 server that lets through, answers in its place, or keeps silent for a while."""
+"""A proxy for an S3 server that forwards, responds in its place, or stays silent."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class S3Front:
         self.endpoint = ""
 
     def answer(self, status: int | None) -> None:
-        """Answer in the server's place from now on; None: let everything through."""
+        """Respond in the server's place from now on; None forwards everything."""
         self._answers = status
         for writer in self._open:
             writer.close()

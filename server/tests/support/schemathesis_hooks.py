@@ -1,4 +1,4 @@
-"""What `st run` asks before each request: generated callbacks go to a receiver that exists, and so on.
+"""Hooks of `st run` before each request: generated callbacks go to an existing receiver, and so on.
 
 Without it nearly every generated `callback_url` would be refused, and what lies behind it not be reached.
 """
@@ -21,7 +21,7 @@ MEASURING = {f"/api/benchmark/{mode}" for mode in ("sync", "async", "both")}
 
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
-    """Put what exists in the place of what was made up."""
+    """Replace generated values by existing ones."""
     body = case.body
     if isinstance(body, dict) and isinstance(url := body.get("callback_url"), str) and len(url) <= URL_CHARS_MAX:
         body["callback_url"] = RECEIVER_URL
@@ -36,7 +36,7 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
 
 
 def _keep_short(case: Any) -> None:
-    """Let a benchmark be a small one that nobody waits for; whatever is out of bounds stays so."""
+    """Make a benchmark small and asynchronous; invalid values stay invalid."""
     if isinstance(case.body, dict) and type(requests := case.body.get("requests")) is int and requests > 0:
         case.body["requests"] = requests if requests > 5_000 else min(requests, BENCHMARK_REQUESTS_MAX)
     if "wait" not in (case.query or {}) or _is_true(case, "wait"):

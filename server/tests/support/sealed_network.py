@@ -1,4 +1,4 @@
-"""Ways out that lead only to sockets of this machine which a test named; what else is tried is written down."""
+"""A network that only reaches sockets named by the test; every other attempt is recorded."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from src.services.outbound.transport import AddressInfo, Network, open_socket
 
 
 class Names:
-    """A resolver that gives these answers, one for each lookup and the last one for ever; it counts."""
+    """A resolver that returns these results in turn, repeating the last, and counts lookups."""
 
     def __init__(self, *answers: Sequence[Address]) -> None:
         self._answers = list(answers)
@@ -24,7 +24,7 @@ class Names:
 
 @dataclass
 class SealedNetwork:
-    """Takes the place of the machine's network: no packet leaves, not even one that asks for a name.
+    """Replaces the machine's network: no packet leaves, not even a DNS query.
 
     Args:
         doors: the addresses and ports of this machine that may be dialled.

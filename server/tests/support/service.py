@@ -1,4 +1,4 @@
-"""The whole service in this process: its parts run for real, HTTP goes straight to the application."""
+"""The whole service in this process: real parts, HTTP directly into the application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ class Service:
     settings: Settings
 
     async def submit(self, callback_url: str, headers: dict[str, str] | None = None, **payload: Any) -> dict[str, Any]:
-        """Submit an async report; returns the answer."""
+        """Submit an async report; returns the response."""
         body = {"payload": payload, "callback_url": callback_url}
         answer = await self.client.post("/api/async", json=body, headers=headers)
         assert answer.status_code == 202, answer.text

@@ -1,4 +1,4 @@
-"""Rules that no linter knows: which module may dial, read files out, or talk to the database, and how.
+"""Rules that no linter knows: which modules may open connections, send files, or access the database, and how.
 
 Each rule looks at one module's syntax tree and names what breaks it.
 """
@@ -25,7 +25,7 @@ _CODE_FROM_DATA = {"eval", "exec", "compile", "__import__"}
 
 @dataclass(frozen=True)
 class Rule:
-    """What may not stand in a module.
+    """What a module may not contain.
 
     Args:
         promise: what the rule is for.
@@ -38,7 +38,7 @@ class Rule:
     excepted: tuple[str, ...] = ()
 
     def broken_by(self, module: str, source: str) -> list[str]:
-        """Name the places in a module that break the rule."""
+        """Return the places in a module that break the rule."""
         if any(fnmatch(module, pattern) for pattern in self.excepted):
             return []
         return [f"{module}:{getattr(node, 'lineno', 0)}: {self.promise}" for node in self.look(ast.parse(source))]
@@ -59,7 +59,7 @@ def _imports(*modules: str) -> Look:
 
 
 def _called(node: ast.AST) -> str:
-    """Name the function or method that is called; empty: nothing is."""
+    """Return the name of the called function or method; empty if nothing is called."""
     if not isinstance(node, ast.Call):
         return ""
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -97,7 +97,7 @@ def _builds_sql(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def _is_built(node: ast.AST) -> bool:
-    """Whether text is put together here, rather than written down."""
+    """Return whether text is assembled here, instead of being a literal."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
         return True
     return isinstance(node, ast.JoinedStr) or _called(node) in {"format", "format_map", "join", "replace"}

@@ -1,4 +1,4 @@
-"""A second opinion on what the service did: a trigger in the test's database writes down every change of a status."""
+"""An independent audit of the service: a trigger in the test's database records every change of a status."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,11 +42,11 @@ class Change:
 
 
 async def install_audit(url: str) -> None:
-    """Begin to write down."""
+    """Start recording."""
     await run_sql(url, *INSTALL)
 
 
 async def changes(url: str) -> list[Change]:
-    """Read what was written down, in order."""
+    """Return the recorded changes, in order."""
     query = "SELECT request_id::text, queue_position, before, after, epoch, backend, at FROM audit ORDER BY n"
     return [Change(**record) for record in await fetch(url, query)]

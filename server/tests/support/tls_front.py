@@ -14,7 +14,7 @@ CHUNK_BYTES = 65_536
 
 @dataclass
 class TlsFront:
-    """Where it listens, and how many sessions came encrypted."""
+    """The port, and the number of encrypted sessions."""
 
     port: int = 0
     encrypted: int = 0

@@ -1,4 +1,4 @@
-"""Whether what clients were told is true: a check of the final state over their history.
+"""Checks whether what clients were told is true, by comparing the final state with their history.
 
 A request whose answer was lost may exist once or not at all; one that was acknowledged exists once and was called
 back, one that was refused does not exist. Orders hold, and bytes come out the same.
@@ -31,7 +31,7 @@ FROM requests WHERE mode = 'async' ORDER BY queue_position
 
 @dataclass
 class Verdict:
-    """What a check found: figures for people, and every fault in words."""
+    """The result of a check: figures, and a description of every fault."""
 
     acknowledged: int = 0
     unknown: int = 0
@@ -79,7 +79,7 @@ async def check(history: History, url: str, receivers: Sequence[Receiver], repor
 
 
 def _check_outcomes(history: History, rows: Sequence[asyncpg.Record], verdict: Verdict) -> None:
-    """Acknowledged: once, as it was said. Refused: never. Unknown: once or never."""
+    """Check: acknowledged requests exist once, refused ones never, unknown ones at most once."""
     stored: dict[str, list[asyncpg.Record]] = defaultdict(list)
     for row in rows:
         stored[row["name"]].append(row)
@@ -102,7 +102,7 @@ def _check_outcomes(history: History, rows: Sequence[asyncpg.Record], verdict: V
 
 
 def _check_positions(history: History, rows: Sequence[asyncpg.Record], last: int, verdict: Verdict) -> None:
-    """Each from 1 to the last once; whoever asked after another was acknowledged stands behind it."""
+    """Check: positions have no gaps or duplicates; a request sent after another's acknowledgement comes after it."""
     positions = [row["queue_position"] for row in rows]
     if positions != list(range(1, last + 1)):
         missing = sorted(set(range(1, last + 1)) - set(positions))
@@ -117,7 +117,7 @@ def _check_positions(history: History, rows: Sequence[asyncpg.Record], last: int
 
 
 def _check_reports(rows: Sequence[asyncpg.Record], reports: Path, verdict: Verdict) -> None:
-    """All completed, in order; the file is what was recorded, and what comes out when it is generated again."""
+    """Check: all completed, in order; each file matches its record and a second generation."""
     for row in rows:
         if row["status"] != "COMPLETED":
             verdict.fault("lost", f"{row['name']} is {row['status']}: {row['failure_reason']}")
@@ -132,7 +132,7 @@ def _check_reports(rows: Sequence[asyncpg.Record], reports: Path, verdict: Verdi
 
 
 def report_sha256(parameters: str) -> str:
-    """Generate a report once more; its SHA-256 in hex."""
+    """Generate a report again; returns its SHA-256 in hex."""
     digest = hashlib.sha256()
     for chunk, _ in generate(ReportParameters.from_json(json.loads(parameters))):
         digest.update(chunk)
@@ -140,7 +140,7 @@ def report_sha256(parameters: str) -> str:
 
 
 def _check_callbacks(rows: Sequence[asyncpg.Record], receivers: Sequence[Receiver], verdict: Verdict) -> None:
-    """At least one each, the first ones in order, and all of one request alike."""
+    """Check: at least one callback per request, the first ones in order, all of one request identical."""
     got: dict[str, list[Callback]] = defaultdict(list)
     for receiver in receivers:
         for callback in receiver.callbacks:

@@ -1,4 +1,4 @@
-"""Time that passes when a test says so: a clock, and a sleep that ends when the clock gets there."""
+"""Virtual time: a clock that a test advances, and a sleep that follows it."""
 
 import asyncio
 import heapq
@@ -6,7 +6,7 @@ import itertools
 
 
 class VirtualTime:
-    """Hand `now_s` and `sleep` to what is tested, then let time pass."""
+    """Inject `now_s` and `sleep` into the code under test, then advance time."""
 
     def __init__(self) -> None:
         self._now_s = 1_000.0
@@ -14,17 +14,16 @@ class VirtualTime:
         self._numbers = itertools.count()
 
     def now_s(self) -> float:
-        """Read the clock."""
         return self._now_s
 
     async def sleep(self, seconds: float) -> None:
-        """Return when so much time has passed."""
+        """Sleep in virtual time."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._now_s + seconds, next(self._numbers), woken))
         await woken
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
-        """Wait until an event is set, but no longer than so much time; tells whether it is."""
+        """Wait until an event is set or the timeout passes; returns whether it is set."""
         happened, slept = asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.sleep(seconds))
         try:
             await asyncio.wait([happened, slept], return_when=asyncio.FIRST_COMPLETED)
@@ -34,12 +33,12 @@ class VirtualTime:
         return event.is_set()
 
     async def settle(self) -> None:
-        """Let everything run that needs no time."""
+        """Run everything that is ready."""
         for _ in range(30):
             await asyncio.sleep(0)
 
     async def pass_by(self, seconds: float) -> None:
-        """Let time pass, with everything that happens on the way."""
+        """Advance time, and run everything that becomes due."""
         end_s = self._now_s + seconds
         await self.settle()
         while self._sleepers and self._sleepers[0][0] <= end_s:

@@ -1,4 +1,4 @@
-"""Waiting for a condition, not for a time."""
+"""Waiting for a condition instead of a fixed time."""
 
 import asyncio
 import time

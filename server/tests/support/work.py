@@ -1,4 +1,4 @@
-"""A job runner and its feed on virtual time: a table and a store of reports that a test holds in its hands."""
+"""A job runner and its feed on virtual time, with a table and report storage that a test controls."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ START = datetime(2026, 1, 31, tzinfo=UTC)
 
 @dataclass
 class Requests:
-    """What PostgreSQL holds of requests, with the rules of the statements; fails where a test says so."""
+    """In-memory replacement for the requests in PostgreSQL, with the semantics of the statements; fails on demand."""
 
     jobs: dict[UUID, Job] = field(default_factory=dict)
     status: dict[UUID, Status] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Requests:
     on_read: Callable[[], object] | None = None
 
     def accept(self, *jobs: Job) -> None:
-        """Let requests wait."""
+        """Add waiting requests."""
         for job in jobs:
             self.jobs[job.request_id] = job
             self.status[job.request_id] = Status.PENDING
@@ -55,7 +55,7 @@ class Requests:
         return moved
 
     async def waiting_after(self, tails: Mapping[Priority, tuple[int, int]]) -> list[Job]:
-        """Read what waits behind a position."""
+        """Return waiting requests behind a position."""
         self._run("waiting_after")
         waiting = [job for one, job in self.jobs.items() if self.status[one] is Status.PENDING]
         found: list[Job] = []
@@ -68,35 +68,31 @@ class Requests:
         return found
 
     async def start(self, ids: Collection[UUID], _now: datetime) -> set[UUID]:
-        """Begin reports."""
         for one in ids:
             if one in self.jobs:
                 self.jobs[one] = replace(self.jobs[one], generation_attempts=self.jobs[one].generation_attempts + 1)
         return self._move("start", ids, (Status.PENDING, Status.PROCESSING), Status.PROCESSING)
 
     async def finish(self, finished: Sequence[Finished]) -> list[None]:
-        """Record how reports ended."""
         moved = self._move("finish", [f.request_id for f in finished], (Status.PROCESSING,), Status.COMPLETED)
         self.status.update({f.request_id: f.status for f in finished if f.request_id in moved})
         return [None] * len(finished)
 
     async def release(self, ids: Collection[UUID]) -> None:
-        """Put back."""
         for one in self._move("release", ids, (Status.PROCESSING,), Status.PENDING):
             self.jobs[one] = replace(self.jobs[one], generation_attempts=self.jobs[one].generation_attempts - 1)
 
     def positions(self, status: Status) -> list[int]:
-        """Name the positions of those in a state."""
+        """Return the positions of requests with a status."""
         return sorted(one.int for one, state in self.status.items() if state is status)
 
 
 class Reports(LocalFolder):
-    """A folder of reports, where something happens when one is written."""
+    """A folder of reports that calls a hook when one is written."""
 
     on_write: Mapping[UUID, Callable[[], object]] = MappingProxyType({})
 
     def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:
-        """Write one."""
         if request_id in self.on_write:
             self.on_write[request_id]()
         return super().write(request_id, report_name, chunks)
@@ -127,18 +123,17 @@ class Work:
 
     @property
     def store(self) -> RequestStore:
-        """The table, as the runner and the feed see it."""
+        """The table, typed as the store of the runner and the feed."""
         return cast("RequestStore", self.table)
 
     def offer(self, callbacks: Sequence[OwedCallback]) -> None:
-        """Take what is to be delivered."""
+        """Accept callbacks to deliver."""
         self.offered += callbacks
 
     def now(self) -> datetime:
-        """Read the clock."""
         return START + timedelta(seconds=self.time.now_s())
 
     @property
     def sent(self) -> list[int]:
-        """Positions in the order in which they were handed over."""
+        """Positions in the order in which they were handed to delivery."""
         return [callback.queue_position for callback in self.offered]
