@@ -17,6 +17,7 @@ from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
 from src.services.live.completions import Completions
+from src.services.metrics.counted_storage import CountedStorage
 from src.services.metrics.metrics import Metrics
 from src.services.report_files.opening import make_storage
 from src.services.report_files.private_folders import make_data_folder
@@ -70,7 +71,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics)
         DatabaseAway: PostgreSQL cannot be reached or started.
         NotStarted: the configuration has to be fixed first; the message says how.
     """
-    storage = await _opened_storage(settings)
+    storage = CountedStorage(await _opened_storage(settings), metrics.storage_failed)
     postgres, url = await _found_database(settings, stack)
     queries = create_engine(url)
     stack.push_async_callback(queries.dispose)

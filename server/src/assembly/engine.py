@@ -14,6 +14,7 @@ from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
 from src.services.engine.queue_feed import QueueFeed
 from src.services.kit.supervision import Supervisor
+from src.services.metrics.metrics import Metrics
 from src.services.report_files.production import SimulatedWork
 
 #: Maximum number of jobs in memory per priority; the rest stay in the table.
@@ -26,6 +27,7 @@ async def open_engine(
     outbound: Outbound,
     simulated_work: SimulatedWork,
     priorities: PriorityCycle,
+    metrics: Metrics,
     stack: AsyncExitStack,
     *,
     now: Callable[[], datetime],
@@ -45,6 +47,7 @@ async def open_engine(
         now=now,
         tasks=tasks,
         on_away=data.database.note,
+        on_beat=partial(metrics.came_back, "worker"),
     )
     stack.push_async_callback(engine.stop)
     await engine.start()

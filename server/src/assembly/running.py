@@ -61,7 +61,7 @@ async def running_parts(
         outbound = open_outbound(settings, network, policies, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
-        engine = await open_engine(data, outbound, simulated_work, priorities, stack, now=now, tasks=tasks)
+        engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
         live = open_live(data, engine, views)
         upkeep = open_upkeep(settings, data, outbound, stack, events=live.events, gate=gate, now=now, tasks=tasks)
         _start_tasks(data, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)

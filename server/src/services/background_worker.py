@@ -68,6 +68,7 @@ class BackgroundWorker:
         now: the time, aware UTC, never going back.
         tasks: supervises the long-lived tasks.
         on_away: called when the database is unavailable.
+        on_beat: called at each heartbeat with how late this loop came back, in seconds.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class BackgroundWorker:
         now: Callable[[], datetime],
         tasks: Supervisor,
         on_away: Callable[[DatabaseAway], None],
+        on_beat: Callable[[float], None],
     ) -> None:
         self._jobs = jobs
         self._feed = feed
         jobs.on_jobs = self._wake_runner
         self._tasks = tasks
         self._on_away = on_away
+        self._on_beat = on_beat
         self._storage = storage
         self._simulated_work = simulated_work
         self._observers = observers
@@ -190,8 +193,9 @@ class BackgroundWorker:
 
     async def _beat(self) -> None:
         while True:
-            self._heartbeat_s = time.monotonic()
+            began_s = self._heartbeat_s = time.monotonic()
             await asyncio.sleep(HEARTBEAT_EVERY_S)
+            self._on_beat(max(0.0, time.monotonic() - began_s - HEARTBEAT_EVERY_S))
 
     async def _lead(self) -> None:
         """Acquire leadership, work for one term, and release it."""

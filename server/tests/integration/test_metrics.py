@@ -5,13 +5,14 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from src.database import connect
 from tests.support.receivers import Receiver
-from tests.support.service import Service
+from tests.support.service import Service, running_service
 from tests.support.waiting import eventually
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
@@ -97,6 +98,63 @@ async def test_after_a_thousand_mixed_requests_the_counters_are_what_the_databas
     assert told[key("frg_http_request_seconds_count", operation="async")] == REQUESTS - asked["sync"]
     assert (told[key("frg_leader")], told[key("frg_database_up")], told[key("frg_storage_up")]) == (1, 1, 1)
     assert told[key("frg_queue_waiting", priority="normal")] == 0
+
+
+#: Those of the contract, by the events of one report; each has a sample before anything is scraped twice.
+NAMES = {
+    *("frg_requests_accepted_total", "frg_requests_refused_total", "frg_requests_finished_total"),
+    *("frg_queue_waiting", "frg_queue_oldest_age_seconds", "frg_queue_wait_seconds_count"),
+    *("frg_time_to_callback_seconds_count", "frg_generation_seconds_count", "frg_report_rows_total"),
+    *("frg_report_bytes_total", "frg_callback_attempts_total", "frg_callback_attempt_seconds_count"),
+    *("frg_callbacks_owed", "frg_receivers_paused", "frg_http_requests_total", "frg_http_request_seconds_count"),
+    *("frg_event_loop_lag_seconds_count", "frg_db_pool_connections", "frg_workers", "frg_accept_batch_size_count"),
+    *("frg_leader", "frg_websockets", "frg_database_up", "frg_storage_up", "frg_build_info"),
+    *("frg_storage_errors_total", "frg_task_restarts_total"),
+}
+
+
+async def test_every_metric_is_there_after_one_of_each_event_and_a_restart_begins_at_nothing(
+    run_service: RunService, receiver: Receiver, database_url: str
+) -> None:
+    origins = (receiver.origin,)
+    async with run_service(callback_allowed_origins=origins) as service:
+        await service.client.post("/api/sync", json={"num_transactions": 1})
+        body = {"payload": {"num_transactions": 1}, "callback_url": receiver.url, "priority": "high"}
+        accepted = (await service.client.post("/api/async", json=body)).json()
+        await service.callback_ended(accepted["request_id"])
+
+        async def both_loops_came_back() -> bool:
+            told = await samples(service)
+            return all(told[key("frg_event_loop_lag_seconds_count", loop=loop)] for loop in ("server", "worker"))
+
+        await eventually(both_loops_came_back, within_s=5)
+        told = await samples(service)
+    async with run_service(callback_allowed_origins=origins) as service:
+        anew = await samples(service)
+
+    assert {name for name, _ in told} >= NAMES
+    assert told[key("frg_requests_accepted_total", mode="async", priority="high")] == 1
+    assert {anew[series] for series in anew if series[0] == "frg_requests_accepted_total"} == {0}
+
+
+async def test_only_one_of_two_servers_tells_what_the_database_says(
+    database_url: str, tmp_path: Path, receiver: Receiver
+) -> None:
+    async with (
+        running_service(database_url, tmp_path / "a", callback_allowed_origins=(receiver.origin,)) as first,
+        running_service(database_url, tmp_path / "b", callback_allowed_origins=(receiver.origin,)) as second,
+    ):
+        ends = [await server.submit(receiver.url, num_transactions=1) for server in (first, second)]
+        for accepted in ends:
+            await first.callback_ended(accepted["request_id"])
+        told = [await samples(server) for server in (first, second)]
+
+    for name in ("frg_callbacks_owed", "frg_receivers_paused"):
+        assert [key(name) in one for one in told].count(True) == 1
+    assert sum(one[key("frg_leader")] for one in told) == 1
+    for mode_of in ("frg_requests_accepted_total", "frg_requests_finished_total"):
+        label = {"priority": "normal"} if "accepted" in mode_of else {"status": "completed"}
+        assert sum(one[key(mode_of, mode="async", **label)] for one in told) == 2
 
 
 def filled(template: str) -> str:

@@ -13,7 +13,7 @@ OTHER = "other"
 _OPERATIONS = {
     ("POST", "/api/sync"): "sync",
     ("POST", "/api/async"): "async",
-    ("POST", "/api/batches"): "batch",
+    ("POST", "/api/batch"): "batch",
 }
 
 

@@ -7,6 +7,7 @@ from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import Literal, get_args
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -51,6 +52,9 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
     }
 )
 OPERATIONS = ("sync", "async", "batch", "read", "other")
+StorageOperation = Literal["write", "read", "list", "delete"]
+#: The event loops: of the HTTP server, and of the thread that generates and delivers.
+Loop = Literal["server", "worker"]
 
 
 class Metrics:
@@ -65,10 +69,21 @@ class Metrics:
         self._requests = RequestMetrics(registry)
         self._callbacks = CallbackMetrics(registry)
         self.http = HttpMetrics(registry)
-        self.loop_lag = Histogram(
+        lag = Histogram(
             "frg_event_loop_lag_seconds", "How late a loop comes back", ["loop"], buckets=SHORT_S, registry=registry
-        ).labels("server")
+        )
+        self._lag = {loop: lag.labels(loop) for loop in get_args(Loop)}
+        errors = Counter("frg_storage_errors", "Operations of the store that failed", ["operation"], registry=registry)
+        self._storage_errors = {operation: errors.labels(operation) for operation in get_args(StorageOperation)}
         Gauge("frg_build_info", "The version", ["version"], registry=registry).labels(version).set(1)
+
+    def came_back(self, loop: Loop, late_s: float) -> None:
+        """Count that an event loop came back, and how late."""
+        self._lag[loop].observe(late_s)
+
+    def storage_failed(self, operation: StorageOperation) -> None:
+        """Count an operation of the store that failed."""
+        self._storage_errors[operation].inc()
 
     def observers(self) -> Observers:
         """Make the observer that counts."""
