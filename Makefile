@@ -72,7 +72,7 @@ endif
 
 # What the tests start beside the server.
 programs:
-	@.ci/packages curl=curl nginx=nginx-light openssl=openssl wget=wget
+	@.ci/packages curl=curl nginx=nginx-light openssl=openssl promtool=prometheus wget=wget
 
 # What the page is tested in: the browser that is there, or one that is brought.
 browser: $(NODE_STAMP)
