@@ -302,6 +302,29 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/events': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Stream Events Over Http
+     * @description Send what happens as Server-Sent Events, the same events as over the WebSocket, as `data` each.
+     *
+     *     After a break a browser names the last event it got. What was missed follows, or `resync` where that is not known:
+     *     after more than 30 s without anybody there, more than 512 KiB, or at another server.
+     */
+    get: operations['stream_events_over_http_api_events_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/health': {
     parameters: {
       query?: never
@@ -3857,6 +3880,62 @@ export interface operations {
       }
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  stream_events_over_http_api_events_get: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The id of the last event that was got: what was missed since then comes first. */
+        'last-event-id'?: string | null
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Events, until the client leaves or the server stops; a comment after 15 s without one. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example retry: 3127
+           *
+           *     id: 5f1d2c3b4a596877-7
+           *     data: {"type":"queue.changed","seq":7,"at":"2026-01-31T09:30:00Z","data":{"waiting":3,"processing_request_id":null}}
+           */
+          'text/event-stream': string
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
         headers: {
           [name: string]: unknown
         }

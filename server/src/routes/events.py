@@ -1,13 +1,18 @@
-"""The live stream: `WS /api/ws` sends what happens as JSON, `{type, seq, at, data}`."""
+"""The live stream: `WS /api/ws` and `GET /api/events` send what happens as JSON, `{type, seq, at, data}`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from secrets import randbelow
+from typing import Annotated, Any
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, Request, Response, WebSocket, WebSocketDisconnect
+from starlette.types import Receive, Scope
+from starlette.types import Send as SendMessage
 
-from src.routes.http.problems import instance_of, problem
+from src.routes.http.dependencies import caller_of, parts_of
+from src.routes.http.problems import instance_of, problem, responses
+from src.routes.http.strict_query import PlainRoute
 from src.services.live.event_bus import EventBus, Watcher
 from src.services.live.frames import Event, Frame, SendNow
 from src.services.live.live_updates import HEARTBEAT_EVERY_S
@@ -18,7 +23,15 @@ ENCODED = "websocket.encoded"
 
 Send = Callable[[Frame], Awaitable[None]]
 
-router = APIRouter(prefix="/api")
+EXAMPLE = (
+    "retry: 3127\n\nid: 5f1d2c3b4a596877-7\n"
+    'data: {"type":"queue.changed","seq":7,"at":"2026-01-31T09:30:00Z",'
+    '"data":{"waiting":3,"processing_request_id":null}}\n\n'
+)
+#: When the browser is to come back after a break, milliseconds: somewhere between, so that not all come together.
+RETRY_MS = (1_000, 5_000)
+
+router = APIRouter(prefix="/api", tags=["Events"], route_class=PlainRoute)
 
 
 @router.websocket("/ws")
@@ -43,11 +56,73 @@ def _greeting(spread_s: float) -> Event:
 
 async def _refuse(websocket: WebSocket) -> None:
     """Answer before the upgrade: a socket that was opened to be closed would be held and counted by nobody."""
+    await websocket.send_denial_response(_refusal(websocket.scope))
+
+
+def _refusal(scope: Scope) -> Response:
     detail = "Too many watch already, from this address or at all."
-    headers = {"retry-after": str(ASK_AGAIN_AFTER_S)}
-    await websocket.send_denial_response(
-        problem(503, "unavailable", detail, instance_of(websocket.scope), headers=headers)
-    )
+    return problem(503, "unavailable", detail, instance_of(scope), headers={"retry-after": str(ASK_AGAIN_AFTER_S)})
+
+
+class EventStream(Response):
+    """A response that goes on until the client leaves or the server stops.
+
+    Args:
+        bus: what is sent.
+        caller: whose place it takes.
+        last_id: the id of the last event that the client got, if it was here before.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, bus: EventBus, caller: str, last_id: str | None) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._bus = bus
+        self._caller = caller
+        self._last_id = last_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
+        """Send what happens, or that there is no place."""
+        if self._bus.is_full_for(self._caller):
+            await _refusal(scope)(scope, receive, send)
+            return
+        # As with WebSockets, the place is held before the answer begins.
+        with self._bus.place(self._caller):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if scope["method"] != "HEAD":
+                with self._bus.following(_greeting, self._last_id) as watcher:
+                    await _first_to_end(
+                        _stream_all(watcher, send), _until_disconnected(receive), _until_set(self._bus.ending)
+                    )
+            await send({"type": "http.response.body", "body": b""})
+
+
+@router.head("/events", include_in_schema=False)
+@router.get(
+    "/events",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "description": "Events, until the client leaves or the server stops; a comment after 15 s without one.",
+        },
+        **responses(503),
+    },
+)
+async def stream_events_over_http(
+    request: Request,
+    last_event_id: Annotated[
+        str | None,
+        Header(description="The id of the last event that was got: what was missed since then comes first."),
+    ] = None,
+) -> Response:
+    """Send what happens as Server-Sent Events, the same events as over the WebSocket, as `data` each.
+
+    After a break a browser names the last event it got. What was missed follows, or `resync` where that is not known:
+    after more than 30 s without anybody there, more than 512 KiB, or at another server.
+    """
+    return EventStream(parts_of(request).events, caller_of(request).name, last_event_id)
 
 
 async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:
@@ -93,3 +168,22 @@ async def _until_it_leaves(websocket: WebSocket) -> None:
     """Read what the client says; there is nothing that it could say."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
+
+
+async def _stream_all(watcher: Watcher, send: SendMessage) -> None:
+    """Send one event after the other; while the connection's buffer is full, this waits, and nobody else does."""
+    first, last = RETRY_MS
+    more: bytes = b"retry: %d\n\n" % (first + randbelow(last - first))
+    while True:
+        more += (await watcher.next()).for_event_stream
+        await send({"type": "http.response.body", "body": more, "more_body": True})
+        more = b""
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _until_set(event: asyncio.Event) -> None:
+    await event.wait()

@@ -115,4 +115,5 @@ class Parts:
     async def before_stop(self) -> None:
         """End pending waits and benchmarks, before the server stops accepting connections."""
         self.completions.close()
+        self.events.ending.set()
         await self.benchmarks.aclose()

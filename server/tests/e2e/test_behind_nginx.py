@@ -217,3 +217,16 @@ async def test_plain_http_is_sent_to_https_at_the_public_name_alone(front: Front
         answer = await client.get("/queue?x=1", headers={"Host": "evil.example"})
 
     assert (answer.status_code, answer.headers["location"]) == (301, f"{PUBLIC}/queue?x=1")
+
+
+async def test_events_come_through_a_proxy_as_they_happen(front: Front) -> None:
+    async with front.client("127.0.0.6") as client, client.stream("GET", "/api/events") as stream:
+        lines = stream.aiter_lines()
+        async with asyncio.timeout(5):
+            while '"type":"hello"' not in await anext(lines):
+                pass
+            accepted = (await client.post("/api/sync", json=REPORT)).json()
+            while accepted["request_id"] not in await anext(lines):
+                pass
+
+    assert stream.headers["content-type"].startswith("text/event-stream")

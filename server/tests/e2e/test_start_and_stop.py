@@ -222,7 +222,9 @@ def test_a_stop_answers_the_calls_that_wait_for_reports_as_if_their_time_were_up
     waits = {"prefer": "wait=50"}
     status_url = httpx.post(f"{base_url}/api/async", json=order).json()["status_url"]
 
-    with ThreadPoolExecutor(2) as callers:
+    with ThreadPoolExecutor(3) as callers:
+        # A stream of events ends by itself, and is read to its end.
+        following = callers.submit(httpx.get, f"{base_url}/api/events", timeout=TIMEOUT_S)
         polling = callers.submit(httpx.get, f"{base_url}{status_url}", headers=waits, timeout=TIMEOUT_S)
         posting = callers.submit(httpx.post, f"{base_url}/api/async", json=order, headers=waits, timeout=TIMEOUT_S)
         deadline_s = time.monotonic() + TIMEOUT_S
@@ -236,6 +238,7 @@ def test_a_stop_answers_the_calls_that_wait_for_reports_as_if_their_time_were_up
     assert (polling.result().status_code, posting.result().status_code) == (200, 202)
     assert polling.result().json()["status"] in {"PENDING", "PROCESSING"}
     assert posting.result().json()["status"] == "pending"
+    assert following.result().text.startswith("retry: ")
     assert (process.returncode, "Traceback" in said, took_s < STOPS_WITHIN_S) == (0, False, True)
 
 

@@ -29,7 +29,8 @@ Ask for a financial report (a CSV of N transactions with exact totals), in one o
 Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the id of this one HTTP call:
 yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new one. It is not a report's `request_id`.
 
-`WS /api/ws` tells what happens, as JSON texts `{"type", "seq", "at", "data"}`:
+`WS /api/ws` tells what happens, as JSON texts `{"type", "seq", "at", "data"}`; `GET /api/events` tells the same as
+Server-Sent Events:
 
 | `type` | `data` |
 | --- | --- |

@@ -4,9 +4,11 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from secrets import token_hex
+from time import monotonic, perf_counter
 
 from src.services.live.frames import Event, Frame, SendNow, write
+from src.services.live.recent_frames import RecentFrames
 
 WATCHERS_MAX = 1_250
 WATCHERS_OF_ONE_CALLER_MAX = 50
@@ -20,6 +22,8 @@ HANDS_OUT_FOR_S = 0.002
 TURN_OF_OTHERS_S = 0.004
 #: Watchers that read everything again in a second, when all must; a page makes two or three calls of some 4 ms.
 READ_AGAIN_PER_S = 25
+#: Of the name that tells one process's numbers from another's.
+STREAM_NAME_BYTES = 8
 
 
 class Watcher:
@@ -82,19 +86,27 @@ class EventBus:
     Args:
         pause: lets others have the loop, seconds.
         clock: the time, seconds.
+        now_s: the same, for how long frames are kept.
     """
 
     def __init__(
-        self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep, clock: Callable[[], float] = perf_counter
+        self,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = perf_counter,
+        now_s: Callable[[], float] = monotonic,
     ) -> None:
         self._pause = pause
         self._clock = clock
+        self._stream = token_hex(STREAM_NAME_BYTES)
+        self._recent = RecentFrames(self._stream, now_s)
         self._watchers: set[Watcher] = set()
         self._places: Counter[str] = Counter()
         self._seq = 1
         self._published: list[Event] = []
         #: Set when something was published; cleared by whoever hands it out.
         self.news = asyncio.Event()
+        #: Set when the server is about to stop: streams of events end.
+        self.ending = asyncio.Event()
 
     @property
     def watchers(self) -> int:
@@ -103,8 +115,8 @@ class EventBus:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody watches; if not, nobody need find out what there is to tell."""
-        return bool(self._watchers)
+        """Whether anybody watches or may come back; if not, nobody need find out what there is to tell."""
+        return bool(self._watchers) or self._recent.are_kept
 
     @property
     def spread_s(self) -> float:
@@ -142,13 +154,42 @@ class EventBus:
             greeting: makes the greeting, from `spread_s`.
             send_now: see `Watcher`.
         """
-        watcher = Watcher(lambda seq: write(self.resync(), seq), send_now)
+        with self._taking(send_now) as watcher:
+            watcher.put(self._write(greeting(self.spread_s), self._seq))
+            yield watcher
+
+    @contextmanager
+    def following(self, greeting: Callable[[float], Event], last_id: str | None) -> Iterator[Watcher]:
+        """Watch, so that who comes back in time is told what it missed.
+
+        After the greeting come the frames that were missed, or `resync` where it is not known which.
+
+        Args:
+            greeting: see `watching`.
+            last_id: the id of the last frame that the client got, if it was here before.
+        """
+        missed = self._recent.missed_since(last_id, self._seq) if last_id is not None else ()
+        with self._recent.followed(), self._taking() as watcher:
+            # Numbered like what is known to have arrived: the client may leave before it gets the rest.
+            begin = missed[0].seq - 1 if missed else self._seq
+            watcher.put(self._write(greeting(self.spread_s), begin))
+            if missed is None:
+                watcher.put(self._write(self.resync(), self._seq))
+            for frame in missed or ():
+                watcher.put(frame)
+            yield watcher
+
+    @contextmanager
+    def _taking(self, send_now: SendNow = lambda _: False) -> Iterator[Watcher]:
+        watcher = Watcher(lambda seq: self._write(self.resync(), seq), send_now)
         self._watchers.add(watcher)
-        watcher.put(write(greeting(self.spread_s), self._seq))
         try:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+
+    def _write(self, event: Event, seq: int) -> Frame:
+        return write(event, seq, self._stream)
 
     def resync(self) -> Event:
         """Make the event that says to read everything again, some time within `spread_s`."""
@@ -156,7 +197,7 @@ class EventBus:
 
     def publish(self, event: Event) -> None:
         """Publish. Nothing is kept for nobody."""
-        if self._watchers:
+        if self.watched:
             self._published.append(event)
             self.news.set()
 
@@ -176,7 +217,8 @@ class EventBus:
         A thousand writes to sockets in one turn of the loop would stop it for 40 ms, so others get turns between.
         """
         self._seq += 1
-        frame = write(event, self._seq)
+        frame = self._write(event, self._seq)
+        self._recent.keep(frame)
         began_s = self._clock()
         for watcher in list(self._watchers):
             watcher.put(frame)

@@ -18,6 +18,10 @@ DEFLATED_FROM_BYTES = 1_024
 DEFLATE_LEVEL = 1
 
 
+#: The type of the event that says only that the stream goes on.
+HEARTBEAT = "ping"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened, as JSON-ready data."""
@@ -33,15 +37,33 @@ class Frame:
     Attributes:
         seq: its number.
         json: `{type, seq, at, data}`.
+        stream: the stream that the number belongs to.
+        is_heartbeat: it says only that the stream goes on.
     """
 
     seq: int
     json: bytes
+    stream: str = ""
+    is_heartbeat: bool = False
 
     @property
     def text(self) -> str:
         """The same as text."""
         return self.json.decode()
+
+    @cached_property
+    def for_event_stream(self) -> bytes:
+        """As Server-Sent Events have it (HTML, 9.2.5), the same to everybody; a heartbeat is a comment."""
+        return (
+            b": ping\n\n"
+            if self.is_heartbeat
+            else b"id: %b-%d\ndata: %b\n\n"
+            % (
+                self.stream.encode(),
+                self.seq,
+                self.json,
+            )
+        )
 
     @cached_property
     def for_websocket(self) -> bytes:
@@ -67,7 +89,7 @@ class Frame:
 SendNow = Callable[[Frame], bool]
 
 
-def write(event: Event, seq: int) -> Frame:
-    """Write an event as a frame."""
+def write(event: Event, seq: int, stream: str = "") -> Frame:
+    """Write an event as a frame of a stream."""
     message = {"type": event.type, "seq": seq, "at": datetime.now(UTC), "data": event.data}
-    return Frame(seq, orjson.dumps(message, option=orjson.OPT_UTC_Z))
+    return Frame(seq, orjson.dumps(message, option=orjson.OPT_UTC_Z), stream, event.type == HEARTBEAT)

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from src.errors import DatabaseAway
 from src.services.live.event_bus import EventBus
-from src.services.live.frames import Event
+from src.services.live.frames import HEARTBEAT, Event
 from src.services.requests.changes import Changes, batched
 from src.services.requests.reader import RequestReader
 
@@ -49,7 +49,7 @@ CHANGING = (
     "started_at",
     "completed_at",
 )
-PING = Event("ping", {})
+PING = Event(HEARTBEAT, {})
 
 Show = Callable[[Row[Any]], Any]
 
