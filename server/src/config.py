@@ -285,6 +285,11 @@ class Settings(BaseSettings):
         "generated at the first start and stored under DATA_DIR",
     )
 
+    bootstrap_admin_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="the operator's key, as python -m src.manage keys generate prints one; good while it is set, and "
+        "never stored; empty: none",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="bearer token that GET /metrics asks for; empty: none"
     )

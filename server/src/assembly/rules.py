@@ -4,6 +4,7 @@ import ssl
 
 from src.config import Settings
 from src.services.delivery.signing import Signer
+from src.services.identity.key_format import MalformedKey, ReadKey, read_key
 from src.services.outbound.callback_url import CallbackPolicy, parse_origin
 from src.services.outbound.tls import OwnAuthorities, tls_context
 
@@ -16,6 +17,7 @@ def check_rules(settings: Settings) -> None:
     """
     callback_policy(settings)
     given_secrets(settings)
+    bootstrap_key(settings)
     if settings.ssl_cert_file or settings.ssl_cert_dir:
         callback_tls(settings)
 
@@ -58,3 +60,16 @@ def given_secrets(settings: Settings) -> list[str]:
     except ValueError as error:
         raise ValueError(f"WEBHOOK_SIGNING_SECRETS: {error}.") from None
     return secrets
+
+
+def bootstrap_key(settings: Settings) -> ReadKey | None:
+    """Read the operator's key, if one is set.
+
+    Raises:
+        ValueError: it is not a key; the sentence never shows it.
+    """
+    text = settings.bootstrap_admin_key.get_secret_value()
+    try:
+        return read_key(text) if text else None
+    except MalformedKey as error:
+        raise ValueError(f"BOOTSTRAP_ADMIN_KEY: {error} `python -m src.manage keys generate` prints one.") from None

@@ -1,5 +1,7 @@
 """The tables: columns, constraints, enums. No queries."""
 
+from src.models.account_model import AccountModel
+from src.models.api_key_model import ApiKeyModel
 from src.models.base import Base
 from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus
 from src.models.callback_log_model import CallbackLogModel
@@ -13,6 +15,8 @@ from src.models.queue_counter_model import QueueCounterModel
 from src.models.request_model import CallbackStatus, Mode, Priority, RequestModel, Status
 
 __all__ = [
+    "AccountModel",
+    "ApiKeyModel",
     "Base",
     "BenchmarkRunModel",
     "CallbackLogModel",

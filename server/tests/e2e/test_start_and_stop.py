@@ -148,6 +148,7 @@ def test_settings_that_only_their_part_understands_are_one_sentence_too(terminal
     bad = {
         "WEBHOOK_SIGNING_SECRETS": "abc",
         "CALLBACK_ALLOWED_ORIGINS": "foo",
+        "BOOTSTRAP_ADMIN_KEY": "frg_ABCDEFGH_" + "1" * 49,
         "SSL_CERT_FILE": __file__,
         "SSL_CERT_DIR": "/nowhere",
     }
