@@ -50,7 +50,7 @@ async def test_a_secret_file_without_a_secret_says_how_to_get_one(database_url: 
     status, said = start(tmp_path, DATABASE_URL=database_url)
 
     assert (status, is_one_sentence(said)) == (NOT_STARTED, True), said
-    assert f"{tmp_path / FILE_NAME} holds no signing secret" in said
+    assert f"{tmp_path / FILE_NAME} contains no signing secret" in said
     assert (tmp_path / FILE_NAME).read_bytes() == b""
 
 

@@ -1,4 +1,4 @@
-"""Which lanes are to be looked at later, and when."""
+"""A timer queue of lanes: which to check, and when."""
 
 import heapq
 from collections.abc import Callable, Collection, Iterator
@@ -6,15 +6,15 @@ from datetime import datetime
 
 from src.services.requests.records import LaneKey
 
-#: Lanes on the agenda at most; those beyond are found by a sweep.
+#: Maximum number of lanes on the agenda; sweeps find the others.
 AGENDA_MAX = 20_000
 
 
 class Agenda:
-    """Times of lanes, each once: the earlier one counts. Belongs to one event loop.
+    """Due times of lanes; the earliest per lane counts. Belongs to one event loop.
 
     Args:
-        on_sooner: called when something is due before everything else.
+        on_sooner: called when a lane becomes due before all others.
     """
 
     def __init__(self, on_sooner: Callable[[], None]) -> None:
@@ -23,15 +23,15 @@ class Agenda:
         self._heap: list[tuple[datetime, LaneKey]] = []
 
     def __len__(self) -> int:
-        """Count the lanes."""
+        """Return the number of lanes."""
         return len(self._times)
 
     def __iter__(self) -> Iterator[LaneKey]:
-        """Go through the lanes."""
+        """Iterate over a copy of the lanes."""
         return iter(list(self._times))
 
     def add(self, key: LaneKey, at: datetime) -> None:
-        """Put a lane on the agenda."""
+        """Add a lane, unless an earlier time is known or the agenda is full."""
         known = self._times.get(key)
         if (known is None and len(self._times) >= AGENDA_MAX) or (known is not None and known <= at):
             return
@@ -42,13 +42,13 @@ class Agenda:
             self._on_sooner()
 
     def next_at(self) -> datetime | None:
-        """When something is due; None when nothing is on the agenda."""
+        """Return the earliest due time; None if the agenda is empty."""
         while self._heap and self._times.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def take_due(self, now: datetime) -> list[LaneKey]:
-        """Take what is due, the earliest first."""
+        """Remove and return the lanes that are due, earliest first."""
         due: list[LaneKey] = []
         while (at := self.next_at()) is not None and at <= now:
             _, key = heapq.heappop(self._heap)
@@ -57,7 +57,7 @@ class Agenda:
         return due
 
     def take_receivers(self, receivers: Collection[str]) -> list[LaneKey]:
-        """Take every lane to some receivers, whenever it is due."""
+        """Remove and return all lanes to some receivers, whether due or not."""
         names = set(receivers)
         found = [key for key in self._times if key.receiver in names]
         for key in found:

@@ -1,4 +1,4 @@
-"""The record of every attempt: written as often as it takes, many in one transaction."""
+"""Persistence of attempts: batched into transactions, and retried until the database responds."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from src.services.requests.observers import Observers
 from src.services.requests.records import Attempt
 
 ATTEMPTS_IN_ONE_TRANSACTION_MAX = 256
-#: Statements of lanes under way at once: fewer than the worker has connections, so that its reports never wait.
+#: Concurrent statements of all lanes: fewer than the worker's connections, so that its reports never wait for one.
 STATEMENTS_MAX = 2
 
 Write = Callable[[Sequence[Attempt]], Awaitable[object]]
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class AttemptRecords:
-    """Gathers records of all lanes. Belongs to one event loop.
+    """Batches the records of all lanes. Belongs to one event loop.
 
     Args:
-        write: stores attempts in one transaction; storing one again changes nothing.
+        write: stores attempts in one transaction; idempotent.
     """
 
     def __init__(self, write: Write) -> None:
@@ -39,7 +39,7 @@ class AttemptRecords:
         """Store one attempt.
 
         Raises:
-            Exception: whatever came of it; trying again is safe.
+            Exception: the attempt was not stored, or may have been; a retry is safe.
         """
         error = await self._commits.submit(attempt)
         if error is not None:
@@ -50,23 +50,22 @@ class AttemptRecords:
             await self._write(attempts)
         except (DatabaseAway, LeadershipLost):
             raise
-        except Exception as error:  # noqa: BLE001  it belongs to those who wait for it, whatever it is
+        except Exception as error:  # noqa: BLE001  passed on to the submitters
             if len(attempts) == 1:
                 return [error]
-            # One that cannot be stored must not keep those of other lanes from being stored.
+            # One record that cannot be stored must not block those of other lanes.
             return [outcome for attempt in attempts for outcome in await self._write_batch([attempt])]
         return [None] * len(attempts)
 
 
 class Persistence:
-    """One lane's way to the database: in turns between callers, as often as it takes, and never silent about trouble.
+    """One lane's access to the database: limited and fair between callers, with retries, and with its failures visible.
 
-    Without the turns two thousand lanes that are opened together would ask at once, and most would be told that the
-    database does not answer.
+    Without the limit two thousand lanes opened together would query at once, and most would time out.
 
     Args:
-        caller: whose lane.
-        turns: how many lanes may have a statement under way.
+        caller: the lane's caller.
+        turns: limits the concurrent statements of all lanes.
         sleep: waits for a number of seconds.
     """
 
@@ -74,14 +73,14 @@ class Persistence:
         self._caller = caller
         self._turns = turns
         self._sleep = sleep
-        #: In words, without what the error says; null when nothing does.
+        #: What blocks progress, as a sentence without the error's message; None if nothing does.
         self.trouble: str | None = None
 
     async def ask(self, statement: Callable[[], Awaitable[T]]) -> T:
-        """Run a statement once, when it is the caller's turn.
+        """Run a statement once, within the limit.
 
         Raises:
-            Exception: whatever came of it.
+            Exception: the statement failed.
         """
         await self._turns.acquire(self._caller)
         try:
@@ -90,40 +89,40 @@ class Persistence:
             self._turns.release(self._caller)
 
     async def make(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change that is safe to repeat, when it is the caller's turn.
+        """Run an idempotent statement within the limit, and retry it until it succeeds.
 
         Raises:
-            LeadershipLost: it is another process's to make.
+            LeadershipLost: another process has become the leader.
         """
         return await self.insist(partial(self.ask, change))
 
     async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change that is safe to repeat, and that takes turns by itself.
+        """Retry an idempotent operation, which applies the limit itself, until it succeeds.
 
         Raises:
-            LeadershipLost: it is another process's to make.
+            LeadershipLost: another process has become the leader.
         """
         outcome = await until_available(change, Backoff(self._sleep), on_away=self.tell, away=Exception)
         self.trouble = None
         return outcome
 
     def tell(self, error: Exception) -> None:
-        """Say that something failed on our side; in the log once, until something works."""
+        """Record a local failure; logged once, until an operation succeeds."""
         if isinstance(error, DatabaseAway):
             self.trouble = error.detail
         else:
             if self.trouble is None:
-                log.error("A lane is in trouble; it tries again.", exc_info=error)
-            self.trouble = f"A fault in the service: {type(error).__name__}."
+                log.error("A lane failed and will retry.", exc_info=error)
+            self.trouble = f"Internal error: {type(error).__name__}."
 
 
 class LastRecord:
-    """The record of a lane's last attempt, written beside the lane; kept in memory until it is.
+    """The record of a lane's last attempt, written in the background and kept in memory until it is stored.
 
     Args:
-        records: where records of all lanes go.
-        persistence: the lane's.
-        observers: told of each attempt.
+        records: batches the records of all lanes.
+        persistence: retries on behalf of the lane.
+        observers: notified of each attempt.
     """
 
     def __init__(self, records: AttemptRecords, persistence: Persistence, observers: Observers) -> None:
@@ -134,14 +133,14 @@ class LastRecord:
 
     @property
     def written(self) -> bool:
-        """Whether nothing is left to write."""
+        """Whether the last record has been stored."""
         return self._writing is None or self._writing.done()
 
     async def write(self, attempt: Attempt) -> None:
-        """Begin to write the record of an attempt; only of a success the end is not waited for.
+        """Store the record of an attempt; after a success in the background, otherwise it waits until it is stored.
 
-        A lane would otherwise wait as long for the database as for its receiver. A crash in between sends that
-        callback and the next again, in order.
+        Otherwise a lane would spend as much time waiting for the database as for its receiver. After a crash, at most
+        this callback and the next are sent again, in order.
         """
         self._observers.attempted(attempt)
         await self.settle()
@@ -151,10 +150,10 @@ class LastRecord:
             await self.settle()
 
     async def settle(self) -> None:
-        """Wait until everything that was sent is recorded.
+        """Wait until the last attempt has been recorded.
 
         Raises:
-            LeadershipLost: another process sends what is owed.
+            LeadershipLost: another process has become the leader.
         """
         if writing := self._writing:
             try:
@@ -164,7 +163,7 @@ class LastRecord:
                     self._writing = None
 
     async def give_up(self, deadline_s: float) -> None:
-        """Wait for the record no longer than the deadline; what is not recorded then stays owed."""
+        """Wait for the record up to the deadline, then give up: the callback stays undelivered in the table."""
         if writing := self._writing:
             await asyncio.wait([writing], timeout=deadline_s)
             writing.cancel()

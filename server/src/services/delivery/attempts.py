@@ -1,4 +1,4 @@
-"""One attempt to deliver a callback: where to, when, signed, sent; and the record that is made of it."""
+"""Single attempts to deliver a callback, and their records."""
 
 import logging
 import time
@@ -20,45 +20,45 @@ from src.services.outbound.client import Failure, Reply
 from src.services.outbound.guard import ErrorCode
 from src.services.requests.records import Attempt, OwedCallback
 
-#: What an attempt may be said to have failed of.
+#: The error codes of the callback log.
 LoggedErrorCode = Literal[ErrorCode, "bad_status", "expired"]
 
 log = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
-    """A way to one receiver, such as `ReceiverClient`; keeps at most one connection open."""
+    """A client of one receiver, such as `ReceiverClient`, with at most one open connection."""
 
     async def post(
         self, url: CallbackUrl, headers: Mapping[str, str], body: bytes, *, deadline_s: float
     ) -> Reply | Failure:
-        """Send one attempt; whatever the receiver or the network does is an outcome, not an exception."""
+        """Send one attempt; failures of the receiver or the network are returned, not raised."""
 
     async def aclose(self) -> None:
-        """Close what is open."""
+        """Close the connection, if open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of an attempt, and when it began and ended."""
+    """The outcome of an attempt, and when it began and ended."""
 
     outcome: Outcome
     attempted_at: datetime
     ended_at: datetime
-    #: The headers that were this attempt's alone, and what tells its body.
+    #: The headers specific to this attempt, and the hash of its body.
     headers: Mapping[str, str] = field(default_factory=dict)
     body_sha256: bytes = b""
 
 
 class CallbackAttempts:
-    """Makes attempts, of all lanes. Belongs to one event loop.
+    """Makes the attempts of all lanes. Belongs to one event loop.
 
     Args:
-        policy_of: where an owner may be called back; settings may have changed since the URL was accepted.
-        locate: the address a URL leads to, as text, for the limit on attempts to one address.
+        policy_of: returns the callback policy of an owner; it may have changed since the URL was accepted.
+        locate: resolves a URL to an address, as text, for the limit per address.
         signer: signs each attempt.
-        slots: how many may be under way, and when.
-        timeout_s: one attempt at most: resolving, connecting, sending and reading, seconds.
+        slots: limits concurrency and rate.
+        timeout_s: timeout of one attempt: resolving, connecting, sending and reading, seconds.
         now: the time, aware UTC, never going back.
     """
 
@@ -78,11 +78,11 @@ class CallbackAttempts:
         self._slots = slots
         self._timeout_s = timeout_s
         self._now = now
-        #: How many attempts are under way; may be read from any thread.
+        #: Number of attempts in flight; may be read from any thread.
         self.in_flight = 0
 
     async def until_free(self, receiver: str) -> None:
-        """Wait until the pace lets an attempt to a receiver begin."""
+        """Wait until the rate limit permits an attempt to a receiver."""
         await self._slots.pace.until_free(receiver)
 
     async def make(
@@ -91,11 +91,11 @@ class CallbackAttempts:
         """Wait for a slot and make one attempt.
 
         Args:
-            callback: what is owed.
-            body: what is sent.
-            connection: the way to its receiver.
-            proven: whether the receiver answered promptly the last time.
-            begun: called when the attempt begins; until then it may be cancelled, and nothing was sent.
+            callback: the callback.
+            body: its body.
+            connection: the client of its receiver.
+            proven: whether the receiver's last response was prompt.
+            begun: called when the attempt begins; if cancelled before that, nothing was sent.
         """
         address = await self._address(callback)
         async with self._slots.slot(callback.lane.caller, callback.lane.receiver, address, proven=proven):
@@ -104,7 +104,7 @@ class CallbackAttempts:
             try:
                 attempted_at = self._now()
                 failpoints.reached("mid_attempt")
-                # The signature's time is the wall clock's: the receiver compares it with its own.
+                # Signatures use the wall clock: the receiver compares it with its own.
                 own_headers = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
                 del own_headers["webhook-id"]  # the same at every attempt
                 outcome = await self._post(connection, callback, own_headers, body)
@@ -128,12 +128,12 @@ class CallbackAttempts:
         except ForbiddenCallbackUrl as error:
             return Failure("blocked_address", error.detail)
         except Exception:
-            log.exception("An attempt failed in a way that is not foreseen.")
-            return Failure("internal_error", "the attempt failed on our side")
+            log.exception("An attempt failed unexpectedly.")
+            return Failure("internal_error", "the attempt failed because of an internal error")
 
 
 def record_of(callback: OwedCallback, tried: Tried, next_attempt_at: datetime | None) -> Attempt:
-    """Make the one record of an attempt: the log row, the log line and the event come from it."""
+    """Create the record of an attempt, the source of its log row, log line and event."""
     return Attempt(
         request_id=callback.request_id,
         attempt_number=callback.attempts + 1,
@@ -148,7 +148,7 @@ def record_of(callback: OwedCallback, tried: Tried, next_attempt_at: datetime | 
 
 
 def expiry_of(callback: OwedCallback, now: datetime, hours: float) -> Attempt:
-    """Give up without another try; the log says so as if it were one."""
+    """Create the record of an expired callback, which is logged like an attempt although nothing is sent."""
     return Attempt(
         request_id=callback.request_id,
         attempt_number=callback.attempts + 1,
@@ -157,12 +157,12 @@ def expiry_of(callback: OwedCallback, now: datetime, hours: float) -> Attempt:
         status_code=None,
         success=False,
         error_code="expired",
-        error_message=f"not sent: it was owed for {hours:g} hours",
+        error_message=f"not sent: it had been undelivered for {hours:g} hours",
     )
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
-    """What an outcome says in the callback log."""
+    """Return the fields of the callback log that describe an outcome."""
     if isinstance(outcome, Failure):
         return {"status_code": None, "error_code": outcome.error_code, "error_message": outcome.message}
     told: dict[str, Any] = {
@@ -177,5 +177,5 @@ def _told(outcome: Outcome) -> dict[str, Any]:
 
 
 def _text(excerpt: bytes) -> str | None:
-    """Make text of what a receiver sent; PostgreSQL stores no NUL."""
+    """Decode what a receiver sent; PostgreSQL cannot store NUL."""
     return excerpt.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}") or None

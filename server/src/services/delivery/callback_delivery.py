@@ -1,4 +1,4 @@
-"""Delivering one callback of a lane: when it is due, whether it is still wanted, the attempts and their records."""
+"""Delivery of single callbacks of a lane: waiting until due, checking for deletion, attempts and their records."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,37 +15,37 @@ from src.services.delivery.schedule import longest_wait_s
 from src.services.outbound.client import Reply
 from src.services.requests.records import LaneKey, OwedCallback
 
-#: A callback whose report is older is looked up again before it is sent: it may have been deleted.
+#: If the report is older, its request is looked up again before the callback is sent: it may have been deleted.
 LOOKED_UP_AGAIN_AFTER = timedelta(seconds=1)
-#: Who answers within this time is sure of a slot the next time.
+#: A receiver that responds within this time may use the slots reserved for prompt ones next time.
 PROMPT_WITHIN = timedelta(seconds=2)
-#: An attempt whose record is still being written when its lane is closed; after this it stays owed.
+#: Minimum time that closing a lane waits for the record of its last attempt.
 RECORDED_WITHIN_S = 4.0
 
 
 class LaneRests(Exception):
-    """The lane has nothing more to do for now: it is paused, or is being closed."""
+    """The lane has nothing to do for now: it is paused, or is being closed."""
 
 
 class CallbackDelivery:
     """Delivers the callbacks of one lane, one after the other. Owns the connection and the record of the last attempt.
 
     Args:
-        key: whose callbacks, and to whom.
-        parts: what all lanes share.
-        connection: the way to the receiver; nothing is dialled before the first attempt.
-        standing: how the lane stands with its receiver.
-        persistence: the lane's way to the database.
+        key: identifies the lane.
+        parts: shared by all lanes.
+        connection: the client of the receiver; it connects at the first attempt.
+        standing: the lane's probes and failure streaks.
+        persistence: the lane's access to the database.
     """
 
     def __init__(
         self, key: LaneKey, parts: LaneParts, connection: Connection, standing: LaneStanding, persistence: Persistence
     ) -> None:
-        #: The callback under way or waiting for its next attempt.
+        #: The callback being delivered or waiting for its next attempt.
         self.current: OwedCallback | None = None
-        #: Whether an attempt is under way or is being recorded.
+        #: Whether an attempt is in flight or being recorded.
         self.in_flight = False
-        #: Whether it only waits: for a time, the pace or a slot.
+        #: Whether it is only waiting: for a due time, the rate limit or a slot.
         self.only_waits = False
         self.last_used_at = parts.now()
         self._key = key
@@ -57,23 +57,23 @@ class CallbackDelivery:
 
     @property
     def recorded(self) -> bool:
-        """Whether everything that was sent stands in the table."""
+        """Whether the last attempt has been recorded."""
         return self._last_record.written
 
     async def settle(self) -> None:
-        """Wait until everything that was sent is recorded.
+        """Wait until the last attempt has been recorded.
 
         Raises:
-            LeadershipLost: another process sends what is owed.
+            LeadershipLost: another process has become the leader.
         """
         await self._last_record.settle()
 
     async def deliver(self, callback: OwedCallback) -> None:
-        """Try until the receiver acknowledges, the attempts are used up, or nobody wants it any more.
+        """Attempt delivery until the receiver acknowledges, the attempts are used up, or the request is deleted.
 
         Raises:
-            LaneRests: the lane is paused now, or is being closed.
-            Exception: something failed on our side; what is owed stands in the table.
+            LaneRests: the lane is paused, or is being closed.
+            Exception: a local failure; the callback stays undelivered in the table.
         """
         body = message_body(callback, self._parts.base_url)
         self.current = callback
@@ -84,21 +84,21 @@ class CallbackDelivery:
             self.only_waits = False
 
     def stop(self) -> None:
-        """Begin no further attempt."""
+        """Start no further attempt."""
         self._stopping = True
 
     def reset(self) -> None:
-        """Nothing is under way."""
+        """Forget the current callback, after the lane's task has ended."""
         self.current = None
         self.in_flight = self.only_waits = False
 
     async def aclose(self, deadline_s: float) -> None:
-        """Wait for the last record, but not longer than the deadline, and close the connection."""
+        """Wait for the last record, up to the deadline, and close the connection."""
         await self._last_record.give_up(max(deadline_s, RECORDED_WITHIN_S))
         await self._connection.aclose()
 
     async def _step(self, callback: OwedCallback, body: bytes) -> OwedCallback | None:
-        """Wait until the next attempt may begin, and make it; returns what is still owed."""
+        """Wait for the next attempt and make it; returns the callback if it is still undelivered."""
         if self._stopping:
             raise LaneRests
         self.only_waits = True
@@ -115,12 +115,12 @@ class CallbackDelivery:
             self.in_flight = False
 
     async def _wait_until_due(self, callback: OwedCallback) -> None:
-        """Wait for the retry, but not beyond the expiry; a probe waits for nothing."""
+        """Wait until the retry is due, but not past the expiry; a probe does not wait."""
         if callback.next_attempt_at is None or self._standing.probing:
             return
         longest = timedelta(seconds=longest_wait_s(self._parts.retries.delays_s))
         until = min(callback.next_attempt_at, self._expires_at(callback), self._parts.now() + longest)
-        # The loop's clock is coarser than ours: it may wake us a moment too early.
+        # The loop's clock is coarser than ours: it may wake us slightly early.
         while (wait_s := (until - self._parts.now()).total_seconds()) > 0:
             await self._parts.sleep(wait_s)
 
@@ -130,7 +130,7 @@ class CallbackDelivery:
         try:
             return await self._parts.still_owed.submit(callback.request_id)
         except DatabaseAway:
-            return True  # an attempt too many is better than one too few
+            return True  # delivery is at least once: better one attempt too many
 
     def _expires_at(self, callback: OwedCallback) -> datetime:
         return callback.owed_since + self._parts.expires_after
@@ -139,12 +139,12 @@ class CallbackDelivery:
         return self._parts.now() >= self._expires_at(callback)
 
     async def _try(self, callback: OwedCallback, body: bytes) -> OwedCallback | None:
-        """Make an attempt and record it; returns what is still owed.
+        """Make an attempt and record it; returns the callback if it is still undelivered.
 
-        Until it is recorded it counts as under way, so that a stop waits for the record too.
+        Until it is recorded it counts as in flight, so that a shutdown waits for the record too.
 
         Raises:
-            LaneRests: the lane is paused now.
+            LaneRests: the lane has been paused.
         """
         if self._is_expired(callback):
             self._begun()

@@ -1,10 +1,10 @@
-"""How many attempts may be under way at once: in all, to one address, and of one caller; and, with the pace, when.
+"""Concurrency limits of attempts: in total, per address and per caller, combined with the rate limits.
 
-Receivers that hang hold a slot for the whole of their deadline. So those that did not answer promptly the last
-time, or were never asked, get only a part of the slots: whoever answers always finds one. And no caller gets all,
-and the more callers want slots the fewer each of them gets: some stay free for whoever holds none. So whoever has a
-thousand receivers that hang delays himself, and so do a few such callers together. It takes as many callers as there
-are slots, each with a receiver that hangs, to keep another one waiting.
+A hanging receiver occupies a slot until its timeout. So receivers whose last response was not prompt, or that have
+never been called, may only use a part of the slots: a responsive receiver always finds a free one. No caller may use
+all slots either, and the more callers compete the fewer each may hold, so some stay free for callers that hold none.
+A caller with a thousand hanging receivers therefore only delays its own callbacks, and so do a few such callers
+together: to delay another caller takes as many of them as there are slots.
 """
 
 from collections.abc import AsyncIterator
@@ -15,9 +15,9 @@ from src.services.delivery.pace import DeliveryPace
 from src.services.kit.bulkhead import Bulkhead, ReservedBulkhead, equal_shares
 
 IN_FLIGHT_MAX = 64
-#: Of them, attempts of one caller.
+#: Of these, attempts of one caller.
 OF_ONE_CALLER_MAX = 48
-#: Of them, attempts to receivers that have not proved prompt; and those of one caller.
+#: Of these, attempts to unproven receivers, in total and per caller.
 UNPROVEN_MAX = 48
 UNPROVEN_OF_ONE_CALLER_MAX = 24
 TO_ONE_ADDRESS_MAX = 10
@@ -27,7 +27,7 @@ UNPROVEN_TO_ONE_ADDRESS_OF_ONE_CALLER_MAX = 6
 
 
 class _Slots(ReservedBulkhead):
-    """Slots that are forgotten when nobody holds or waits for one."""
+    """Slots that are dropped when none is held or waited for."""
 
     __slots__ = ("users",)
 
@@ -57,10 +57,10 @@ def _to_one_address() -> _Slots:
 
 @dataclass(slots=True)
 class DeliverySlots:
-    """Hands out slots. Belongs to one event loop.
+    """The slots of all attempts. Belongs to one event loop.
 
     Args:
-        pace: how many attempts may begin in a time.
+        pace: limits the rate of attempts.
     """
 
     pace: DeliveryPace = field(default_factory=lambda: DeliveryPace(None))
@@ -69,25 +69,25 @@ class DeliverySlots:
 
     @property
     def waiting(self) -> int:
-        """How many attempts wait for a slot; not those that wait for an address."""
+        """Number of attempts waiting for a slot, without those waiting for their address."""
         return self._in_all.waiting
 
     @asynccontextmanager
     async def slot(self, caller: str, receiver: str, address: str, *, proven: bool) -> AsyncIterator[None]:
-        """Wait for a slot and hold it; the attempt begins now.
+        """Acquire a slot for the duration of the context, which counts as one attempt.
 
         Args:
-            caller: whose callback it is.
+            caller: the callback's caller.
             receiver: scheme, host and port.
-            address: where the attempt goes.
-            proven: whether the receiver answered promptly the last time.
+            address: the address of the attempt.
+            proven: whether the receiver's last response was prompt.
         """
         here = self._addresses.get(address)
         if here is None:
             here = self._addresses[address] = _to_one_address()
         here.users += 1
         try:
-            # The address first: whoever waits for a crowded address must not hold a slot that others could use.
+            # The address first: an attempt waiting for a crowded address must not hold a slot that others could use.
             await here.acquire(caller, proven=proven)
             try:
                 await self._begin(caller, receiver, address, proven=proven)
@@ -104,7 +104,7 @@ class DeliverySlots:
 
     async def _begin(self, caller: str, receiver: str, address: str, *, proven: bool) -> None:
         while True:
-            # Nor does whoever waits for the pace, which is the same for all who go to this address, hold one.
+            # Nor must one that waits for the rate limit, which is shared by all attempts to this address.
             await self.pace.until_free(receiver, address)
             await self._in_all.acquire(caller, proven=proven)
             if self.pace.take(receiver, address):

@@ -1,4 +1,4 @@
-"""What follows an attempt: a pure value. Time, dice and everything that is known are arguments."""
+"""Decides what follows an attempt. Pure: time, randomness and state are arguments, the decision is a value."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,47 +7,47 @@ from src.services.delivery.schedule import LACK_WAIT_S, Outcome, may_be_retried,
 from src.services.outbound.client import Failure, Reply, lacks_resources
 from src.services.requests.records import LaneKey, Pause
 
-#: After so many callbacks in a row that used up their attempts a lane is paused; or, if none of them even connected,
-#: their receiver, for everybody.
+#: After so many consecutive callbacks that used up their attempts a lane is paused; or, if none of them even
+#: connected, their receiver for all callers.
 PAUSED_AFTER_USED_UP = 5
 PROBE_WAIT_MAX_S = 300.0
 _PROBE_WAIT_DOUBLINGS_MAX = 16
 #: The receiver itself is unreachable, for every caller. A timeout proves nothing: a single URL may hang.
 _NOBODY_THERE = frozenset({"dns_failure", "connect_failed", "tls_failure"})
-#: These failures come after a connection was made.
+#: Failures after a connection was established.
 _SOMEBODY_THERE = frozenset({"connection_reset", "bad_http"})
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """The callback is tried again."""
+    """Retry the callback."""
 
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The callback has ended, and its lane goes on."""
+    """The callback has ended, and its lane continues."""
 
-    #: Its attempts are used up; otherwise it was answered, be it with a refusal.
+    #: Whether its attempts are used up; otherwise the receiver accepted or rejected it.
     used_up: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PauseLane:
-    """The lane is left alone."""
+    """Pause the lane."""
 
     pause: Pause
-    #: Whether the callback is still owed: it goes with the next probe.
+    #: Whether the callback is still undelivered: the next probe sends it.
     owed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PauseReceiver:
-    """The receiver is left alone, by everybody."""
+    """Pause the receiver for all callers."""
 
     pause: Pause
-    #: Whether the callback is still owed: it goes with the next probe.
+    #: Whether the callback is still undelivered: the next probe sends it.
     owed: bool
 
 
@@ -56,11 +56,11 @@ Next = RetryAt | Done | PauseLane | PauseReceiver
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRules:
-    """When callbacks are tried again.
+    """The retry schedule.
 
     Args:
-        delays_s: waits before the second, third, … attempt.
-        probe_after_s: how long what is paused is left alone first; each time twice as long.
+        delays_s: delays before the second, third, … attempt.
+        probe_after_s: delay before the first probe of a pause; doubles with each probe.
     """
 
     delays_s: tuple[float, ...]
@@ -69,16 +69,16 @@ class RetryRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How things stood when an attempt began.
+    """The state when an attempt began.
 
     Args:
-        lane: whose callback to whom.
-        attempts_in_series: attempts made, with this one.
+        lane: the callback's lane.
+        attempts_in_series: attempts made, including this one.
         lane_pause: the lane's pause, if this was its probe.
         receiver_pause: the receiver's pause, if this was its probe.
-        used_up_in_row: callbacks of the lane in a row that used up their attempts, before this one.
-        unreachable_in_row: callbacks to the receiver in a row, of any caller, that used up their attempts without
-            even connecting, before this one.
+        used_up_in_row: consecutive callbacks of the lane that used up their attempts, before this one.
+        unreachable_in_row: consecutive callbacks to the receiver, of any caller, that used up their attempts without
+            connecting, before this one.
     """
 
     lane: LaneKey
@@ -90,14 +90,14 @@ class Standing:
 
 
 def decide(outcome: Outcome, standing: Standing, rules: RetryRules, *, now: datetime, chance: float) -> Next:
-    """Decide about a callback and, with it, about its lane and its receiver.
+    """Decide what happens to a callback, and to its lane and receiver.
 
     Args:
-        outcome: what came of the attempt.
-        standing: how things stood when it began.
-        rules: when callbacks are tried again.
+        outcome: the outcome of the attempt.
+        standing: the state when it began.
+        rules: the retry schedule.
         now: when it ended.
-        chance: from 0 to 1; waits become longer with it, never shorter.
+        chance: a random number from 0 to 1 for jitter, which only lengthens delays.
     """
     if not may_be_retried(outcome):
         return Done(used_up=False)
@@ -115,22 +115,22 @@ def _probe_failed(outcome: Outcome, standing: Standing, rules: RetryRules, now: 
         return PauseReceiver(_again(everybody, outcome, rules, now), owed=True)
     if lane:
         return PauseLane(_again(lane, outcome, rules, now), owed=True)
-    # It is there again for everybody, but answers this caller with a failure.
+    # It is reachable again for all callers, but fails for this one.
     return PauseLane(_first(standing.lane, "The receiver is back, but fails.", rules, now), owed=True)
 
 
 def nobody_there(outcome: Outcome) -> bool:
-    """Whether the receiver did not even connect: what is so for one caller is so for all."""
+    """Return whether there was no connection at all, which concerns every caller of the receiver."""
     return isinstance(outcome, Failure) and outcome.error_code in _NOBODY_THERE
 
 
 def somebody_there(outcome: Outcome) -> bool:
-    """Whether a connection was made, whatever came of it."""
+    """Return whether a connection was established, whatever its outcome."""
     return isinstance(outcome, Reply) or outcome.error_code in _SOMEBODY_THERE
 
 
 def next_attempt_at(step: Next) -> datetime | None:
-    """When the attempt after this one is due; None when this one was the last."""
+    """Return when the next attempt is due; None if this was the last."""
     match step:
         case RetryAt(at):
             return at
@@ -162,7 +162,7 @@ def _first(lane: LaneKey, reason: str, rules: RetryRules, now: datetime) -> Paus
 
 
 def _again(pause: Pause, outcome: Outcome, rules: RetryRules, now: datetime) -> Pause:
-    if lacks_resources(outcome):  # it never left this machine, so it was no probe
+    if lacks_resources(outcome):  # nothing left this machine, so it does not count as a probe
         return replace(pause, next_probe_at=now + timedelta(seconds=LACK_WAIT_S))
     probes = pause.probes + 1
     return replace(pause, probes=probes, next_probe_at=now + timedelta(seconds=_probe_wait_s(probes, rules)))

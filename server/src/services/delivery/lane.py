@@ -1,8 +1,7 @@
-"""One caller's callbacks to one receiver: sent one at a time, in order, while other lanes go on.
+"""A lane: one caller's callbacks to one receiver, sent one at a time, in order, independently of other lanes.
 
-A lane owns all that belongs to it: the head of its queue, the delivery of what comes next, how it stands with its
-receiver. What fails on our side is tried again: whatever happens in it, a lane goes on, and says meanwhile what its
-trouble is.
+A lane owns its state: the head of its queue, the current delivery, and its standing with the receiver. Local failures
+are retried: a lane never ends because of one, and reports it as its `trouble` in the meantime.
 """
 
 import asyncio
@@ -23,10 +22,10 @@ class DeliveryLane:
     """One lane. The table is its queue.
 
     Args:
-        key: whose callbacks, and to whom.
-        parts: what all lanes share.
-        connection: the way to the receiver; nothing is dialled before the first attempt.
-        on_rest: called when it has stopped, because it is paused or everything is sent.
+        key: identifies the lane.
+        parts: shared by all lanes.
+        connection: the client of the receiver; it connects at the first attempt.
+        on_rest: called when the lane becomes idle, because it is paused or has sent everything.
     """
 
     def __init__(
@@ -40,49 +39,49 @@ class DeliveryLane:
         self._standing = LaneStanding(
             key, pauses=parts.pauses, streaks=parts.streaks, retries=parts.retries, persistence=self._persistence
         )
-        #: What is under way, for anybody who looks.
+        #: The current delivery; its state is readable.
         self.delivery = CallbackDelivery(key, parts, connection, self._standing, self._persistence)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way."""
+        """Whether its task is running."""
         return self._task is not None
 
     @property
     def trouble(self) -> str | None:
-        """What keeps it from going on, on our side, in words; None when nothing does."""
+        """The local failure that blocks progress, as a sentence; None if there is none."""
         return self._persistence.trouble
 
     @property
     def may_leave(self) -> bool:
-        """Whether everything that it knows stands in the table: it may be closed, and opened again."""
+        """Whether its state is completely stored in the table, so that it may be closed and opened again."""
         waits = self._task is None or self.delivery.only_waits
         return waits and self.delivery.recorded and not self._standing.probing
 
     def offer(self, callback: OwedCallback) -> None:
-        """Append a callback whose result was committed just now."""
+        """Enqueue a callback whose result has just been committed."""
         self._queue.offer(callback)
         self._go()
 
     def look_again(self) -> None:
-        """Say that the table may hold callbacks which this lane has not seen."""
+        """Notify the lane that the table may hold callbacks it has not read."""
         self._queue.fall_behind()
         self._go()
 
     def probe(self) -> None:
-        """Make one attempt although it is paused; what comes of it decides about the pause."""
+        """Make one attempt although the lane is paused; its outcome decides about the pause."""
         self._standing.probe()
         self.look_again()
 
     def leave(self) -> None:
-        """Stop at once, without another step; only what `may_leave` says so of. It is to be closed."""
+        """Stop immediately; only if `may_leave`. The lane must be closed afterwards."""
         self._queue.clear()
         if self._task:
             self._task.cancel()
 
     async def close(self, deadline_s: float = 0) -> None:
-        """Take no further callback; after the deadline stop where it stands. What is not recorded stays owed."""
+        """Stop after the current attempt, or at the deadline; unrecorded callbacks stay undelivered in the table."""
         self._queue.clear()
         self.delivery.stop()
         if task := self._task:
@@ -98,12 +97,12 @@ class DeliveryLane:
             self._task = asyncio.create_task(self._run(), name=f"lane {self.key.receiver}")
 
     async def _run(self) -> None:
-        # No await may stand between the last look and `_task = None`: see GroupCommit.
+        # There must be no await between the last check of the queue and `_task = None`: see GroupCommit.
         backoff = Backoff(self._parts.sleep)
         try:
             while not await self._has_worked():
                 await backoff.wait()
-                self._queue.read_anew()  # what was under way is still owed, or recorded by then
+                self._queue.read_anew()  # the current callback is still undelivered, or recorded by then
         finally:
             self.delivery.reset()
             self._standing.let_go()
@@ -111,7 +110,7 @@ class DeliveryLane:
             self._on_rest(self)
 
     async def _has_worked(self) -> bool:
-        """Send everything; False: something failed on our side, and it is to be tried again."""
+        """Send everything; returns False after a local failure, to be retried."""
         try:
             while True:
                 while callback := await self._queue.next():
@@ -120,15 +119,15 @@ class DeliveryLane:
                     return True
                 await self._standing.end_useless_pauses()
         except (LeadershipLost, LaneRests):
-            # Another process sends what is owed; or it is looked at later, from the head again: what was under way
-            # may be owed still, and comes before what is in memory.
+            # Another process is the leader; or the lane is opened later, from the head again: the current callback
+            # may still be undelivered, and precedes those in memory.
             self._queue.read_anew()
             return True
-        except Exception as error:  # noqa: BLE001  told, and tried again
+        except Exception as error:  # noqa: BLE001  recorded and retried
             self._persistence.tell(error)
             return False
 
     async def _load(self, limit: int) -> list[OwedCallback]:
-        # What is sent and not yet recorded still stands in the table as owed.
+        # Until the last attempt is recorded, the table still shows its callback as undelivered.
         await self.delivery.settle()
         return await self._persistence.make(lambda: self._parts.store.owed(self.key, limit))

@@ -1,4 +1,4 @@
-"""Names of lanes that may be shown: the same for the same lane, and nobody can tell the caller from them."""
+"""Public ids of lanes: stable, and without revealing the caller."""
 
 import hmac
 from uuid import UUID
@@ -9,17 +9,17 @@ LANE_ID_CHARS = 16
 
 
 class LaneIds:
-    """Names lanes.
+    """Maps lanes to their public ids.
 
     Args:
-        secret: the database's; whoever does not know it cannot try callers one after the other.
+        secret: stored in the database; without it, callers cannot be found by brute force.
     """
 
     def __init__(self, secret: UUID) -> None:
         self._secret = secret.bytes
 
     def __call__(self, lane: LaneKey) -> str:
-        """Name a lane, the same for all its sequences: 16 hexadecimal digits."""
+        """Return the id of a lane, shared by all its sequences: 16 hexadecimal digits."""
         return hmac.digest(self._secret, "\0".join((lane.caller, lane.receiver)).encode(), "sha256").hex()[
             :LANE_ID_CHARS
         ]

@@ -1,4 +1,4 @@
-"""What all lanes share."""
+"""The dependencies shared by all lanes."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ from src.services.requests.store import RequestStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneParts:
-    """Handed to each lane.
+    """The dependencies of a lane.
 
     Args:
-        store: the statements.
+        store: the request store.
         attempts: makes attempts.
-        records: writes what came of them.
-        observers: told of each attempt.
-        pauses: what is left alone.
-        streaks: what failed how often in a row.
-        proven: which lanes answered promptly the last time.
-        turns: which lanes may ask the database now.
+        records: stores their outcomes.
+        observers: notified of each attempt.
+        pauses: all pauses.
+        streaks: consecutive failures.
+        proven: lanes whose receiver's last response was prompt.
+        turns: limits the concurrent statements of all lanes.
         still_owed: returns whether a callback is still to be delivered; batched over many lanes.
-        retries: when callbacks are tried again.
-        base_url: what links in the body start with.
+        retries: the retry schedule.
+        base_url: prefix of the links in the body.
         expires_after: the age at which an undelivered callback is given up.
         now: the time, aware UTC, never going back.
         sleep: waits for a number of seconds.

@@ -1,4 +1,4 @@
-"""How a lane stands with its receiver: its probe, its failures in a row, and what follows an attempt."""
+"""A lane's standing with its receiver: probes, consecutive failures, and the consequences of an attempt."""
 
 import random
 from functools import partial
@@ -21,51 +21,51 @@ from src.services.requests.records import LaneKey, OwedCallback, Pause
 
 
 class LaneStanding:
-    """One lane's.
+    """The standing of one lane.
 
     Args:
-        lane: whose callbacks, and to whom.
-        pauses: what is left alone.
-        streaks: what failed how often in a row.
-        retries: when callbacks are tried again.
-        persistence: the lane's.
+        lane: identifies the lane.
+        pauses: all pauses.
+        streaks: consecutive failures.
+        retries: the retry schedule.
+        persistence: the lane's access to the database.
     """
 
     def __init__(
         self, lane: LaneKey, *, pauses: Pauses, streaks: Streaks, retries: RetryRules, persistence: Persistence
     ) -> None:
-        self._lane = lane.whole  # its sequences stand with the receiver together
+        self._lane = lane.whole  # shared by its sequences
         self._everybody = LaneKey("", lane.receiver)
         self._pauses = pauses
         self._streaks = streaks
         self._retries = retries
         self._persistence = persistence
-        #: What the next attempt is the probe of.
+        #: The pauses that the next attempt probes.
         self.probing: Held = NOT_HELD
 
     @property
     def paused(self) -> bool:
-        """Whether it may not send, not even as a probe."""
+        """Whether the lane may not send, not even a probe."""
         return not self.probing and bool(self._pauses.of(self._lane))
 
     def probe(self) -> None:
-        """Let the next attempt decide about what holds the lane."""
+        """Make the next attempt a probe of the lane's pauses."""
         self.probing = self._pauses.probe(self._lane)
 
     def let_go(self) -> None:
-        """Let others probe."""
+        """End the probe, so that other lanes may probe."""
         self._pauses.release(self.probing)
         self.probing = NOT_HELD
 
     async def end_useless_pauses(self) -> None:
-        """A probe found nothing to send: where no other sequence of the lane does, nobody waits for it."""
+        """End the pauses being probed if no sequence of the lane has anything to send."""
         if not await self._persistence.make(partial(self._pauses.is_owed, self._lane)):
             await self._end(self.probing.lane, self.probing.receiver)
         self.let_go()
 
     def decide(self, callback: OwedCallback, tried: Tried) -> Next:
         """Decide what follows an attempt."""
-        held = self._pauses.of(self._lane)  # it may have been resumed meanwhile
+        held = self._pauses.of(self._lane)  # it may have been resumed in the meantime
         standing = Standing(
             lane=self._lane,
             attempts_in_series=callback.attempts + 1 - callback.series_start,
@@ -78,7 +78,7 @@ class LaneStanding:
         return decide(tried.outcome, standing, self._retries, now=tried.ended_at, chance=chance)
 
     async def follow(self, step: Next, tried: Tried) -> None:
-        """Do what was decided about the lane and its receiver."""
+        """Apply a decision to the lane and its receiver."""
         held = self._pauses.of(self._lane)
         if somebody_there(tried.outcome):
             self._streaks.end(self._everybody)

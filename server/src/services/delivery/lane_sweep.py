@@ -1,29 +1,29 @@
-"""Looking through the table for lanes with something to send, in turns between callers."""
+"""Sweeps the table for lanes with undelivered callbacks, with per-caller fairness."""
 
 from src.services.requests.records import OwedLane
 from src.services.requests.store import RequestStore
 
-#: One look takes so many callers, and so many lanes of each; the next one goes on behind them.
+#: Callers and lanes per step of the sweep; the next step continues behind them.
 CALLERS_MAX = 200
 LANES_MAX = 2_000
 LANES_OF_ONE_MIN = 10
 
 
 class LaneSweep:
-    """Remembers how far it has come: it is everybody's turn after a while, wherever in the alphabet.
+    """The sweep and its position: every caller is reached eventually, wherever it sorts.
 
     Args:
-        store: the statements.
+        store: the request store.
     """
 
     def __init__(self, store: RequestStore) -> None:
         self._store = store
         self._last_caller = ""
-        #: Of callers who have more lanes than one look takes.
+        #: The last lane read, of callers with more lanes than one step reads.
         self._last_seen: dict[str, tuple[str, str]] = {}
 
     async def look(self) -> list[OwedLane]:
-        """Name the next lanes with callbacks that are owed; the first of every caller come first."""
+        """Return the next lanes with undelivered callbacks, round robin between callers."""
         callers = await self._store.callers_owed(self._last_caller, CALLERS_MAX)
         if not callers and self._last_caller:
             callers = await self._store.callers_owed("", CALLERS_MAX)

@@ -1,4 +1,4 @@
-"""What a receiver is sent: the body and its name. The same bytes at every attempt."""
+"""The body and id of a callback: the same bytes at every attempt."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,16 +13,16 @@ from src.services.requests.records import OwedCallback
 
 
 def message_id(request_id: UUID) -> str:
-    """Name the callback of a request; it stays the same over all attempts and redeliveries."""
+    """Return the `webhook-id` of a request's callback, the same for all attempts and redeliveries."""
     return f"msg_{request_id.hex}"
 
 
 def message_body(callback: OwedCallback, base_url: str) -> bytes:
-    """Write the body of a callback as JSON.
+    """Return the body of a callback as JSON.
 
     Args:
-        callback: the callback whose result or failure is sent.
-        base_url: what the links start with, so that a receiver needs to know nothing of us.
+        callback: the callback, with the result or failure to send.
+        base_url: prefix of the links, so that a receiver needs no other knowledge of this server.
     """
     finished = callback.finished
     completed = finished.status is Status.COMPLETED
@@ -41,5 +41,5 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
 
 
 def utc_text(moment: datetime) -> str:
-    """Write a time as RFC 3339 in UTC, such as `2026-01-31T09:30:00.123456Z`."""
+    """Format a time as RFC 3339 in UTC, such as `2026-01-31T09:30:00.123456Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

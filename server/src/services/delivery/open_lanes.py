@@ -1,4 +1,4 @@
-"""Opening and closing lanes: who may send now, who gets a place, and when the others are looked at."""
+"""Opens and closes lanes: which may send now, which get a place, and when to check the others."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
@@ -11,19 +11,19 @@ from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.places import LanePlaces
 from src.services.requests.records import LaneKey
 
-#: A lane that had to leave its place asks for one again after this.
+#: A lane that was evicted from its place requests one again after this time.
 ASKS_AGAIN_AFTER = timedelta(seconds=5)
 
 
 class OpenLanes:
-    """The lanes in memory, and the times at which others are to be opened. Belongs to one event loop.
+    """The lanes in memory, and the due times of the others. Belongs to one event loop.
 
     Args:
-        parts: what all lanes share.
-        connect: opens the way to a receiver.
-        places: who may have a lane in memory.
-        on_change: called when a place became free and somebody waits for one, and when a lane is to be opened sooner
-            than any other.
+        parts: shared by all lanes.
+        connect: creates the client of a receiver.
+        places: limits the lanes in memory.
+        on_change: called when a place is released while lanes are waiting for one, and when a lane becomes due before
+            all others.
     """
 
     def __init__(
@@ -43,24 +43,24 @@ class OpenLanes:
         self._stopped = False
 
     def __iter__(self) -> Iterator[DeliveryLane]:
-        """Go through the lanes that are open."""
+        """Iterate over a copy of the open lanes."""
         return iter(self._places)
 
     @property
     def waiting(self) -> int:
-        """How many lanes are known to wait for a place."""
+        """Number of lanes known to be waiting for a place."""
         return self._places.waiting
 
     def get(self, key: LaneKey) -> DeliveryLane | None:
-        """Find a lane that is open."""
+        """Return a lane if it is open."""
         return self._places.get(key)
 
     def open(self, key: LaneKey, *, expired: bool = False) -> DeliveryLane | None:
-        """Find or open a lane; None when it may not send now or has no place, and then it is looked at later.
+        """Return a lane, opening it if needed; None if it may not send now or has no place; it is then checked later.
 
         Args:
-            key: which.
-            expired: its first callback is to be given up, and that is done in a lane that is paused, too.
+            key: identifies the lane.
+            expired: whether its first callback has expired, which is also handled in a paused lane.
         """
         lane = self._places.get(key)
         if self._stopped or (lane is not None and lane.busy):
@@ -83,7 +83,7 @@ class OpenLanes:
         return lane
 
     def look_again(self, keys: Collection[LaneKey], *, expired: bool = False) -> None:
-        """Send, or give up, what the table holds for some lanes."""
+        """Open lanes, and notify them that the table holds callbacks for them."""
         for key in keys:
             if lane := self.open(key, expired=expired):
                 lane.look_again()
@@ -100,18 +100,18 @@ class OpenLanes:
                 return
 
     def forget_idle(self, since: datetime) -> None:
-        """Close what has sent nothing since a moment."""
+        """Close lanes that have sent nothing since a moment."""
         for lane in self._places:
             if not lane.busy and lane.may_leave and lane.delivery.last_used_at < since:
                 self._drop(lane)
 
     async def aclose(self, deadline_s: float) -> None:
-        """Let attempts under way end, but not longer than the deadline."""
+        """Close all lanes; attempts in flight may continue up to the deadline."""
         self._stopped = True
         await asyncio.gather(*(lane.close(deadline_s) for lane in self._places), *self._closing)
 
     def _on_rest(self, lane: DeliveryLane) -> None:
-        """A lane has stopped. One that is paused gives back its place; others keep their connection for a while."""
+        """Handle a lane that became idle: a paused one gives up its place, others keep their connection for a while."""
         pause = self._parts.pauses.longest(lane.key)
         if pause and not self._stopped:
             self.agenda.add(lane.key, pause.next_probe_at)

@@ -1,6 +1,6 @@
-"""How many attempts may go to one receiver, and to one address, in a time: nobody can be flooded through us.
+"""Rate limits of attempts per receiver and per address, so that the service cannot be used to flood anyone.
 
-By address as well, because any number of names and ports may lead to one machine.
+Per address as well, because any number of names and ports may resolve to one machine.
 """
 
 import asyncio
@@ -13,22 +13,22 @@ from src.services.kit.sliding_window import SlidingWindow
 
 RATE_OFF = "off"
 _WINDOWS_S = {"second": 1.0, "minute": 60.0}
-#: More receivers and addresses than attempts can begin at within a minute: none is forgotten that still counts.
+#: More than the receivers and addresses that can be attempted within a minute: no key that still counts is evicted.
 KEYS_MAX = 1_000_000
-#: A shorter sleep than the event loop's clock can tell would be none.
+#: Shorter sleeps are below the resolution of the event loop's clock.
 SLEEP_MIN_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A number of attempts in any window of a number of seconds."""
+    """A maximum number of attempts in any sliding window of so many seconds."""
 
     attempts: int
     window_s: float
 
 
 def parse_rate(text: str) -> Rate | None:
-    """Read `1000/second`, `60/minute` or `off`."""
+    """Parse `1000/second`, `60/minute` or `off` (None)."""
     if text == RATE_OFF:
         return None
     attempts, _, unit = text.partition("/")
@@ -36,17 +36,17 @@ def parse_rate(text: str) -> Rate | None:
 
 
 def slower(rate: Rate | None, most: Rate) -> Rate:
-    """Choose the rate that lets less through; None is no limit."""
+    """Return the lower of two rates; None is no limit."""
     return most if rate is None or rate.attempts * most.window_s > most.attempts * rate.window_s else rate
 
 
 class DeliveryPace:
-    """Delays attempts, loses none and changes no order. Used on one thread.
+    """Delays attempts to keep within the rate, without dropping or reordering them. Not thread-safe.
 
-    It remembers the attempts of the last window and nothing else, so memory is bounded by what one window holds.
+    It only stores the attempts of the last window, so its memory is bounded by the attempts in a window.
 
     Args:
-        rate: for each receiver and each address; None: no limit.
+        rate: limit per receiver and per address; None: no limit.
         now_s: seconds from any starting point, never going back.
         sleep: waits for a number of seconds.
     """
@@ -61,13 +61,13 @@ class DeliveryPace:
         self._rate = rate
         self._now_s = now_s
         self._sleep = sleep
-        #: When the last attempts began, by receiver and by address.
+        #: Start times of recent attempts, by receiver and by address.
         self._begun = SlidingWindow(KEYS_MAX, now_s)
         #: Receivers whose next attempt is being delayed.
         self.delayed: set[str] = set()
 
     async def until_free(self, receiver: str, *addresses: str) -> None:
-        """Wait until one more attempt may go to a receiver, and to addresses it may lead to."""
+        """Wait until the rate permits another attempt to a receiver and to its addresses."""
         if self._wait_s({receiver, *addresses}) <= 0:
             return
         self.delayed.add(receiver)
@@ -78,7 +78,7 @@ class DeliveryPace:
             self.delayed.discard(receiver)
 
     def take(self, receiver: str, address: str) -> bool:
-        """Count an attempt that begins now; False when it may not, because another one was quicker."""
+        """Count an attempt that begins now; returns False if the rate no longer permits it."""
         if self._rate is None:
             return True
         keys = {receiver, address}
@@ -96,7 +96,7 @@ class DeliveryPace:
         first_s = -math.inf
         for key in keys:
             times_s = self._begun.recent(key, window_s)
-            # At the very end of its window an attempt still counts, but holds nobody up: one more may have begun.
+            # At exactly the end of its window an attempt still counts but no longer blocks: there may be one more.
             if len(times_s) >= attempts:
                 first_s = max(first_s, times_s[-attempts])
         return first_s + window_s - self._now_s()

@@ -1,4 +1,4 @@
-"""One signed test message to a receiver, to check that callbacks will arrive; nothing is stored."""
+"""Pings: a signed test message checks that callbacks reach a receiver; nothing is stored."""
 
 import asyncio
 import time
@@ -21,23 +21,23 @@ from src.services.outbound.client import Failure, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, literal_address
 from src.services.outbound.transport import Timings
 
-#: To one receiver or address, beside callbacks.
+#: Per receiver and per address, in addition to callbacks.
 PINGS_MAX = Rate(60, 60.0)
-NOTE = "A test that somebody asked for; there is no report."
+NOTE = "A requested test message; there is no report."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pinged:
-    """What came of it; seconds."""
+    """The result of a ping; durations in seconds."""
 
     outcome: Outcome
-    #: None where there was no name to look up, or no time to begin.
+    #: None if there was no name to resolve, or the timeout passed first.
     dns_s: float | None
     timings: Timings
 
     @property
     def error_code(self) -> str | None:
-        """What the callback log would say."""
+        """The error code that the callback log would show."""
         if isinstance(self.outcome, Failure):
             return self.outcome.error_code
         return None if succeeded(self.outcome) else "bad_status"
@@ -46,14 +46,14 @@ class Pinged:
 class Pinger:
     """Sends `test.ping`, under the rules of an attempt. Belongs to one event loop.
 
-    Pings have a pace, slots and lookups of their own: they are few, and neither wait for callbacks nor hold them up.
+    Pings have separate rate limits, slots and lookups: they neither wait for callbacks nor delay them.
 
     Args:
-        guard: asked before anything is dialled.
-        connect: opens the way to a receiver.
-        signer: signs as callbacks are signed.
-        slots: how many may be under way, and when.
-        timeout_s: for all of it, waiting for a turn included, seconds.
+        guard: approves the address before connecting.
+        connect: creates the client of a receiver.
+        signer: signs pings like callbacks.
+        slots: limits concurrency and rate.
+        timeout_s: total timeout, including the wait for a slot, seconds.
         now: the time, aware UTC.
     """
 
@@ -75,14 +75,14 @@ class Pinger:
         self._now = now
 
     async def ping(self, caller: str, url: CallbackUrl) -> Pinged:
-        """Look up, connect, send, and wait for the answer; whatever the receiver does is an outcome.
+        """Resolve, connect, send, and wait for the response; failures of the receiver are returned, not raised.
 
         Args:
-            caller: who is counted.
-            url: allowed by the rules just now.
+            caller: the name that limits are counted by.
+            url: a URL that has just been validated.
 
         Raises:
-            Unavailable: its turn did not come in time.
+            Unavailable: no slot became free in time.
         """
         clock, dns_s, timings, waiting = asyncio.get_running_loop().time, None, Timings(), False
         began_s = clock()
@@ -101,13 +101,13 @@ class Pinger:
                         await client.aclose()
         except TimeoutError:
             if waiting:
-                raise Unavailable("Too many pings go there or are under way; try again.") from None
-            outcome = Failure("timeout", f"no answer within {self._timeout_s:g} s")
+                raise Unavailable("Too many pings, in total or to this receiver; try again.") from None
+            outcome = Failure("timeout", f"no response within {self._timeout_s:g} s")
         return Pinged(outcome=outcome, dns_s=dns_s, timings=timings)
 
     def _message(self) -> tuple[dict[str, str], bytes]:
         message = {"type": "test.ping", "timestamp": utc_text(self._now()), "data": {"note": NOTE}}
         body = orjson.dumps(message)
-        # The signature's time is the wall clock's: the receiver compares it with its own.
+        # Signatures use the wall clock: the receiver compares it with its own.
         signature = self._signer.headers(message_id(uuid4()), int(time.time()), body)
         return {"content-type": "application/json", "user-agent": USER_AGENT, **signature}, body

@@ -1,4 +1,4 @@
-"""Who may have a lane in memory now: there are a limited number of places, shared between callers."""
+"""The lanes in memory: a limited number of places, shared fairly between callers."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -6,26 +6,26 @@ from datetime import datetime, timedelta
 from src.services.delivery.lane import DeliveryLane
 from src.services.requests.records import LaneKey
 
-#: Lanes in memory at most; the others wait in the table.
+#: Maximum number of lanes in memory; the others wait in the table.
 LANES_MAX = 2_000
-#: Where others wait, a lane that has nothing under way keeps its place for so long.
+#: If others are waiting, a lane without an attempt in flight keeps its place for this time.
 TURN = timedelta(seconds=10)
-#: Where nobody could be moved out, nobody is looked for again within this time, but for those with fewer places.
+#: After a search found no lane to evict, the next one waits for this time, except for callers with fewer places.
 SEARCHED_AGAIN_AFTER = timedelta(seconds=0.25)
-#: Lanes that are remembered to wait for a place; those beyond are found by a sweep.
+#: Maximum number of lanes remembered as waiting for a place; sweeps find the others.
 WAITING_MAX = 10_000
 
 
 class LanePlaces:
     """The lanes in memory. Belongs to the worker's event loop.
 
-    Whoever has fewer places than another gets one of his; those who have as many take turns. Nobody gets a place of
-    a caller with fewer, not even an idle one: else the many lanes of one caller close the few of others again and
-    again. Only a lane that has nothing under way is moved out: what it owes stands in the table.
+    A caller with fewer places than another takes one of the other's; callers with equally many alternate. No caller
+    takes a place of one with fewer, not even an idle one: otherwise the many lanes of one caller would keep closing
+    the few of others. Only lanes without an attempt in flight are evicted: their callbacks are in the table.
 
     Args:
         now: the time, aware UTC, never going back.
-        places_max: lanes at the same time.
+        places_max: maximum number of lanes.
     """
 
     def __init__(self, now: Callable[[], datetime], places_max: int = LANES_MAX) -> None:
@@ -33,36 +33,36 @@ class LanePlaces:
         self._places_max = places_max
         self._lanes: dict[LaneKey, DeliveryLane] = {}
         self._by_caller: dict[str, dict[LaneKey, datetime]] = {}
-        #: Lanes that asked for a place and got none, by caller, in the order in which they asked.
+        #: Lanes waiting for a place, by caller, oldest first.
         self._waiting: dict[str, dict[LaneKey, None]] = {}
-        #: Until when nobody has to be looked for, and how many places the caller with most had.
+        #: Until when the last unsuccessful search is valid, and the largest number of places of a caller it found.
         self._searched: tuple[datetime, int] = (now(), 0)
 
     def __len__(self) -> int:
-        """Count the lanes."""
+        """Return the number of lanes."""
         return len(self._lanes)
 
     def __iter__(self) -> Iterator[DeliveryLane]:
-        """Go through the lanes."""
+        """Iterate over a copy of the lanes."""
         return iter(list(self._lanes.values()))
 
     def get(self, key: LaneKey) -> DeliveryLane | None:
-        """Find a lane."""
+        """Return a lane, if it has a place."""
         return self._lanes.get(key)
 
     @property
     def waiting(self) -> int:
-        """How many lanes are known to wait for a place."""
+        """Number of lanes known to be waiting for a place."""
         return sum(map(len, self._waiting.values()))
 
     def take(self, key: LaneKey, lane: DeliveryLane) -> None:
-        """Give a lane a place; there must be one."""
+        """Assign a place to a lane; there must be a free one."""
         self.stop_waiting(key)
         self._lanes[key] = lane
         self._by_caller.setdefault(key.caller, {})[key] = self._now()
 
     def leave(self, key: LaneKey) -> None:
-        """Take a lane's place away."""
+        """Release a lane's place."""
         if self._lanes.pop(key, None) is not None:
             mine = self._by_caller[key.caller]
             del mine[key]
@@ -73,7 +73,7 @@ class LanePlaces:
         """Find a place for a lane; if there is none, it is queued until `next_waiting` returns it.
 
         Returns:
-            Whether there is one, and the lane that has to leave for it.
+            Whether there is one, and the lane to evict for it.
         """
         if len(self._lanes) < self._places_max:
             return True, None
@@ -87,12 +87,12 @@ class LanePlaces:
         return key in self._waiting.get(key.caller, ())
 
     def next_waiting(self) -> LaneKey | None:
-        """Name the lane that is to have the next place: of the caller who has fewest."""
+        """Return the waiting lane that gets the next place, of the caller with the fewest."""
         caller = min(self._waiting, key=lambda one: len(self._by_caller.get(one, ())), default=None)
         return None if caller is None else next(iter(self._waiting[caller]))
 
     def stop_waiting(self, key: LaneKey) -> None:
-        """Let a lane wait no longer: it has a place, or may not send now."""
+        """Remove a lane from the waiting ones: it has a place, or may not send now."""
         mine = self._waiting.get(key.caller)
         if mine is not None and key in mine:
             del mine[key]
@@ -111,7 +111,7 @@ class LanePlaces:
             has_more = len(theirs) > mine + 1
             for key, since in theirs.items():
                 lane = self._lanes[key]
-                # A lane without work is kept for the sake of its connection only.
+                # A lane without work is only kept for its connection.
                 if lane.may_leave and (has_more or not lane.busy or since < now - TURN):
                     return lane
         self._searched = (now + SEARCHED_AGAIN_AFTER, len(greediest_first[0]))

@@ -1,7 +1,7 @@
-"""Delivering callbacks: which lanes are open, when the others are looked at, and how all of them stop.
+"""Delivers callbacks: opens lanes, checks the others when they are due, and shuts all of them down.
 
-A dead, slow or hanging receiver delays nobody but itself. A retry is a due time in the request's row, so a
-restart goes on where the last process stopped.
+A dead, slow or hanging receiver only delays its own callbacks. A retry is a due time in the request's row, so delivery
+continues after a restart.
 
     offered, swept, due ──▶ CallbackSender ──a place──▶ DeliveryLane ──▶ CallbackAttempts ──▶ receiver
                             pauses, agenda                 │ decision, record ──▶ table
@@ -38,13 +38,13 @@ from src.services.requests.records import EVERY, LaneKey, OwedCallback, OwedLane
 from src.services.requests.store import RequestStore
 
 SWEEP_EVERY_S = 5.0
-#: Callbacks of all lanes that are looked up in one statement before they are tried again.
+#: Callbacks of all lanes per statement that checks whether they are still to be delivered.
 LOOKED_UP_TOGETHER_MAX = 256
-#: News, such as places that became free, is gathered for so long.
+#: Wake-ups, such as for released places, are coalesced for this time.
 WOKEN_AFTER_S = 0.02
-#: Where lanes wait for a place, it is tried again and again whether one that sends may be moved out by now.
+#: While lanes wait for a place, the interval of attempts to evict another.
 PLACES_FILLED_EVERY = timedelta(seconds=0.25)
-#: A connection that was not used for so long is closed, and the lane forgotten.
+#: A lane that has been idle for this time is closed, with its connection.
 LANE_IDLE_MAX = timedelta(seconds=15)
 
 log = logging.getLogger(__name__)
@@ -52,13 +52,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRules:
-    """How callbacks are sent.
+    """The settings of delivery.
 
     Args:
-        base_url: what links in the body start with.
-        retry_delays_s: waits before the second, third, … attempt.
-        timeout_s: one attempt at most: resolving, connecting, sending and reading.
-        probe_after_s: how long what is paused is left alone first; each time twice as long.
+        base_url: prefix of the links in the body.
+        retry_delays_s: delays before the second, third, … attempt.
+        timeout_s: timeout of one attempt: resolving, connecting, sending and reading.
+        probe_after_s: delay before the first probe of a pause; doubles with each probe.
         expires_after: the age at which an undelivered callback is given up.
     """
 
@@ -71,48 +71,48 @@ class DeliveryRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """What one lane does now."""
+    """A snapshot of a lane."""
 
     key: LaneKey
     in_flight: bool = False
-    #: The callback at the head of the lane; null when nothing is under way.
+    #: The callback being delivered; None if there is none.
     current: OwedCallback | None = None
-    #: Why and until when it is left alone; null when it is not paused.
+    #: Its pause, or that of its receiver; None if it is not paused.
     pause: Pause | None = None
-    #: Whether its next attempt is delayed by the pace.
+    #: Whether its next attempt is delayed by the rate limit.
     paced: bool = False
-    #: What keeps it from going on, on our side; null when nothing does.
+    #: The local failure that blocks progress; None if there is none.
     trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """Who waits or is in trouble."""
+    """A snapshot of the sender."""
 
     lanes: int
-    #: Lanes that wait for a place among those that send.
+    #: Lanes waiting for a place.
     waiting_for_place: int
-    #: Attempts that wait for a slot.
+    #: Attempts waiting for a slot.
     waiting_for_slot: int
-    #: What lanes in trouble say, and how many they are.
+    #: Local failures of the sender and of its lanes, one entry each.
     troubles: tuple[str, ...]
 
 
 class CallbackSender:
-    """Sends what is owed. Belongs to the worker's event loop.
+    """Delivers callbacks. Belongs to the worker's event loop.
 
     Args:
-        store: the statements, on that loop.
-        connect: opens the way to a receiver, scheme, host and port; nothing is dialled before the first attempt.
-        policy_of: where an owner may be called back; settings may have changed since the URL was accepted.
-        locate: the address a URL leads to, as text, for the limit on attempts to one address.
+        store: the request store of that loop.
+        connect: creates the client of a receiver (scheme, host and port); it connects at the first attempt.
+        policy_of: returns the callback policy of an owner; it may have changed since the URL was accepted.
+        locate: resolves a URL to an address, as text, for the limit per address.
         signer: signs each attempt.
-        rules: how callbacks are sent.
+        rules: the settings of delivery.
         now: the time, aware UTC, never going back.
-        observers: told what happens.
-        pace: how many attempts may go to one receiver or address in a time.
+        observers: notified of events.
+        pace: limits the rate of attempts per receiver and address.
         sleep: waits for a number of seconds.
-        places: who may have a lane in memory.
+        places: limits the lanes in memory.
     """
 
     def __init__(
@@ -148,18 +148,18 @@ class CallbackSender:
 
     @property
     def in_flight(self) -> int:
-        """How many attempts are under way; may be read from any thread."""
+        """Number of attempts in flight; thread-safe."""
         return self._attempts.in_flight
 
     async def prepare(self) -> None:
-        """Read what is paused; before anything is offered."""
+        """Load the pauses; must be called before anything is offered."""
         await self._pauses.load()
         for pause in self._pauses:
             if pause.caller:
                 self._lanes.agenda.add(LaneKey(pause.caller, pause.receiver), pause.next_probe_at)
 
     def offer(self, callbacks: Iterable[OwedCallback]) -> None:
-        """Send callbacks whose results were committed just now, in order."""
+        """Enqueue callbacks whose results have just been committed, in order."""
         for callback in callbacks:
             lane = self._lanes.get(callback.lane)
             if (lane is None or not lane.busy) and not self._lanes.waits_for_place(callback.lane):
@@ -168,16 +168,16 @@ class CallbackSender:
                 lane.offer(callback)
 
     def look_again(self, lane: LaneKey) -> None:
-        """Send what the table holds for a lane: a callback is to be redelivered."""
+        """Notify the sender that the table holds a callback for a lane, such as a redelivery."""
         self._lanes.look_again([lane])
 
     def pauses_changed(self, receivers: Collection[str]) -> None:
-        """Handle a notice that pauses of receivers may have been ended, or their probes hurried."""
+        """Notify the sender that pauses of receivers may have been ended, or their probes brought forward."""
         self._pauses_to_read.update(receivers)
         self._wake.set()
 
     async def lanes(self) -> list[LaneState]:
-        """Look at every lane that has something to send; those in trouble first, those that are paused last."""
+        """Return snapshots of lanes with something to send: those in trouble first, paused ones last."""
         busy = [self._state_of(lane) for lane in self._lanes if lane.busy]
         busy.sort(key=lambda state: state.trouble is None)
         open_lanes = {state.key.whole for state in busy}
@@ -190,7 +190,7 @@ class CallbackSender:
         ]
 
     def state(self) -> DeliveryState:
-        """Look at who waits; from any thread, and so a moment late."""
+        """Return a snapshot of the sender; thread-safe, and therefore approximate."""
         lanes = list(self._lanes)
         return DeliveryState(
             lanes=len(lanes),
@@ -200,10 +200,10 @@ class CallbackSender:
         )
 
     async def run(self) -> None:
-        """Find what nobody offered, owed from before or from elsewhere: now, every few seconds, and when it is due.
+        """Find undelivered callbacks that were not offered: by a sweep every few seconds, and when they are due.
 
         Raises:
-            Exception: whatever keeps it from looking; call again.
+            Exception: the search failed; call again.
         """
         try:
             while True:
@@ -213,11 +213,11 @@ class CallbackSender:
         except DatabaseAway:
             raise
         except Exception as error:
-            self._trouble = f"A fault in the service: {type(error).__name__}."
+            self._trouble = f"Internal error: {type(error).__name__}."
             raise
 
     async def aclose(self, deadline_s: float) -> None:
-        """Let attempts under way end, but not longer than the deadline; what is not recorded stays owed."""
+        """Close all lanes; attempts in flight may continue up to the deadline. What is unrecorded stays undelivered."""
         await self._lanes.aclose(deadline_s)
 
     def _state_of(self, lane: DeliveryLane) -> LaneState:
@@ -231,7 +231,7 @@ class CallbackSender:
         )
 
     async def _look_until(self, sweep_at: datetime) -> None:
-        """Until the next sweep look at what becomes due, at places that become free, and at pauses that change."""
+        """Until the next sweep, handle lanes that become due, released places, and changed pauses."""
         while (now := self._now()) < sweep_at:
             due_at = min(sweep_at, self._lanes.agenda.next_at() or sweep_at)
             if self._lanes.waiting:
@@ -265,7 +265,7 @@ class CallbackSender:
         if self._lanes.waits_for_place(owed.key):
             return
         now, due_at = self._now(), owed.next_attempt_at or self._now()
-        # One that is due later than anybody decides on comes of a clock that was set: the lane waits as long as it may.
+        # A due time beyond the longest delay results from a changed clock: the lane limits the wait.
         latest = now + timedelta(seconds=max(longest_wait_s(self._parts.retries.delays_s), PROBE_WAIT_MAX_S))
         lane = self._lanes.get(owed.key)
         if lane is None and now + timedelta(seconds=SWEEP_EVERY_S) < due_at < latest:
@@ -284,7 +284,7 @@ def _shared(
     now: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
 ) -> LaneParts:
-    """Make what all lanes share."""
+    """Create the dependencies shared by all lanes."""
     return LaneParts(
         store=store,
         attempts=attempts,

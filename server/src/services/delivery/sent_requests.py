@@ -1,7 +1,7 @@
-"""What an attempt sent: the log keeps what differs from attempt to attempt, the rest is the same for all.
+"""Reconstructs the requests that attempts sent: the log only stores what differs between attempts.
 
-The body is not stored with each attempt, because it is made from the request alone. Its SHA-256 is, so that what is
-shown is what was sent, or nothing: links begin with `PUBLIC_BASE_URL`, and that may have changed.
+The body is not stored, because it is derived from the request alone. Its SHA-256 is, so that the exact body is shown
+or none at all: links begin with `PUBLIC_BASE_URL`, which may have changed.
 """
 
 import hashlib
@@ -22,30 +22,30 @@ USER_AGENT = "financial-report-generator"
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """One attempt as it was sent, without what frames it (`Host`, `Content-Length`, …)."""
+    """The HTTP request of an attempt, without framing headers (`Host`, `Content-Length`, …)."""
 
     url: str
     headers: Mapping[str, str]
-    #: None when it cannot be told any more.
+    #: None if it can no longer be reconstructed.
     body: str | None
 
 
 def fixed_headers(request_id: UUID) -> dict[str, str]:
-    """The headers that are the same at every attempt."""
+    """Return the headers that are the same at every attempt."""
     return {"content-type": "application/json", "user-agent": USER_AGENT, "webhook-id": message_id(request_id)}
 
 
 def digest(body: bytes) -> bytes:
-    """What the log keeps of a body."""
+    """Return the SHA-256 of a body, which the log stores."""
     return hashlib.sha256(body).digest()
 
 
 class SentRequests:
-    """Tells what the attempts of one request sent.
+    """The HTTP requests sent by the attempts of one request.
 
     Args:
-        request: the row.
-        base_url: what links in the body start with.
+        request: the row of the request.
+        base_url: prefix of the links in the body.
     """
 
     def __init__(self, request: Row[Any], base_url: str) -> None:

@@ -1,7 +1,7 @@
-"""Signing of callbacks as Standard Webhooks 1.0 says.
+"""Signatures of callbacks according to Standard Webhooks 1.0.
 
-Signed is `id.timestamp.body` with HMAC-SHA256 (RFC 2104, FIPS 180-4); the header carries one
-`v1,<base64>` for each secret, so that a receiver may hold the old or the new one while secrets rotate.
+`id.timestamp.body` is signed with HMAC-SHA256 (RFC 2104, FIPS 180-4); the header contains one `v1,<base64>` per
+secret, so that a receiver may have the old or the new one during a rotation.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -12,14 +12,14 @@ import re
 import secrets as random_secrets
 from collections.abc import Mapping, Sequence
 
-SECRET_PREFIX = "whsec_"  # noqa: S105  the mark in front of every secret, not a secret
+SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix of every secret, not a secret
 SECRET_BYTES_MIN = 24
 SECRET_BYTES_MAX = 64
 NEW_SECRET_BYTES = 32
 SIGNATURE_VERSION = "v1"
-#: How far the clocks of sender and receiver may be apart.
+#: Maximum difference between the clocks of sender and receiver.
 TOLERANCE_S = 300
-#: More signatures than this in one header are not rotation any more.
+#: Maximum number of signatures in one header; a rotation needs fewer.
 SIGNATURES_MAX = 16
 
 _ID = re.compile(r"[!-\-/-~]{1,255}")  # visible ASCII but the dot, which separates the signed parts
@@ -27,10 +27,10 @@ _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 
 
 class SignatureRefused(Exception):
-    """The message is not what a holder of one of the secrets sent just now.
+    """The message was not signed with one of the secrets, or not recently.
 
     Args:
-        reason: one sentence; it never contains anything that came with the message.
+        reason: one sentence; it never contains any part of the message.
     """
 
     def __init__(self, reason: str) -> None:
@@ -42,11 +42,10 @@ class Signer:
     """Signs messages with every secret, and verifies with any of them.
 
     Args:
-        secrets: `whsec_` and the base64 of 24 to 64 bytes each; the first one signs first.
+        secrets: `whsec_` and the base64 of 24 to 64 bytes each; signatures are in the same order.
 
     Raises:
-        ValueError: there is no secret, or one is malformed. The message tells which one by its place and
-            never shows it.
+        ValueError: there is no secret, or one is malformed. The message gives its index, never the secret itself.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -55,11 +54,11 @@ class Signer:
         self._keys = tuple(_key(secret, place) for place, secret in enumerate(secrets, start=1))
 
     def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-        """The three headers of one attempt.
+        """Return the three signature headers of an attempt.
 
         Args:
-            message_id: stays the same over all attempts; visible ASCII without a dot.
-            timestamp: when this attempt is made, seconds since 1970 UTC.
+            message_id: the same for all attempts; visible ASCII without a dot.
+            timestamp: the time of this attempt, seconds since 1970 UTC.
             body: exactly the bytes that are sent.
 
         Raises:
@@ -76,16 +75,16 @@ class Signer:
         }
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float, tolerance_s: float = TOLERANCE_S) -> None:
-        """Check that one of the secrets signed these bytes, and lately.
+        """Verify that one of the secrets signed these bytes recently.
 
         Args:
-            headers: of the received request; names in any case.
+            headers: of the received request; names are case-insensitive.
             body: exactly the bytes that were received.
             now: the receiver's time, seconds since 1970 UTC.
-            tolerance_s: how old or how far in the future the timestamp may be, seconds.
+            tolerance_s: maximum age of the timestamp, and how far it may be in the future, seconds.
 
         Raises:
-            SignatureRefused: it is not so; the reason says what was wrong.
+            SignatureRefused: the verification failed; the reason says why.
         """
         given = {name.lower(): value for name, value in headers.items()}
         message_id, timestamp, signatures = (
@@ -97,7 +96,7 @@ class Signer:
             raise SignatureRefused("webhook-id is malformed")
         _check_age(timestamp, now, tolerance_s)
         offered = _offered(signatures)
-        # Every pair is compared: the time taken tells nothing about which secret or signature matched.
+        # Every pair is compared, so that timing does not reveal which secret or signature matched.
         expected = [signature.encode() for signature in self._signatures(message_id, timestamp, body)]
         if not sum(hmac.compare_digest(good, other) for good in expected for other in offered):
             raise SignatureRefused("no signature matches")
@@ -109,7 +108,7 @@ class Signer:
 
 
 def new_secret() -> str:
-    """A fresh random secret, as `Signer` takes it."""
+    """Return a new random secret in the format of `Signer`."""
     return SECRET_PREFIX + base64.b64encode(random_secrets.token_bytes(NEW_SECRET_BYTES)).decode()
 
 

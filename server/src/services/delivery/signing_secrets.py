@@ -1,4 +1,4 @@
-"""The secrets that sign callbacks: those that are set, or one made at the first start and kept."""
+"""The signing secret that is generated at the first start and stored, if none is configured."""
 
 import os
 from pathlib import Path
@@ -10,10 +10,10 @@ FILE_NAME = "webhook_signing_secret"
 
 
 def kept_secret(folder: Path) -> str:
-    """Read the secret stored in a folder, or create it. Processes that start at the same time agree on one.
+    """Return the secret stored in a folder, creating it if needed. Concurrently starting processes agree on one.
 
     Raises:
-        NotStarted: the file holds no secret.
+        NotStarted: the file does not contain a valid secret.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -22,9 +22,9 @@ def kept_secret(folder: Path) -> str:
         with os.fdopen(descriptor, "w") as file:
             file.write(new_secret())
             file.flush()
-            os.fsync(descriptor)  # a crash of the machine must not leave a name without a secret
+            os.fsync(descriptor)  # a crash of the machine must not leave an empty file under the name
         try:
-            os.link(unfinished, path)  # fails when another process was first, unlike a rename
+            os.link(unfinished, path)  # unlike a rename, fails if another process was first
         except FileExistsError:
             pass
         finally:
@@ -34,7 +34,7 @@ def kept_secret(folder: Path) -> str:
         Signer([secret])
     except ValueError:
         raise NotStarted(
-            f"{path} holds no signing secret (whsec_…): restore it from a backup, or delete it; then a new one is made,"
-            " which receivers have to be told."
+            f"{path} contains no signing secret (whsec_…): restore it from a backup, or delete it; then a new one is"
+            " generated, which receivers must be given."
         ) from None
     return secret

@@ -1,1 +1,1 @@
-"""Generation in order: the feed of the queue, its consumer, and who leads."""
+"""Generation in order: the queue's feed, its consumer, and leader election."""

@@ -1,4 +1,4 @@
-"""Working on one job: generate, store, and say how it ended. Knows neither queue nor database."""
+"""Processes one job: generates and stores its report, and returns the outcome. Knows neither queue nor database."""
 
 import asyncio
 import logging
@@ -22,17 +22,17 @@ log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """It is time to stop: the report under way is given back to the queue."""
+    """The term is over: the current report returns to the queue."""
 
 
 class Generation:
     """Generates reports. Belongs to one event loop.
 
     Args:
-        storage: where reports go.
-        simulated_work: the wait that stands for real work.
-        large_reports: a thread for reports that would keep the loop too long.
-        pause: waits for a number of seconds; raises `Interrupted` when it is time to stop.
+        storage: stores the reports.
+        simulated_work: the delay that stands in for real work.
+        large_reports: a thread for reports that would block the loop for too long.
+        pause: waits for a number of seconds; raises `Interrupted` if the term is over.
         now: the time, aware UTC, never going back.
     """
 
@@ -50,14 +50,14 @@ class Generation:
         self._large_reports = large_reports
         self._pause = pause
         self._now = now
-        #: What keeps it from going on, in words; null when nothing does.
+        #: What blocks progress, as a sentence; None if nothing does.
         self.trouble: str | None = None
 
     async def run_job(self, job: Job) -> Finished:
-        """Make the report of one job; a fault of ours ends it as `FAILED`.
+        """Generate the report of a job; an internal error ends it as `FAILED`.
 
         Raises:
-            Interrupted: it is time to stop, and nothing has ended.
+            Interrupted: the term is over; the job has not ended.
         """
         started_s = time.perf_counter()
         await self._pause(self._simulated_work.seconds(job.parameters.num_transactions))
@@ -67,13 +67,13 @@ class Generation:
             raise
         except Exception:
             log.exception("The report of %s could not be generated.", job.request_id)
-            reason = "The report could not be generated because of a fault in the service."
+            reason = "The report could not be generated because of an internal error."
             return Finished(request_id=job.request_id, completed_at=self._now(), result=None, failure_reason=reason)
         result = describe(job.request_id, Mode.ASYNC, job.parameters, report, started_s)
         return Finished(request_id=job.request_id, completed_at=self._now(), result=orjson.dumps(result).decode())
 
     async def _produce(self, job: Job) -> ProducedReport:
-        """Generate and store; a disk that refuses is waited for, and the queue with it."""
+        """Generate and store; retries until the storage accepts the report, which blocks the queue."""
 
         async def produced() -> ProducedReport:
             if self._storage.is_quick and job.parameters.num_transactions <= ROWS_ON_LOOP_MAX:
@@ -89,5 +89,5 @@ class Generation:
     def _refused(self, error: OSError) -> None:
         trouble = not_stored(error)
         if trouble != self.trouble:  # logged once, not at every retry
-            log.warning("%s Trying again and again.", trouble)
+            log.warning("%s Retrying until it succeeds.", trouble)
         self.trouble = trouble

@@ -1,4 +1,4 @@
-"""The bounded hand-off between the feed, which puts, and the worker, which takes: a `queue.Queue` for each priority."""
+"""The bounded queue between the feed (producer) and the worker (consumer): a `queue.Queue` per priority."""
 
 import queue
 import threading
@@ -17,51 +17,51 @@ def _nobody() -> None:
 class JobQueue:
     """Jobs in `queue_position` order within a priority, and by the cycle between them.
 
-    One thread puts and clears, one takes. Each priority has room of its own, so that many of one never keep another's
-    out of sight.
+    One thread puts and clears, one takes. The capacity of each priority is separate, so that many jobs of one never
+    keep those of another out of memory.
 
     Args:
-        jobs_max: what it holds of each priority; the others wait in the table.
-        cycle: whose turn it is.
+        jobs_max: capacity per priority; further jobs stay in the table.
+        cycle: interleaves the priorities.
     """
 
     def __init__(self, jobs_max: int, cycle: PriorityCycle) -> None:
         self._jobs: dict[Priority, queue.Queue[Job]] = {each: queue.Queue(jobs_max) for each in Priority}
-        #: Looked at and not taken, or put back.
+        #: Jobs that were peeked at, or put back.
         self._ahead: dict[Priority, deque[Job]] = {each: deque() for each in Priority}
         self._cycle = cycle
-        #: Where the cycle stands: what begins moves it.
+        #: Index in the cycle of the next start.
         self._at = 0
         self._lock = threading.Lock()
-        #: Called where jobs were put; and, on the taker's thread, where a priority is half empty or less.
+        #: Called after jobs were put; `on_room`, on the consumer's thread, if a priority is at most half full.
         self.on_jobs: Callable[[], None] = _nobody
         self.on_room: Callable[[], None] = _nobody
 
     @property
     def room(self) -> Mapping[Priority, int]:
-        """How many more of each priority may be put."""
+        """Free capacity of each priority."""
         return {each: jobs.maxsize - jobs.qsize() for each, jobs in self._jobs.items()}
 
     @property
     def cycle_at(self) -> int:
-        """Index in the cycle of the next start; from any thread."""
+        """Index in the cycle of the next start; thread-safe."""
         return self._at
 
     def has(self, priority: Priority) -> bool:
-        """Whether anything of a priority is left to take."""
+        """Whether there are jobs of a priority."""
         return bool(self._ahead[priority]) or not self._jobs[priority].empty()
 
     def put(self, jobs: Sequence[Job]) -> None:
-        """Append jobs; no more than there is room for."""
+        """Append jobs, within the free capacity."""
         for job in jobs:
             self._jobs[job.priority].put_nowait(job)
         self.on_jobs()
 
     def take_turn(self, joins: Callable[[Sequence[Job], Job], bool]) -> list[Job]:
-        """Take the next job, if there is one, and those behind it that may be begun together with it.
+        """Take the next job, if there is one, and the following ones that may be started with it in a batch.
 
         Args:
-            joins: returns whether a job may join those already taken.
+            joins: returns whether a job may join the batch.
         """
         turn: list[Job] = []
         with self._lock:
@@ -76,7 +76,7 @@ class JobQueue:
         return turn
 
     def begin(self, turn: Sequence[Job]) -> bool:
-        """Begin the first of those that are left of a turn; False: meanwhile another priority's turn has come."""
+        """Start the first job of the rest of a batch; False if a job of another priority has to start first."""
         with self._lock:
             waiting = self._waiting() | {job.priority for job in turn}
             priority, at = self._cycle.next(waiting, self._at)
@@ -86,13 +86,13 @@ class JobQueue:
             return True
 
     def put_back(self, turn: Sequence[Job]) -> None:
-        """Give back what was taken and not begun, to its place."""
+        """Return jobs that were taken and not started to the front."""
         with self._lock:
             for job in reversed(turn):
                 self._ahead[job.priority].appendleft(job)
 
     def clear(self) -> None:
-        """Take everything away; it stays in the table. What comes then is counted anew."""
+        """Remove all jobs, which remain in the table, and restart the cycle."""
         with self._lock:
             while waiting := self._waiting():
                 for priority in waiting:
@@ -100,7 +100,7 @@ class JobQueue:
             self._at = 0
 
     def _waiting(self) -> set[Priority]:
-        """Tell which priorities wait, the first of each looked at."""
+        """Return the priorities with jobs, after peeking at the first of each."""
         for priority, jobs in self._jobs.items():
             if not self._ahead[priority] and not jobs.empty():
                 self._ahead[priority].append(jobs.get_nowait())

@@ -1,4 +1,4 @@
-"""Working off the queue: takes jobs in order, has one report generated at a time, records, hands over for delivery."""
+"""Consumes the queue: generates one report at a time, in order, records it, and passes its callback on for delivery."""
 
 import asyncio
 import logging
@@ -21,13 +21,13 @@ from src.services.report_files.storage import ReportStorage
 from src.services.requests.records import Finished, Job, OwedCallback
 from src.services.requests.store import GENERATION_ATTEMPTS_MAX, RequestStore
 
-#: Short reports are begun together, so that they share a transaction; each is still generated alone, in order.
+#: Short reports are started in batches that share a transaction; each is still generated alone, in order.
 TURN_JOBS_MAX = 16
 TURN_ROWS_MAX = 2_000
-#: Before the last attempt of a request that may be what kills the process. One killed from outside again and again
-#: seldom lives so long, and then seldom dies in the few milliseconds of the attempt.
+#: Delay before the last attempt at a request suspected of killing the process. If something else kills it repeatedly,
+#: it rarely survives the delay, and then rarely dies within the few milliseconds of the attempt.
 LAST_ATTEMPT_WAITS_S = 2.0
-#: After a fault of our own, so that one that comes again does not come a thousand times a second.
+#: Delay after an internal error, so that a persistent one does not loop thousands of times a second.
 PAUSE_AFTER_FAULT_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ T = TypeVar("T")
 
 
 class Sender(Protocol):
-    """The part that delivers, as the runner sees it."""
+    """The part of the callback sender that the runner needs."""
 
     def offer(self, callbacks: Sequence[OwedCallback]) -> None:
-        """Send callbacks whose results were committed just now, in order."""
+        """Enqueue callbacks whose results have just been committed, in order."""
 
 
 class JobRunner:
@@ -46,11 +46,11 @@ class JobRunner:
 
     Args:
         jobs: the queue, filled in `queue_position` order.
-        store: the statements, on this loop and in this term.
-        sender: delivers what is finished.
-        storage: where reports go.
-        simulated_work: the wait that stands for real work.
-        large_reports: a thread for reports that would keep the loop too long.
+        store: the request store of this loop and this term.
+        sender: delivers the callbacks.
+        storage: stores the reports.
+        simulated_work: the delay that stands in for real work.
+        large_reports: a thread for reports that would block the loop for too long.
         now: the time, aware UTC, never going back.
         wait: waits for an event with a timeout in seconds.
     """
@@ -79,28 +79,28 @@ class JobRunner:
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
         self._database_trouble: str | None = None
-        #: What it is doing, for anybody who looks, from any thread.
+        #: The request being processed; may be read from any thread.
         self.busy_with: UUID | None = None
 
     @property
     def trouble(self) -> str | None:
-        """What keeps it from working on, in words; None when nothing does. From any thread."""
+        """What blocks progress, as a sentence; None if nothing does. Thread-safe."""
         return self._generation.trouble or self._database_trouble
 
     def wake(self) -> None:
-        """Look at the queue."""
+        """Check the queue for new jobs."""
         self._wake.set()
 
     def end(self) -> None:
-        """End the term: the report under way goes back to the queue."""
+        """End the term: the current report returns to the queue."""
         self._over.set()
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until the term is over.
+        """Process jobs until the term is over.
 
         Raises:
-            LeadershipLost: another process works now.
+            LeadershipLost: another process has become the leader.
         """
         with suppress(Interrupted):
             while not self._over.is_set():
@@ -116,18 +116,18 @@ class JobRunner:
         except (Interrupted, LeadershipLost):
             raise
         except Exception:
-            log.exception("A turn of the worker failed; its requests go back to the queue.")
+            log.exception("The worker failed to process a batch; its requests return to the queue.")
             await self._insist(lambda: self._store.release([job.request_id for job in turn]))
             await self._pause(PAUSE_AFTER_FAULT_S)
 
     def _joins(self, turn: Sequence[Job], job: Job) -> bool:
-        """Whether a job is short enough, like those before it, to be begun together with them."""
+        """Whether a job may join a batch: all of them must be short."""
         rows = sum(one.parameters.num_transactions for one in turn) + job.parameters.num_transactions
         few = len(turn) < TURN_JOBS_MAX and rows <= TURN_ROWS_MAX
         return few and self._is_short(job) and self._is_short(turn[0])
 
     def _is_short(self, job: Job) -> bool:
-        """Whether a job may share a turn; one that may have killed a process works alone, so that it is known."""
+        """Whether a job may be part of a batch; one suspected of killing a process runs alone, to identify it."""
         return not job.generation_attempts and not self._simulated_work.seconds(job.parameters.num_transactions)
 
     async def _work_on(self, turn: Sequence[Job]) -> None:
@@ -142,14 +142,14 @@ class JobRunner:
         try:
             overtaken = await self._generate([job for job in turn if job.request_id in wanted], finished)
         finally:
-            # Also when it is time to stop: what is done is done, the rest goes back to its place.
+            # Also if interrupted: finished reports are recorded, the rest return to the queue.
             self.busy_with = None
             left = wanted - {f.request_id for f in finished}
             await self._record(turn, finished, left)
         self._jobs.put_back(overtaken)
 
     async def _generate(self, turn: Sequence[Job], finished: list[Finished]) -> Sequence[Job]:
-        """Make one report after the other; returns what is left when another priority's turn comes before theirs."""
+        """Generate reports one after the other; returns the rest if a job of another priority has to start first."""
         for number, job in enumerate(turn):
             if not self._jobs.begin(turn[number:]):
                 return turn[number:]
@@ -169,7 +169,7 @@ class JobRunner:
             await self._store.release(left)
 
     async def _insist(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change that is safe to repeat, as often as it takes until the database answers."""
+        """Retry an idempotent change until the database responds."""
         outcome = await until_available(change, Backoff(self._pause), on_away=self._is_away, away=DatabaseAway)
         self._database_trouble = None
         return outcome
@@ -178,10 +178,10 @@ class JobRunner:
         self._database_trouble = error.detail
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, unless it is time to stop.
+        """Wait, unless the term ends.
 
         Raises:
-            Interrupted: it is.
+            Interrupted: the term is over.
         """
         if seconds > 0 and await self._wait(self._over, seconds):
             raise Interrupted

@@ -1,8 +1,8 @@
-"""One process of all that share a database works; the others accept, serve and stand by.
+"""Leader election: of the processes that share a database one runs the worker; the others serve HTTP and stand by.
 
-The leader holds a session advisory lock on a connection of its own: when it dies, PostgreSQL frees the lock at
-once. Because a process may learn late that it lost the lock, each election raises an epoch, and every change the
-worker makes is refused when its epoch is not the current one.
+The leader holds a session advisory lock on a dedicated connection: when it dies, PostgreSQL releases the lock at once.
+Because a process may notice late that it has lost the lock, every election increments an epoch (a fencing token), and
+changes by the worker are rejected unless they carry the current epoch.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import asyncpg
 
 from src.database import database_errors
 
-#: Any number will do, as long as every process of this service uses the same.
+#: An arbitrary number, the same in every process of this service.
 LEADER_LOCK = 7_215_002
 TRIED_EVERY_S = 1.0
 CHECKED_EVERY_S = 1.0
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class Leadership:
-    """This process's try for leadership. Belongs to the worker's loop.
+    """This process's candidacy. Belongs to the worker's loop.
 
     Args:
-        connect: opens a connection of its own. PgBouncer in transaction mode would break the lock.
+        connect: opens a dedicated connection. PgBouncer in transaction mode would break the lock.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
@@ -41,29 +41,29 @@ class Leadership:
         self._connection: asyncpg.Connection | None = None
 
     async def win(self) -> int:
-        """Wait until this process leads; returns its epoch.
+        """Wait until this process is the leader; returns its epoch.
 
         Raises:
-            DatabaseAway: PostgreSQL does not answer.
+            DatabaseAway: PostgreSQL does not respond.
         """
         self._connection = await self._connect()
-        while not await self._ask("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):  # noqa: ASYNC110  it tells nobody
+        while not await self._ask("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):  # noqa: ASYNC110  a free lock sends no event
             await asyncio.sleep(TRIED_EVERY_S)
         epoch: int = await self._ask(_ELECT, f"{platform.node()}:{os.getpid()}")
         return epoch
 
     async def keep(self) -> None:
-        """Return when leadership is lost, or may be: the lock's connection does not answer."""
+        """Return when leadership is lost, or may be: the lock's connection does not respond."""
         assert self._connection is not None  # noqa: S101  won before
         try:
             while True:
                 await asyncio.sleep(CHECKED_EVERY_S)
                 await self._connection.fetchval("SELECT 1", timeout=CHECK_TIMEOUT_S)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            log.warning("This process may not lead any more; it stops working and tries again.")
+            log.warning("This process may have lost leadership; it stops working and stands for election again.")
 
     def resign(self) -> None:
-        """Let go of the lock."""
+        """Release the lock, if held."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -1,4 +1,4 @@
-"""Whose turn it is: a fixed cycle of the priorities, laid out smoothly by their shares."""
+"""Scheduling between priorities: a fixed cycle, a smooth weighted round robin computed from their shares."""
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
@@ -9,25 +9,25 @@ from src.models import Priority
 
 T = TypeVar("T")
 
-#: What the shares are of: those of high first.
+#: The order of the shares.
 ORDER = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 
 
 @dataclass(frozen=True, slots=True)
 class PriorityCycle:
-    """Places of priorities that are begun one after the other; one whose priority does not wait is passed over.
+    """The order in which priorities start jobs; a place whose priority has no waiting job is skipped.
 
-    Weights that are carried over instead would let a low one wait for longer than a cycle when others come and go.
+    With dynamic weights instead, a low priority could wait for longer than a cycle while others come and go.
     """
 
     places: tuple[Priority, ...]
 
     @classmethod
     def of(cls, shares: Sequence[int]) -> "PriorityCycle":
-        """Lay out a cycle: each place goes to who has fallen behind its share most.
+        """Compute a cycle: each place goes to the priority furthest behind its share.
 
         Args:
-            shares: of `high`, `normal` and `low`; 8, 3 and 1 make H N H H L H N H H H N H.
+            shares: of `high`, `normal` and `low`; 8, 3 and 1 yield H N H H L H N H H H N H.
         """
         weights = dict(zip(ORDER, shares, strict=True))
         behind = dict.fromkeys(ORDER, 0)
@@ -41,33 +41,33 @@ class PriorityCycle:
         return cls(tuple(places))
 
     def next(self, waiting: Collection[Priority], at: int) -> tuple[Priority, int]:
-        """Tell which of those that wait begins next, and where the cycle stands then.
+        """Return the priority that starts next, and the index in the cycle after it.
 
         Args:
-            waiting: at least one.
-            at: where the cycle stands.
+            waiting: the priorities with waiting jobs, at least one.
+            at: the current index in the cycle.
         """
         count = len(self.places)
         for step in range(count):
             place = (at + step) % count
             if self.places[place] in waiting:
                 return self.places[place], (place + 1) % count
-        raise ValueError("Nobody waits.")
+        raise ValueError("No priority is waiting.")
 
     def starts_before(self, priority: Priority, ahead: Mapping[Priority, int], at: int = 0) -> int:
-        """Count what begins before a request, if nothing else comes.
+        """Count the jobs that start before a request, if no more are accepted.
 
         Args:
             priority: the request's.
-            ahead: what waits, by priority; of the request's own only what was accepted before it.
-            at: where the cycle stands.
+            ahead: waiting requests by priority; of its own priority only those accepted earlier.
+            at: the current index in the cycle.
         """
         left = {each: ahead.get(each, 0) for each in ORDER}
         left[priority] += 1  # the request itself
         begun = 0
         while True:
             waiting = {each for each in ORDER if left[each]}
-            # Whole rounds at once, as long as nobody's end comes into them.
+            # Complete rounds at once, while no priority runs out within them.
             rounds = min((left[each] - 1) // self.places.count(each) for each in waiting)
             for each in waiting:
                 left[each] -= rounds * self.places.count(each)
@@ -82,12 +82,12 @@ class PriorityCycle:
                     break
 
     def in_order(self, heads: Mapping[Priority, Sequence[T]], count: int, at: int = 0) -> list[T]:
-        """Put the first of each priority into the order in which they will begin, if nothing else comes.
+        """Merge the heads of all priorities in the order in which they will start, if no more are accepted.
 
         Args:
-            heads: what waits, in order, by priority; at least `count` of each, where there are so many.
-            count: how many at most.
-            at: where the cycle stands.
+            heads: waiting items in order, by priority; at least `count` of each, if there are as many.
+            count: maximum number of items to return.
+            at: the current index in the cycle.
         """
         left = {priority: deque(head) for priority, head in heads.items() if head}
         ordered: list[T] = []

@@ -1,4 +1,4 @@
-"""What the rest of the service knows of whatever generates reports and delivers callbacks."""
+"""The interface of the engine, which generates reports and delivers callbacks."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,45 +11,45 @@ from src.services.requests.records import LaneKey
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What an engine does now, as it says itself."""
+    """A snapshot of an engine's state."""
 
     alive: bool
-    #: Whether it is this process that works; another one may.
+    #: Whether this process is the leader.
     leading: bool
     busy_with: UUID | None
     heartbeat_age_s: float | None
     callbacks_in_flight: int
-    #: Who waits for a lane or a slot, and which lanes are in trouble; null while another process works.
+    #: Waiting lanes and attempts, and lanes in trouble; None while another process is the leader.
     delivery: DeliveryState | None
-    #: What keeps it from working on, in words; null when nothing does.
+    #: What blocks progress, as a sentence; None if nothing does.
     trouble: str | None
-    #: Index in the cycle of priorities of the next start; 0 while another process works.
+    #: Index in the cycle of priorities of the next start; 0 while another process is the leader.
     cycle_at: int = 0
 
 
 class Engine(Protocol):
-    """Works off what was accepted, in order, and delivers. The table is the truth: whatever is said here is a hint.
+    """Processes accepted requests in order and delivers callbacks. The table is authoritative; notifications are hints.
 
-    Its methods are called on the server's event loop, and none but `start` and `stop` waits.
+    Its methods are called on the server's event loop; only `start`, `stop` and `lanes` wait.
     """
 
     async def start(self) -> None:
-        """Begin: from now on it works whenever this process leads."""
+        """Start the engine; from now on it works whenever this process is the leader."""
 
     async def stop(self) -> None:
-        """Stop and wait: the report under way goes back to the queue, attempts under way get a deadline."""
+        """Stop and wait: the current report returns to the queue, attempts in flight get a deadline."""
 
     def wake(self) -> None:
-        """Say that something was accepted, here or elsewhere."""
+        """Notify the engine of newly accepted requests, in this or another process."""
 
     def redeliver(self, lane: LaneKey) -> None:
-        """Say that the table holds a callback for this lane; another process that leads finds it by itself."""
+        """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
 
     def receivers_changed(self, receivers: Collection[str]) -> None:
-        """Say that the pauses of receivers may have ended."""
+        """Notify the engine that the pauses of receivers may have ended."""
 
     def state(self) -> EngineState:
-        """Look at it from outside."""
+        """Return a snapshot of the state; thread-safe."""
 
     async def lanes(self) -> list[LaneState]:
-        """Look at what is being delivered; nothing while another process works."""
+        """Return a snapshot of the delivery lanes; empty while another process is the leader."""

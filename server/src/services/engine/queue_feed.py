@@ -1,8 +1,8 @@
-"""The tail of the queue: reads accepted requests from PostgreSQL in order and puts them on the `queue.Queue`.
+"""The queue's only producer: reads accepted requests from PostgreSQL in order, and enqueues them.
 
-It is the queue's only producer. One mechanism serves the normal path, start-up, a queue that was full, a COMMIT
-whose answer was lost and requests that another process accepted: whatever is in the table and behind the last
-position read comes next. Each priority has a tail of its own: many waiting ones of one hide none of another.
+A single mechanism covers the normal path, startup, a full queue, a COMMIT whose result was lost, and requests accepted
+by other processes: the rows behind the last position read come next. Each priority has its own tail, so that a long
+queue of one does not hide the others.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from src.services.engine.job_queue import JobQueue
 from src.services.kit.waiting import Wait, happens_within
 from src.services.requests.store import RequestStore
 
-#: A wake-up may be lost; a row is never found later than this.
+#: A notification may be lost; every row is found within this time.
 SWEEP_EVERY_S = 2.0
 
 
@@ -22,7 +22,7 @@ class QueueFeed:
     """Keeps the bounded queue filled. Belongs to the server's event loop.
 
     Args:
-        store: the statements, on this loop.
+        store: the request store of this loop.
         jobs: the queue that the worker consumes.
         wait: waits for an event with a timeout in seconds.
     """
@@ -35,19 +35,19 @@ class QueueFeed:
         self._tails = dict.fromkeys(Priority, 0)
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        # Whether the worker of this process is the one that works, and in which of its terms.
+        # Whether this process is the leader, and in which of its terms.
         self._active = False
         self._term = 0
-        # Read by the worker's thread: the queue was full and there may be more.
+        # Read by the worker's thread: the queue was full, and there may be more rows.
         self._waits_for_room = False
         jobs.on_room = self._on_room
 
     def wake(self) -> None:
-        """Say that something was accepted."""
+        """Notify the feed of newly accepted requests."""
         self._wake.set()
 
     def begin(self) -> None:
-        """Fill the queue, from the front. From any thread."""
+        """Start feeding, from the front. Thread-safe."""
         self._loop.call_soon_threadsafe(self._begin)
 
     def rest(self) -> None:
@@ -71,13 +71,13 @@ class QueueFeed:
         self._jobs.clear()
 
     def _on_room(self) -> None:
-        """Feed again; costs nothing while nobody waits for room. On the worker's thread."""
+        """Resume feeding, if it was waiting for free capacity. Called on the worker's thread."""
         if self._waits_for_room:
             self._waits_for_room = False
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _feed(self) -> None:
-        """Read on until nothing is left or the queue is full."""
+        """Read until no rows are left or the queue is full."""
         while True:
             self._wake.clear()
             term, room = self._term, self._jobs.room if self._active else {}
@@ -85,7 +85,7 @@ class QueueFeed:
             tails = {priority: (self._tails[priority], free) for priority, free in room.items() if free}
             jobs = await self._store.waiting_after(tails) if tails else []
             if term != self._term:
-                continue  # meanwhile a term began, from the front
+                continue  # a new term has begun in the meantime: start from the front
             if jobs and self._active:
                 self._tails |= {job.priority: job.queue_position for job in jobs}
                 self._jobs.put(jobs)
@@ -97,6 +97,6 @@ class QueueFeed:
     async def _wait_for_wake(self) -> None:
         if await self._wait(self._wake, SWEEP_EVERY_S):
             return
-        # Nothing came: what has nothing queued is looked at from the front again, so that a request which returned to
-        # the queue is found. One that is found twice is worked on once: the second start finds it ended.
+        # No notification: priorities with an empty queue are read from the front again, to find requests that returned
+        # to the queue. One that is found twice is processed once: the second start finds it ended.
         self._tails |= {priority: 0 for priority in Priority if not self._jobs.has(priority)}

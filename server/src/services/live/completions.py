@@ -1,4 +1,4 @@
-"""Who waits for the end of which request: HTTP calls that hold on instead of asking again."""
+"""Long polling: HTTP calls that wait for a request to end."""
 
 import asyncio
 from collections import Counter
@@ -12,22 +12,22 @@ from sqlalchemy import Row
 from src.models.request_model import ENDED
 from src.services.requests.observers import Observers
 
-#: Requests that are read at once, with their results.
+#: Requests per query, with their results.
 READ_AT_ONCE = 200
 
 Waiter = asyncio.Future[Row[Any] | None]
 
 
 class Completions:
-    """Wakes those who wait for a request when it has ended or is gone. Belongs to the server's loop.
+    """Wakes calls that wait for a request when it has ended or was deleted. Belongs to the server's loop.
 
-    What may have ended is read for all who wait at once. News comes from this process right after its COMMIT, from
-    others with the change listener; after a gap everything that is waited for is read again.
+    Requests that may have ended are read once for all waiters. Notifications come from this process right after its
+    COMMIT, and from others through the change listener; after a gap all awaited requests are read again.
 
     Args:
-        read: reads requests by id; those that are gone are missing.
-        waiters_max: calls that wait at once, in all.
-        of_one_caller_max: likewise, of one caller.
+        read: reads requests by id; deleted ones are missing.
+        waiters_max: maximum number of waiting calls.
+        of_one_caller_max: the same, per caller.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class Completions:
 
     @property
     def places_taken(self) -> int:
-        """How many calls hold a place."""
+        """Number of calls that hold a place."""
         return self._places.total()
 
     @property
     def waited_for(self) -> int:
-        """How many requests somebody waits for."""
+        """Number of requests that are being waited for."""
         return len(self._waiting)
 
     @contextmanager
     def place(self, caller: str) -> Iterator[bool]:
-        """Hold a place for a call that will wait; whether there was one."""
+        """Hold a place for a call that will wait; yields whether there was one."""
         full = self.places_taken >= self._waiters_max or self._places[caller] >= self._of_one_caller_max
         if full or self._is_closed:
             yield False
@@ -72,16 +72,16 @@ class Completions:
                 del self._places[caller]
 
     async def ended(self, request_id: UUID, within_s: float) -> Row[Any] | None:
-        """Wait until a request has ended, but so many seconds at most.
+        """Wait until a request has ended, up to `within_s` seconds.
 
         Returns:
-            The request; None: it has not ended, or is gone.
+            The request; None if it has not ended, or was deleted.
         """
         if self._is_closed:
             return None
         waiter: Waiter = self._loop.create_future()
         self._waiting.setdefault(request_id, set()).add(waiter)
-        self._may_have_ended([request_id])  # it may have before anybody waited
+        self._may_have_ended([request_id])  # it may have ended before this call
         try:
             async with asyncio.timeout(within_s):
                 return await waiter
@@ -94,23 +94,23 @@ class Completions:
                 self._waiting.pop(request_id, None)
 
     def observers(self) -> Observers:
-        """Make the observer that hears what this process ends and deletes, from any thread."""
+        """Return observers of what this process ends and deletes; thread-safe."""
         return Observers(
             ended=lambda ended: self._hear([one.request_id for one in ended]),
             deleted=self._hear,
         )
 
     def _hear(self, request_ids: Collection[UUID]) -> None:
-        # A wake-up costs a system call: only for what somebody waits for.
+        # Waking the loop costs a system call: only if a request is being waited for.
         if any(request_id in self._waiting for request_id in request_ids):
             self._loop.call_soon_threadsafe(self._may_have_ended, request_ids)
 
     def tell(self, request_ids: Collection[UUID]) -> None:
-        """Say that requests changed."""
+        """Notify that requests changed."""
         self._may_have_ended(request_ids)
 
     def tell_of_a_gap(self) -> None:
-        """Say that something may have been missed."""
+        """Notify that changes may have been missed."""
         self._may_have_ended(list(self._waiting))
 
     def _may_have_ended(self, request_ids: Collection[UUID]) -> None:
@@ -119,10 +119,10 @@ class Completions:
             self._asked.set()
 
     async def run(self) -> None:
-        """Read what may have ended and wake whoever waits for it.
+        """Read requests that may have ended, and wake their waiters.
 
         Raises:
-            DatabaseAway: it could not be read; call again.
+            DatabaseAway: they could not be read; call again.
         """
         while True:
             await self._asked.wait()
@@ -146,7 +146,7 @@ class Completions:
                 waiter.set_result(row)
 
     def close(self) -> None:
-        """End all waiting, as if the time were up: the server stops."""
+        """End all waits, as if they had timed out: the server is stopping."""
         self._is_closed = True
         for request_id in list(self._waiting):
             self._wake(request_id, None)

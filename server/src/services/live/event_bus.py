@@ -1,4 +1,4 @@
-"""The live stream: one sequence of frames, each written once and sent as the same bytes to everybody who watches."""
+"""The live stream: one sequence of frames, each serialized once and sent to every watcher as the same bytes."""
 
 import asyncio
 from collections import Counter, deque
@@ -15,26 +15,26 @@ WATCHERS_OF_ONE_CALLER_MAX = 50
 #: Above this many connections a caller may hold only a few: the rest is reserved for new callers.
 CROWDED_FROM = 1_000
 WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD = 3
-#: Bytes of frames buffered per client; one that does not keep up gets a resync instead.
+#: Bytes of frames buffered per watcher; one that falls behind gets a resync instead.
 BEHIND_BYTES_MAX = 256 * 1024
-#: How long a frame is handed out before others get their turn on the loop, and how long that turn is.
+#: How long a broadcast may occupy the loop before it yields, and for how long it yields.
 HANDS_OUT_FOR_S = 0.002
 TURN_OF_OTHERS_S = 0.004
-#: Watchers that read everything again in a second, when all must; a page makes two or three calls of some 4 ms.
+#: Watchers that re-read per second, if all must; a page makes two or three calls of some 4 ms.
 READ_AGAIN_PER_S = 25
 #: Of the name that tells one process's numbers from another's.
 STREAM_NAME_BYTES = 8
 
 
 class Watcher:
-    """What waits for one watcher. Handing it a frame never waits; whoever sends takes one after the other.
+    """The buffer of one watcher. Adding a frame never blocks; the sending task takes one after the other.
 
-    A frame that finds the sender idle is sent at once: to wake a task for each of a thousand watchers takes several
-    times as long as their sockets do.
+    If the sending task is idle, a frame is written immediately: waking a task for each of a thousand watchers takes
+    several times as long as writing to their sockets.
 
     Args:
-        resync: makes the frame that stands for everything that was missed, up to a number.
-        send_now: used while nothing waits and the task that takes frames waits for one.
+        resync: creates the frame that replaces missed frames, up to a sequence number.
+        send_now: used while the buffer is empty and the sending task is waiting.
     """
 
     def __init__(self, resync: Callable[[int], Frame], send_now: SendNow = lambda _: False) -> None:
@@ -46,7 +46,7 @@ class Watcher:
         self._wake: asyncio.Future[None] | None = None
 
     def put(self, frame: Frame) -> None:
-        """Send a frame, or add it to what waits. When too much does already, all of it is dropped for one `resync`."""
+        """Send a frame or buffer it. If the buffer is full, it is replaced by a single `resync`."""
         is_idle = self._wake is not None and not self._wake.done()
         if is_idle and self._send_now(frame):
             return
@@ -62,7 +62,7 @@ class Watcher:
             self._wake.set_result(None)
 
     async def next(self) -> Frame:
-        """Wait for the next frame and take it. For one task at a time."""
+        """Wait for the next frame and take it; by one task at a time."""
         while not self._frames:
             if self._missed_up_to is not None:
                 missed, self._missed_up_to = self._missed_up_to, None
@@ -78,10 +78,10 @@ class Watcher:
 
 
 class EventBus:
-    """Numbers what is published and hands it to those who watch. Belongs to one event loop.
+    """Numbers published events and broadcasts them to the watchers. Belongs to one event loop.
 
-    The numbers are those of the stream, not of a watcher: they grow by one from frame to frame, for everybody. They
-    begin again with the process.
+    Sequence numbers belong to the stream, not to a watcher: they increase by one per frame, and restart with the
+    process.
 
     Args:
         pause: lets others have the loop, seconds.
@@ -103,14 +103,14 @@ class EventBus:
         self._places: Counter[str] = Counter()
         self._seq = 1
         self._published: list[Event] = []
-        #: Set when something was published; cleared by whoever hands it out.
+        #: Set when something was published; cleared by the broadcasting task.
         self.news = asyncio.Event()
         #: Set when the server is about to stop: streams of events end.
         self.ending = asyncio.Event()
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """Number of watchers."""
         return len(self._watchers)
 
     @property
@@ -120,16 +120,16 @@ class EventBus:
 
     @property
     def spread_s(self) -> float:
-        """Time over which those who watch should spread reading everything again."""
+        """Time over which watchers should spread their re-reads, seconds."""
         return len(self._watchers) / READ_AGAIN_PER_S
 
     @property
     def places_taken(self) -> int:
-        """How many places are held, by those who watch and those who are about to."""
+        """Number of places held by watchers, including those still connecting."""
         return self._places.total()
 
     def is_full_for(self, caller: str) -> bool:
-        """Whether no further watcher is taken, from this caller or at all."""
+        """Whether another watcher of this caller would exceed a limit."""
         taken, held = self.places_taken, self._places[caller]
         is_crowded = taken >= CROWDED_FROM
         held_max = WATCHERS_OF_ONE_CALLER_MAX_IN_A_CROWD if is_crowded else WATCHERS_OF_ONE_CALLER_MAX
@@ -137,7 +137,7 @@ class EventBus:
 
     @contextmanager
     def place(self, caller: str) -> Iterator[None]:
-        """Hold a place for a watcher from before its handshake to its end, whichever way that comes."""
+        """Hold a place for a watcher, from before its handshake to its end."""
         self._places[caller] += 1
         try:
             yield
@@ -148,10 +148,10 @@ class EventBus:
 
     @contextmanager
     def watching(self, greeting: Callable[[float], Event], send_now: SendNow = lambda _: False) -> Iterator[Watcher]:
-        """Watch: a greeting with the number of the last frame comes first, then every frame from now on.
+        """Register a watcher: it gets a greeting with the number of the last frame, then every frame from now on.
 
         Args:
-            greeting: makes the greeting, from `spread_s`.
+            greeting: creates the greeting from `spread_s`.
             send_now: see `Watcher`.
         """
         with self._taking(send_now) as watcher:
@@ -192,29 +192,29 @@ class EventBus:
         return write(event, seq, self._stream)
 
     def resync(self) -> Event:
-        """Make the event that says to read everything again, some time within `spread_s`."""
+        """Return the event that tells watchers to re-read everything, some time within `spread_s`."""
         return Event("resync", {"spread_s": self.spread_s})
 
     def publish(self, event: Event) -> None:
-        """Publish. Nothing is kept for nobody."""
+        """Publish an event; dropped if there are no watchers."""
         if self.watched:
             self._published.append(event)
             self.news.set()
 
     @property
     def published(self) -> int:
-        """How many events were published and not yet taken."""
+        """Number of published events not yet taken."""
         return len(self._published)
 
     def take_published(self) -> list[Event]:
-        """Take what was published since the last call, in order."""
+        """Take the events published since the last call, in order."""
         published, self._published = self._published, []
         return published
 
     async def hand_out(self, event: Event) -> None:
-        """Give an event the next number, write it once, and hand it to everybody who watches now.
+        """Give an event the next number, serialize it once, and send it to every current watcher.
 
-        A thousand writes to sockets in one turn of the loop would stop it for 40 ms, so others get turns between.
+        A thousand socket writes in a row would block the loop for 40 ms, so it yields in between.
         """
         self._seq += 1
         frame = self._write(event, self._seq)

@@ -1,4 +1,4 @@
-"""Frames of the live stream: each is written once, and encoded once for all sockets that take the same encoding."""
+"""Frames of the live stream: each is serialized once, and encoded once per encoding for all sockets."""
 
 import zlib
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
 
-#: Smaller messages are not deflated: their packets would be no fewer.
+#: Smaller messages are not deflated: they would not need fewer packets.
 DEFLATED_FROM_BYTES = 1_024
-#: A frame of 300 KB takes 2 ms and becomes 50 KB. More effort would stop the loop for longer.
+#: A frame of 300 KB takes 2 ms and shrinks to 50 KB. A higher level would block the loop for longer.
 DEFLATE_LEVEL = 1
 
 
@@ -48,7 +48,7 @@ class Frame:
 
     @property
     def text(self) -> str:
-        """The same as text."""
+        """The message as text."""
         return self.json.decode()
 
     @cached_property
@@ -67,12 +67,12 @@ class Frame:
 
     @cached_property
     def for_websocket(self) -> bytes:
-        """As a WebSocket sends it (RFC 6455, 5.2), the same to everybody: a server masks nothing."""
+        """Bytes of the WebSocket frame (RFC 6455, 5.2), the same for every client: servers do not mask."""
         return WebSocketFrame(Opcode.TEXT, self.json).serialize(mask=False)
 
     @cached_property
     def deflated_for_websocket(self) -> bytes:
-        """As `permessage-deflate` sends it (RFC 7692), the same to everybody: no message refers to one before it."""
+        """Bytes of the frame with `permessage-deflate` (RFC 7692), the same for every client: no context takeover."""
         if len(self.json) < DEFLATED_FROM_BYTES:
             return self.for_websocket
         deflate = PerMessageDeflate(
@@ -85,7 +85,7 @@ class Frame:
         return WebSocketFrame(Opcode.TEXT, self.json).serialize(mask=False, extensions=[deflate])
 
 
-#: Sends a frame at once, if that is possible without waiting; whether it was.
+#: Sends a frame if that is possible without waiting; returns whether it did.
 SendNow = Callable[[Frame], bool]
 
 

@@ -1,8 +1,8 @@
-"""From news of commits to frames: reads what changed, once for all who watch, and hands it out.
+"""Turns change notifications into frames: reads changed rows once for all watchers, and broadcasts them.
 
-At ordinary rates each event is a frame of its own, at once. What so many events cost grows with those who watch, so
-there is a budget; beyond it what happens is gathered into a few frames a second, the newest state of each request wins,
-and a request that was told whole before comes with what may have changed alone.
+At ordinary rates each event is sent immediately, as a frame of its own. The cost grows with events times watchers, so
+there is a budget; beyond it events are combined into a few frames a second, with the latest state of each request, and
+only the fields that can change for requests that have been sent completely before.
 """
 
 import asyncio
@@ -20,25 +20,25 @@ from src.services.requests.changes import Changes, batched
 from src.services.requests.reader import RequestReader
 
 HEARTBEAT_EVERY_S = 15.0
-#: More changed requests than this at once are not told: reading everything again is cheaper.
+#: More changed requests than this at once are replaced by a resync: re-reading everything is cheaper.
 CHANGES_TOLD_MAX = 2_000
-#: Requests that are read and shown before others get their turn on the loop; one takes some 25 us.
+#: Requests read and serialized before the loop is yielded; one takes some 25 us.
 READ_AT_ONCE = 100
 QUEUE_TOLD_EVERY_S = 0.25
-#: At the shortest.
+#: Minimum interval of combined frames.
 GATHERED_EVERY_S = 0.25
 #: Events published individually per second: each is read, serialized and encoded.
 SINGLE_EVENTS_PER_S = 200
-#: Frames of one event that are sent, a second, to all who watch together; one takes some 20 us.
+#: Frames of single events sent per second, to all watchers together; one takes some 20 us.
 SENT_PER_S_MAX = 2_000
-#: Gathered frames, likewise; one takes some 40 us.
+#: Combined frames, likewise; one takes some 40 us.
 GATHERED_SENT_PER_S_MAX = 1_000
-#: The next gathered frame waits so many times what the last one took: on a busy loop the work of others comes first.
+#: The next combined frame is delayed by a multiple of the duration of the last: on a busy loop other work comes first.
 TIMES_HANDING_OUT = 2
 BUSY_WAIT_MAX_S = 3.0
-#: Requests known to have been told whole.
+#: Requests remembered as sent completely.
 TOLD_WHOLE_MAX = 20_000
-#: What may change in a request as a list shows it.
+#: The fields of a listed request that can change.
 CHANGING = (
     "id",
     "status",
@@ -58,7 +58,7 @@ class Pace:
     """A time budget for events published individually; the unused part is kept for one interval.
 
     Args:
-        clock: the time, seconds.
+        clock: a monotonic clock, seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -67,7 +67,7 @@ class Pace:
         self._filled_s = clock()
 
     def affords(self, events: int, watchers: int) -> bool:
-        """Whether so many events may go to so many watchers one by one; if so, they are paid for."""
+        """Return whether the budget allows so many single events to so many watchers; if so, it is charged."""
         now_s = self._clock()
         self._kept_s = min(self._kept_s + now_s - self._filled_s, GATHERED_EVERY_S)
         self._filled_s = now_s
@@ -79,15 +79,15 @@ class Pace:
 
 
 class LiveUpdates:
-    """Publishes what changed. Belongs to the server's loop; reads and writes nothing while nobody watches.
+    """Publishes changes. Belongs to the server's loop; does nothing while there are no watchers.
 
     Args:
-        reader: reads what changed.
-        bus: where frames go.
-        busy_with: the request that is being processed in this process, if any.
-        show_request: a row of requests, as the wire shows it.
-        show_attempt: a row of the callback log, as the wire shows it.
-        clock: the time, seconds.
+        reader: reads the changed rows.
+        bus: broadcasts the frames.
+        busy_with: returns the request being processed by this process, if any.
+        show_request: serializes a row of `requests`.
+        show_attempt: serializes a row of the callback log.
+        clock: a monotonic clock, seconds.
         pause: waits for a number of seconds.
     """
 
@@ -118,7 +118,7 @@ class LiveUpdates:
         self._gathered_s = self._sent_s = clock() - GATHERED_EVERY_S
 
     def tell(self, changes: Changes) -> None:
-        """Record changes, to be read and published a moment later."""
+        """Record changes, to be read and published shortly."""
         if not self._bus.watched:
             return
         self._queue_changed.set()
@@ -129,16 +129,16 @@ class LiveUpdates:
         self._bus.news.set()
 
     def tell_of_a_gap(self) -> None:
-        """Say that something may have been missed."""
+        """Record that changes may have been missed."""
         if self._bus.watched:
             self._missed_something = True
             self._bus.news.set()
 
     async def run(self) -> None:
-        """Publish what comes; when nothing does, that we are there.
+        """Publish changes and events; without any, a ping every `HEARTBEAT_EVERY_S`.
 
         Raises:
-            DatabaseAway: what changed could not be read; call again.
+            DatabaseAway: the changes could not be read; call again.
         """
         while True:
             try:
@@ -185,7 +185,7 @@ class LiveUpdates:
         self._bus.take_published()
 
     async def _changed(self, *, whole: bool) -> list[Event]:
-        """Read what changed. What cannot be read now is read the next time."""
+        """Return the events of recorded changes; after a failure they are read again the next time."""
         changes, self._changes = self._changes, Changes()
         if self._missed_something:
             self._missed_something = False
@@ -208,7 +208,7 @@ class LiveUpdates:
         ]
 
     async def _together(self, changes: Changes) -> list[Event]:
-        """Read requests alone: that there was an attempt shows in its request."""
+        """Return combined events; attempts are omitted because their requests show them."""
         whole: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         told: list[UUID] = []
@@ -230,7 +230,7 @@ class LiveUpdates:
             del self._told_whole[next(iter(self._told_whole))]
 
     async def tell_of_the_queue(self) -> None:
-        """Publish how long the queue is, when it changed, but not more often than four times a second."""
+        """Publish the depth of the queue after changes, at most once per `QUEUE_TOLD_EVERY_S`."""
         while True:
             await self._queue_changed.wait()
             self._queue_changed.clear()
@@ -244,7 +244,7 @@ class LiveUpdates:
 
 
 def gathered(events: list[Event], spread_s: float) -> list[Event]:
-    """Combine many events into one, keeping only the newest state of each request."""
+    """Combine events into one frame, without superseded ones."""
     newest = {event.type: event for event in events if event.type in NEWEST_ALONE}
     kept = [event for event in events if newest.get(event.type, event) is event]
     if len(kept) == 1 and kept[0].type not in ONLY_GATHERED:

@@ -182,7 +182,7 @@ class ReceiverClient:
             async with asyncio.timeout_at(until):
                 response = await self._transport.handle_async_request(request)
         except TimeoutError:
-            return Failure("timeout", f"no answer within {deadline_s:g} s")
+            return Failure("timeout", f"no response within {deadline_s:g} s")
         except AttemptFailed as error:
             return Failure(error.error_code, str(error))
         headers = kept_headers(response.extensions["raw_headers"])

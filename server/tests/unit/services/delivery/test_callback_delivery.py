@@ -67,7 +67,7 @@ async def test_while_a_record_cannot_be_written_the_lane_says_so_and_does_not_se
     world.offer(lane, 1, 2, 3)
     await world.time.pass_by(60)
 
-    assert told(lane) == "A fault in the service: RuntimeError."
+    assert told(lane) == "Internal error: RuntimeError."
     assert len(world.far.called) == 2  # the second goes while the first is being recorded; then it waits
     world.table.faults["record_attempts"].clear()
     await world.time.pass_by(60)
@@ -84,7 +84,7 @@ async def test_whatever_an_attempt_raises_before_it_is_sent_the_lane_tells_and_t
     world.locating = [RuntimeError("x")] * 3
     world.offer(lane, 1, 2)
     await world.time.settle()
-    assert told(lane) == "A fault in the service: RuntimeError."
+    assert told(lane) == "Internal error: RuntimeError."
     await world.time.pass_by(10)
 
     assert world.sent == [1, 2]

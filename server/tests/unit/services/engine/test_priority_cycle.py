@@ -80,5 +80,5 @@ def test_heads_are_put_into_the_order_in_which_they_begin() -> None:
 
 
 def test_where_nobody_waits_nobody_is_chosen() -> None:
-    with pytest.raises(ValueError, match="Nobody"):
+    with pytest.raises(ValueError, match="No priority"):
         CYCLE.next(set(), 0)
