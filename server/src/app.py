@@ -14,6 +14,7 @@ from src.assembly.rules import callback_policy, check_rules
 from src.assembly.running import running_parts
 from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
+from src.controllers.redeliveries_controller import REDELIVERIES_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
 from src.routes import (
     api_routes,
@@ -22,6 +23,7 @@ from src.routes import (
     events,
     health,
     queue_routes,
+    redeliveries,
     webhook_test,
 )
 from src.routes.http import problems
@@ -46,6 +48,7 @@ from src.services.outbound.transport import Network
 #: What makes the service send something, and so counts like an async submission.
 LIKE_A_SUBMISSION = (
     "/api/requests/{request_id}/redeliver",
+    REDELIVERIES_ROUTE,
     "/api/receivers/{origin:path}/resume",
     "/api/receivers/{origin:path}/probe",
 )
@@ -93,7 +96,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app, settings)
     submitting = [api_routes.submitting, callback_checks.router]
-    routers = [*submitting, api_routes.managing, queue_routes.router, events.router, health.router]
+    routers = [*submitting, api_routes.managing, redeliveries.router, queue_routes.router, events.router, health.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.

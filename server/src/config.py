@@ -19,6 +19,7 @@ from src.storage_url import check_endpoint, read_storage_url
 
 SERVER_FOLDER = Path(__file__).resolve().parent.parent
 PACE_PATTERN = r"^(off|[1-9]\d{0,4}/(second|minute))$"
+REDELIVERY_RATE_PATTERN = r"^[1-9]\d{0,4}/(second|minute)$"
 RATE_LIMIT_PATTERN = r"^(off|[1-9]\d{0,6}/(second|minute|hour|day))$"
 
 
@@ -183,6 +184,12 @@ class Settings(BaseSettings):
         default="60/minute",
         pattern=RATE_LIMIT_PATTERN,
         description="rate limit per caller for requests to /api/async, manual redeliveries, resumes and probes, or off",
+    )
+    redelivery_rate: str = Field(
+        default="50/second",
+        pattern=REDELIVERY_RATE_PATTERN,
+        description="rate (N/second or N/minute) at which a bulk redelivery of an account queues callbacks again; "
+        "without credentials no faster than RATE_LIMIT_ASYNC",
     )
     rate_limit_storage_url: SecretStr = Field(
         default=SecretStr(""),

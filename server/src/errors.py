@@ -7,7 +7,8 @@
     ├── NotFound                    no such request or report
     ├── Conflict                    not possible in the request's current state
     │   ├── NoCallback              the request has no callback, and will have none
-    │   └── StillProcessing         the first request with this key is still being processed
+    │   ├── StillProcessing         the first request with this key is still being processed
+    │   └── CountMoved              what matches a filter is not about what was expected
     ├── NotStarted                  the service cannot start; the message says what to fix
     ├── LeadershipLost              another process is the leader now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
@@ -87,6 +88,10 @@ class StillProcessing(Conflict):
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class CountMoved(Conflict):
+    """What matches a filter is not about what was expected."""
 
 
 class LeadershipLost(ServiceError):

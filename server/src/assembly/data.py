@@ -28,6 +28,7 @@ from src.services.requests.log_lines import log_lines
 from src.services.requests.observers import Observers, together
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.reader import RequestReader
+from src.services.requests.redeliveries import RedeliveryStore
 from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
@@ -52,6 +53,7 @@ class Data:
     #: Maps lanes to their public ids.
     lane_ids: LaneIds
     store: RequestStore
+    redeliveries: RedeliveryStore
     changes: ChangeNotifier
     #: Calls waiting for requests to end.
     completions: Completions
@@ -95,6 +97,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics)
         reader=reader,
         lane_ids=LaneIds(await reader.lane_secret()),
         store=store,
+        redeliveries=RedeliveryStore(pool, reader.read, observers),
         changes=changes,
         completions=completions,
         observers=observers,

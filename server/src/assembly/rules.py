@@ -2,11 +2,14 @@
 
 import ssl
 
+from limits import parse
+
 from src.config import Settings
 from src.services.delivery.signing import Signer
 from src.services.identity.key_format import MalformedKey, ReadKey, read_key
 from src.services.outbound.callback_url import CallbackPolicy, parse_origin
 from src.services.outbound.tls import OwnAuthorities, tls_context
+from src.services.upkeep.redelivering import RedeliveryRates
 
 
 def check_rules(settings: Settings) -> None:
@@ -33,6 +36,20 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
     except ValueError as error:
         raise ValueError(f"CALLBACK_ALLOWED_ORIGINS: {error}.") from None
     return CallbackPolicy(origins, settings.demo_receiver_url if settings.demo_tools else None)
+
+
+def redelivery_rates(settings: Settings) -> RedeliveryRates:
+    """Read how fast bulk redeliveries go."""
+    named = _per_second(settings.redelivery_rate)
+    unlimited = settings.rate_limit_async == "off"
+    return RedeliveryRates(
+        named=named, unnamed=named if unlimited else min(named, _per_second(settings.rate_limit_async))
+    )
+
+
+def _per_second(rate: str) -> float:
+    item = parse(rate)
+    return float(item.amount / item.get_expiry())
 
 
 def callback_tls(settings: Settings) -> ssl.SSLContext:

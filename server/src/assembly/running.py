@@ -63,7 +63,7 @@ async def running_parts(
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
         live = open_live(data, engine, views)
-        upkeep = open_upkeep(settings, data, outbound, stack, events=live.events, gate=gate, now=now, tasks=tasks)
+        upkeep = open_upkeep(settings, data, outbound, engine, stack, live.events, gate, now=now, tasks=tasks)
         _start_tasks(data, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
         await live.until_it_listens()
         accepting = open_accepting(settings, data, stack, on_accepted=engine.wake, now=now)
@@ -107,6 +107,8 @@ def _parts(
         base_url=settings.public_base_url,
         signing_secret=outbound.secrets[0],
         demo_receiver=DemoReceiver(outbound.signer, now=now, wall_s=time.time),
+        redeliveries=data.redeliveries,
+        redelivering=opened.upkeep.redelivering,
         benchmarks=opened.upkeep.benchmarks,
         benchmark_store=opened.upkeep.benchmark_store,
         threads=data.threads,
@@ -151,6 +153,7 @@ def _start_tasks(
         ("database", data.heal),
         ("janitor", upkeep.janitor.run),
         ("removal of reports", data.removal.run),
+        ("redeliveries", upkeep.redelivering.run),
         ("change notifier", data.changes.run),
         ("change listener", live.listener.run),
         ("completions", data.completions.run),

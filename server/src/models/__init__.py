@@ -12,6 +12,7 @@ from src.models.lane_secret_model import LaneSecretModel
 from src.models.leader_model import LeaderModel
 from src.models.paused_receiver_model import PausedReceiverModel
 from src.models.queue_counter_model import QueueCounterModel
+from src.models.redelivery_model import RedeliveryModel, RedeliveryStatus
 from src.models.request_model import CallbackStatus, Mode, Priority, RequestModel, Status
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "PausedReceiverModel",
     "Priority",
     "QueueCounterModel",
+    "RedeliveryModel",
+    "RedeliveryStatus",
     "RequestModel",
     "RunStatus",
     "Status",

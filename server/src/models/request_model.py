@@ -99,6 +99,8 @@ class RequestModel(Base):
     callback_series_start: Mapped[int] = mapped_column(server_default=text("0"))
     #: When a redelivery was requested; its expiry counts from here.
     callback_redelivered_at: Mapped[datetime | None]
+    #: The bulk redelivery that requested it last, if one did.
+    redelivery_id: Mapped[UUID | None]
     #: When the next attempt is due; null: at once.
     callback_next_attempt_at: Mapped[datetime | None]
 
@@ -195,6 +197,13 @@ class RequestModel(Base):
             postgresql_where=text(
                 "idempotency_key IS NOT NULL AND callback_status IS DISTINCT FROM 'PENDING' AND run_id IS NULL"
             ),
+        ),
+        # For counting how the callbacks of a bulk redelivery ended.
+        Index(
+            "ix_requests_redelivery",
+            "redelivery_id",
+            "callback_status",
+            postgresql_where=text("redelivery_id IS NOT NULL"),
         ),
         # For deleting the requests of a benchmark run.
         Index("ix_requests_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),

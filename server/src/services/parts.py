@@ -27,8 +27,10 @@ from src.services.requests.in_flight import InFlight
 from src.services.requests.observers import Observers
 from src.services.requests.reader import RequestReader
 from src.services.requests.records import Finished
+from src.services.requests.redeliveries import RedeliveryStore
 from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
+from src.services.upkeep.redelivering import Redelivering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,9 @@ class Parts:
     demo_receiver: DemoReceiver
     #: Sends one test message to a receiver.
     pinger: Pinger
+    redeliveries: RedeliveryStore
+    #: Advances them.
+    redelivering: Redelivering
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
     #: Prefix of the links in callbacks.

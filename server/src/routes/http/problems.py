@@ -18,6 +18,7 @@ from starlette.types import Scope
 from src.errors import (
     CallerQueueFull,
     Conflict,
+    CountMoved,
     ForbiddenCallbackUrl,
     IdempotencyKeyReused,
     Invalid,
@@ -49,6 +50,7 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (NotFound, 404, "not-found"),
     (NoCallback, 409, "no-callback"),
     (StillProcessing, 409, "still-processing"),
+    (CountMoved, 409, "count-moved"),
     (Conflict, 409, "conflict"),
     (CallerQueueFull, 429, "too-many-waiting"),
     (TooManyReceivers, 429, "too-many-receivers"),
@@ -84,6 +86,7 @@ _MEANINGS = {
     "body-too-large": "the body has too many bytes",
     "callback-url-forbidden": "the callback URL breaks the rule that `rule` names",
     "conflict": "the state of the request forbids it now",
+    "count-moved": "what matches differs from `expected_count` by more than a tenth",
     "cross-origin": "a page of another origin may not send this",
     "error": "anything else that is refused",
     "idempotency-key-reused": "the idempotency key came before with another body",

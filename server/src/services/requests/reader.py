@@ -93,6 +93,8 @@ class RequestReader:
     def __init__(self, engine: AsyncEngine, slots: ReadSlots) -> None:
         self._engine = engine
         self._slots = slots
+        #: Runs a query within its caller's share, for those who have queries of their own.
+        self.read = self._all
         #: Pages and counts.
         self.history = History(self._all)
         #: Returns the complete rows of requests, by their ids.

@@ -22,6 +22,8 @@ LIMITS = {
     "POST /api/sync": SYNC,
     "POST /api/async": ASYNC,
     "POST /api/requests/{request_id}/redeliver": ASYNC,
+    "POST /api/redeliveries": ASYNC,
+    "POST /api/redeliveries/{redelivery_id}/cancel": "the one redelivery that is under way",
     "POST /api/receivers/{origin:path}/resume": ASYNC,
     "POST /api/receivers/{origin:path}/probe": ASYNC,
     "POST /api/callbacks/check": "10 of a caller in a minute, CHECKS_RATE",

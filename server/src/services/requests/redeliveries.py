@@ -1,0 +1,233 @@
+"""Bulk redeliveries: what matches, starting one, advancing it batch by batch, and how it goes."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, tuple_
+
+from src.database import database_errors
+from src.models import CallbackStatus, Mode, RedeliveryModel, RedeliveryStatus, RequestModel, Status
+from src.services.requests import redelivery_statements as statements
+from src.services.requests.cursors import read_cursor, write_cursor
+from src.services.requests.history import IN_HISTORY, LISTED, Read
+from src.services.requests.observers import Observers
+from src.services.requests.records import REDELIVERY, IdempotencyKey, LaneKey
+
+#: Callbacks of one redelivery.
+CALLBACKS_MAX = 100_000
+SAMPLE_SIZE = 10
+#: Receivers that a dry run names, those with most first.
+RECEIVERS_NAMED_MAX = 100
+#: Queue positions that one statement looks at.
+WINDOW_POSITIONS = 5_000
+#: Of each account; those of the last day are kept in any case.
+REDELIVERIES_KEPT_MAX = 100
+RUNNING_MAX = 1_000
+
+R = RequestModel
+D = RedeliveryModel
+_LOOKED_AT = [R.__table__.c.id, R.__table__.c.receiver, R.__table__.c.queue_position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliveryFilter:
+    """What is redelivered; None leaves a column open."""
+
+    callback_status: str | None = None
+    #: Scheme, host and port.
+    receiver: str | None = None
+    #: Of the last attempt.
+    error_code: str | None = None
+    #: Accepted from this moment on, and before that one.
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Write it down; what is open is left out."""
+        told = {"callback_status": self.callback_status, "receiver": self.receiver, "error_code": self.error_code}
+        times = {name: at.isoformat() for name, at in (("since", self.since), ("until", self.until)) if at}
+        return {**{name: text for name, text in told.items() if text is not None}, **times}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """What a filter matches now; counts stop above `CALLBACKS_MAX`."""
+
+    count: int
+    #: Of those with most.
+    by_receiver: dict[str, int]
+    #: The first ones in queue order.
+    sample: Sequence[Row[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A redelivery that is under way."""
+
+    id: UUID
+    account: str | None
+    #: Until its next batch, seconds.
+    due_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one statement did."""
+
+    #: Callbacks that were found; fewer than were asked for: the window was looked through.
+    found: int
+    lanes: Collection[LaneKey]
+    running: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliveryState:
+    """A bulk redelivery, and how its callbacks stand."""
+
+    row: Row[Any]
+    succeeded: int
+    failed: int
+
+
+class RedeliveryStore:
+    """The table of bulk redeliveries. Every method raises `DatabaseAway` when PostgreSQL does not answer.
+
+    Args:
+        pool: connections, on this loop.
+        read: runs a query within its caller's share.
+        observers: told which requests changed.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, read: Read, observers: Observers) -> None:
+        self._pool = pool
+        self._read = read
+        self._observers = observers
+
+    async def matching(self, account: str | None, wanted: RedeliveryFilter) -> Matching:
+        """Look what a filter matches."""
+        found = _matching(account, wanted).subquery()
+        number = func.count().label("number")
+        counted = select(found.c.receiver, number, func.sum(number).over().label("total")).group_by(found.c.receiver)
+        by_receiver = await self._read(counted.order_by(number.desc()).limit(RECEIVERS_NAMED_MAX))
+        first = select(found.c.id).order_by(found.c.queue_position).limit(SAMPLE_SIZE)
+        sample = await self._read(select(*LISTED).where(R.id.in_(first)).order_by(R.queue_position))
+        return Matching(
+            count=int(by_receiver[0].total) if by_receiver else 0,
+            by_receiver={row.receiver: row.number for row in by_receiver},
+            sample=sample,
+        )
+
+    async def begin(
+        self,
+        redelivery_id: UUID,
+        *,
+        account: str | None,
+        caller: str,
+        key: IdempotencyKey | None,
+        wanted: RedeliveryFilter,
+        count: int,
+        now: datetime,
+    ) -> bool:
+        """Start one; returns False, and starts nothing, when the account has one under way or the key is taken."""
+        names = (redelivery_id, account, caller, key and key.key, key and key.fingerprint)
+        what = (json.dumps(wanted.as_json()), count, REDELIVERIES_KEPT_MAX, now)
+        return bool(await self._fetch(statements.BEGIN, *names, *what))
+
+    async def with_key(self, key: IdempotencyKey) -> tuple[UUID, bytes] | None:
+        """Find the redelivery that a key stands for, and the fingerprint of its body."""
+        records = await self._fetch(statements.WITH_KEY, key.caller, key.key)
+        return (records[0]["id"], records[0]["fingerprint"]) if records else None
+
+    async def running(self) -> list[Due]:
+        """Name those that are under way, whoever started them; the one due first comes first."""
+        return [Due(**record) for record in await self._fetch(statements.RUNNING, RUNNING_MAX)]
+
+    async def advance(self, redelivery_id: UUID, *, batch: int, every: timedelta, now: datetime) -> Step | None:
+        """Queue the next callbacks; None: it is not due, has ended, or another server is at it.
+
+        Args:
+            redelivery_id: which.
+            batch: callbacks at most.
+            every: until the next batch.
+            now: the time, aware UTC.
+        """
+        records = await self._fetch(statements.ADVANCE, redelivery_id, batch, WINDOW_POSITIONS, now, every)
+        if not records:
+            return None
+        queued = [record for record in records if record["id"] is not None]
+        self._observers.changed([record["id"] for record in queued])
+        lanes = dict.fromkeys(LaneKey(record["caller"], record["receiver"], REDELIVERY) for record in queued)
+        return Step(records[0]["size"], lanes.keys(), records[0]["status"] == RedeliveryStatus.RUNNING)
+
+    async def cancel(self, account: str | None, redelivery_id: UUID, now: datetime) -> None:
+        """Stop one, if it is under way: what is not queued yet is left as it is."""
+        await self._fetch(statements.CANCEL, redelivery_id, account, now)
+
+    async def settle(self, now: datetime) -> None:
+        """Record how those ended of which nothing is owed any more."""
+        await self._fetch(statements.SETTLE, now)
+
+    async def get(self, account: str | None, redelivery_id: UUID) -> RedeliveryState | None:
+        """Read one."""
+        rows = await self._read(_of(account).where(D.id == redelivery_id))
+        return await self._state(rows[0]) if rows else None
+
+    async def page(
+        self, account: str | None, limit: int, cursor: str | None
+    ) -> tuple[Sequence[RedeliveryState], str | None]:
+        """Read a page, newest first, and the cursor behind it if there are more.
+
+        Raises:
+            Invalid: the cursor was not made by this method.
+        """
+        query = _of(account).order_by(D.created_at.desc(), D.id.desc()).limit(limit + 1)
+        if cursor:
+            query = query.where(tuple_(D.created_at, D.id) < tuple_(*read_cursor(cursor)))
+        rows = await self._read(query)
+        shown = [await self._state(row) for row in rows[:limit]]
+        last = shown[-1].row if len(rows) > limit else None
+        return shown, write_cursor(last.created_at, last.id) if last else None
+
+    async def _state(self, row: Row[Any]) -> RedeliveryState:
+        if row.settled_at is not None:
+            return RedeliveryState(row=row, succeeded=row.succeeded, failed=row.failed)
+        [counted] = await self._fetch(statements.COUNT, row.id)
+        return RedeliveryState(row=row, succeeded=counted["succeeded"], failed=counted["failed"])
+
+    async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with database_errors():
+            records: list[asyncpg.Record] = await self._pool.fetch(statement, *arguments)
+            return records
+
+
+def _of(account: str | None) -> Select[Any]:
+    return select(*D.__table__.columns).where(D.account.is_not_distinct_from(account))
+
+
+def _matching(account: str | None, wanted: RedeliveryFilter) -> Select[Any]:
+    """Choose the requests that a filter matches, one more than may be redelivered."""
+    ended = [CallbackStatus.SUCCESS, CallbackStatus.FAILED]
+    statuses = ended if wanted.callback_status is None else [wanted.callback_status]
+    conditions: list[ColumnElement[bool]] = [
+        R.mode == Mode.ASYNC,
+        R.status == Status.COMPLETED,
+        R.callback_status.in_(statuses),
+        # Written out: of a parameter PostgreSQL cannot tell whether a partial index holds the rows.
+        R.callback_status != literal_column("'PENDING'"),
+        R.account.is_not_distinct_from(account),
+        IN_HISTORY,
+    ]
+    if wanted.receiver is not None:
+        conditions.append(R.receiver == wanted.receiver)
+    if wanted.error_code is not None:
+        conditions.append(R.callback_error_code == wanted.error_code)
+    if wanted.since is not None:
+        conditions.append(R.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(R.created_at < wanted.until)
+    return select(*_LOOKED_AT).where(*conditions).limit(CALLBACKS_MAX + 1)
