@@ -487,6 +487,73 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/redeliveries': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List Redeliveries
+     * @description List the bulk redeliveries that are kept, newest first: the last 100, and those of the last day.
+     */
+    get: operations['list_redeliveries_api_redeliveries_get']
+    put?: never
+    /**
+     * Redeliver Many
+     * @description Deliver again every callback that has ended and matches; `dry_run`, the default, only counts them.
+     *
+     *     They are due again in queue order, no faster than `REDELIVERY_RATE` (and, without credentials, than
+     *     `RATE_LIMIT_ASYNC`), under the `webhook-id` they had. One redelivery at a time; at most 100,000 callbacks.
+     */
+    post: operations['redeliver_many_api_redeliveries_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/redeliveries/{redelivery_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get Redelivery
+     * @description Read how a bulk redelivery goes.
+     */
+    get: operations['get_redelivery_api_redeliveries__redelivery_id__get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/redeliveries/{redelivery_id}/cancel': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Cancel Redelivery
+     * @description Leave out what is not queued yet. What is queued is still delivered; again: the same answer.
+     */
+    post: operations['cancel_redelivery_api_redeliveries__redelivery_id__cancel_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/reports/{file}': {
     parameters: {
       query?: never
@@ -1907,6 +1974,7 @@ export interface components {
        *     * `urn:problem:financial-report-generator:body-too-large`: the body has too many bytes
        *     * `urn:problem:financial-report-generator:callback-url-forbidden`: the callback URL breaks the rule that `rule` names
        *     * `urn:problem:financial-report-generator:conflict`: the state of the request forbids it now
+       *     * `urn:problem:financial-report-generator:count-moved`: what matches differs from `expected_count` by more than a tenth
        *     * `urn:problem:financial-report-generator:cross-origin`: a page of another origin may not send this
        *     * `urn:problem:financial-report-generator:error`: anything else that is refused
        *     * `urn:problem:financial-report-generator:idempotency-key-reused`: the idempotency key came before with another body
@@ -2116,6 +2184,187 @@ export interface components {
        */
       status: 'pending'
     }
+    /**
+     * Redelivery
+     * @description A bulk redelivery, and how it goes.
+     * @example {
+     *       "count": 312,
+     *       "created_at": "2026-01-31T12:00:00Z",
+     *       "failed": 1,
+     *       "filter": {
+     *         "receiver": "https://hooks.example.com:443",
+     *         "since": "2026-01-31T09:30:00Z"
+     *       },
+     *       "id": "5b2a8c9e-3f41-4a57-9d0e-7c6b1f2a8d34",
+     *       "queued": 120,
+     *       "status": "RUNNING",
+     *       "succeeded": 117
+     *     }
+     */
+    Redelivery: {
+      /**
+       * Count
+       * @description How many matched at the start.
+       */
+      count: number
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string
+      /**
+       * Ended At
+       * @description When the last one was queued, or it was cancelled.
+       */
+      ended_at: string | null
+      /**
+       * Failed
+       * @description Requests that were deleted since count neither here nor as succeeded.
+       */
+      failed: number
+      /** Filter */
+      filter: {
+        [key: string]: string
+      }
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      /**
+       * Queued
+       * @description How many are due again, or were.
+       */
+      queued: number
+      /** @description `COMPLETED`: all are queued; attempts may still be under way. */
+      status: components['schemas']['RedeliveryStatus']
+      /** Succeeded */
+      succeeded: number
+    }
+    /**
+     * RedeliveryFilterBody
+     * @description Which callbacks: those for which everything that is given holds. One field at least.
+     */
+    RedeliveryFilterBody: {
+      /**
+       * Callback Status
+       * @description How the callback ended.
+       * @enum {string}
+       */
+      callback_status?: 'SUCCESS' | 'FAILED' | 'CANCELLED'
+      /**
+       * Error Code
+       * @description How the last attempt failed.
+       * @enum {string}
+       */
+      error_code?:
+        | 'blocked_address'
+        | 'dns_failure'
+        | 'connect_failed'
+        | 'connection_reset'
+        | 'tls_failure'
+        | 'timeout'
+        | 'bad_http'
+        | 'local_resources'
+        | 'internal_error'
+        | 'bad_status'
+        | 'expired'
+      /**
+       * Receiver
+       * @description Scheme, host and port.
+       */
+      receiver?: string
+      /**
+       * Since
+       * Format: date-time
+       * @description Accepted at this time or later, RFC 3339.
+       */
+      since?: string
+      /**
+       * Until
+       * Format: date-time
+       * @description Accepted before this time, RFC 3339.
+       */
+      until?: string
+    }
+    /**
+     * RedeliveryList
+     * @description A page of redeliveries, newest first.
+     */
+    RedeliveryList: {
+      /** Next Cursor */
+      next_cursor: string | null
+      /** Redeliveries */
+      redeliveries: components['schemas']['Redelivery'][]
+    }
+    /**
+     * RedeliveryPreview
+     * @description What matches now. Nothing was changed.
+     */
+    RedeliveryPreview: {
+      /**
+       * By Receiver
+       * @description The 100 receivers with most.
+       */
+      by_receiver: {
+        [key: string]: number
+      }
+      /** Count */
+      count: number
+      /**
+       * Sample
+       * @description The first ten, in the order in which they would be delivered.
+       */
+      sample: components['schemas']['RequestItem'][]
+    }
+    /**
+     * RedeliveryRequest
+     * @description Which callbacks to deliver again; a dry run first.
+     * @example {
+     *       "dry_run": false,
+     *       "expected_count": 312,
+     *       "filter": {
+     *         "receiver": "https://hooks.example.com:443",
+     *         "since": "2026-01-31T09:30:00Z"
+     *       }
+     *     }
+     */
+    RedeliveryRequest: {
+      /**
+       * Dry Run
+       * @description Only see what matches.
+       * @default true
+       */
+      dry_run?: boolean
+      /**
+       * Expected Count
+       * @description `count` of the dry run, needed without one: if it is off by more than a tenth, nothing starts.
+       */
+      expected_count?: number
+      filter: components['schemas']['RedeliveryFilterBody']
+    }
+    /**
+     * RedeliveryStarted
+     * @description The redelivery is under way.
+     */
+    RedeliveryStarted: {
+      /** Count */
+      count: number
+      /**
+       * Id
+       * Format: uuid
+       */
+      id: string
+      status: components['schemas']['RedeliveryStatus']
+      /** Status Url */
+      status_url: string
+    }
+    /**
+     * RedeliveryStatus
+     * @description The status of a bulk redelivery.
+     * @enum {string}
+     */
+    RedeliveryStatus: 'RUNNING' | 'COMPLETED' | 'CANCELLED'
     /**
      * ReportRequest
      * @description What a report is to contain. Every field may be left out.
@@ -4351,6 +4600,314 @@ export interface operations {
       }
       /** @description Too Many Requests */
       429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  list_redeliveries_api_redeliveries_get: {
+    parameters: {
+      query?: {
+        /** @description `next_cursor` of the page before. */
+        cursor?: string | null
+        /** @description Redeliveries on a page. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['RedeliveryList']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  redeliver_many_api_redeliveries_post: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description Submissions with the same key and the same body are processed once. The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`. */
+        'X-Idempotency-Key'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RedeliveryRequest']
+      }
+    }
+    responses: {
+      /** @description A dry run: what matches. With a key that came before: the redelivery it started. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            components['schemas']['RedeliveryPreview'] | components['schemas']['RedeliveryStarted']
+        }
+      }
+      /** @description It is under way. */
+      202: {
+        headers: {
+          /** @description Where to watch it. */
+          Location?: string
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['RedeliveryStarted']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_redelivery_api_redeliveries__redelivery_id__get: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a redelivery. */
+        redelivery_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Redelivery']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  cancel_redelivery_api_redeliveries__redelivery_id__cancel_post: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a redelivery. */
+        redelivery_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Redelivery']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
         headers: {
           [name: string]: unknown
         }
