@@ -100,8 +100,9 @@ test('the page reconnects after the server was restarted, and shows what happene
   }
 })
 
-test('without a socket the page polls', async ({ page, request }) => {
+test('with neither a socket nor an event stream the page polls', async ({ page, request }) => {
   await page.routeWebSocket('**/api/ws', (socket) => socket.close())
+  await page.route('**/api/events', (route) => route.fulfill({ status: 503 }))
   await page.goto('/history')
   await expect(page.getByTestId('connection')).toHaveText('Polling')
   await submitAsync(request, 'Seen_by_polling')

@@ -3,9 +3,10 @@ import ReconnectingWebSocket from 'partysocket/ws'
 import { createStore } from '@/lib/store'
 import { applyBatch } from './cache'
 import { collect, emptyBatch, isEmpty, type Batch, type LiveEvent } from './events'
+import { createEventStream } from './eventStream'
 import { createRefresher } from './refresher'
 
-/** `polling`: there is no socket, so the page asks every two seconds. */
+/** `polling`: there is neither socket nor stream, so the page asks every two seconds. */
 export type LiveState = 'connecting' | 'live' | 'polling'
 
 export const liveState = createStore<LiveState>('connecting')
@@ -15,11 +16,30 @@ const PATIENCE_MS = 3_000
 /** Silence of so many heartbeats means that the connection is dead, whatever the browser thinks. */
 const HEARTBEATS_MISSED = 2.5
 
-/** Keep the query cache up to date from the live stream. Returns a function that stops it. */
-export function startLive(client: QueryClient, url: string): () => void {
+/** A socket that failed so often without a word may be one that a proxy does not let through. */
+const FAILURES_BEFORE_STREAM = 2
+
+/**
+ * Keep the query cache up to date from the live stream. Returns a function that stops it.
+ *
+ * Where the WebSocket does not get through, the same events come as Server-Sent Events over plain HTTP.
+ */
+export function startLive(client: QueryClient, url: string, streamUrl: string): () => void {
   let spreadMs = 0
   const refresh = createRefresher(client, () => spreadMs)
   const buffer = createBuffer((batch) => applyBatch(client, batch).forEach(refresh))
+  const patience = createPatience()
+  let lastSeq: number | null = null
+  let heartbeatMs = 15_000
+  let silence: ReturnType<typeof setTimeout> | undefined
+  let failures = 0
+  const resync = () => buffer.add({ type: 'resync', seq: 0, at: '' })
+  const take = (event: LiveEvent) => {
+    if (event.type === 'hello') heartbeatMs = event.data.heartbeat_s * 1_000
+    spreadMs = spreadOf(event) ?? spreadMs
+    buffer.add(event)
+  }
+
   const socket = new ReconnectingWebSocket(url, [], {
     // Random, so that all pages do not come back in the same moment after a restart.
     minReconnectionDelay: 500 + Math.random() * 500,
@@ -27,31 +47,52 @@ export function startLive(client: QueryClient, url: string): () => void {
     reconnectionDelayGrowFactor: 1.5,
     connectionTimeout: 4_000,
   })
-  const patience = createPatience()
-  let lastSeq: number | null = null
-  let heartbeatMs = 15_000
-  let silence: ReturnType<typeof setTimeout> | undefined
+  const stream = createEventStream(streamUrl, {
+    begin(isNew) {
+      patience.end()
+      if (!isNew) return
+      failures = 0
+      resync()
+    },
+    take,
+    lose() {
+      patience.begin()
+    },
+    end() {
+      patience.begin()
+      failures = 0
+      socket.reconnect()
+    },
+  })
 
   socket.addEventListener('message', (message) => {
     const event = JSON.parse(String(message.data)) as LiveEvent
     // An open socket may be closed again at once; only one that speaks is live.
     const isFirst = lastSeq === null
-    if (isFirst) patience.end()
-    if (event.type === 'hello') heartbeatMs = event.data.heartbeat_s * 1_000
-    spreadMs = spreadOf(event) ?? spreadMs
-    if (isFirst || event.seq !== Number(lastSeq) + 1) buffer.add({ type: 'resync', seq: 0, at: '' })
+    if (isFirst) {
+      failures = 0
+      stream.stop()
+      patience.end()
+    }
+    if (isFirst || event.seq !== Number(lastSeq) + 1) resync()
     lastSeq = event.seq
-    buffer.add(event)
+    take(event)
     clearTimeout(silence)
     silence = setTimeout(() => socket.reconnect(), heartbeatMs * HEARTBEATS_MISSED)
   })
   socket.addEventListener('close', () => {
     clearTimeout(silence)
     lastSeq = null
-    patience.begin()
+    failures += 1
+    if (!stream.speaks()) patience.begin()
+    // A server that was away has both again, and the socket takes none of the browser's few connections: it may try
+    // once more while the stream is there already.
+    else if (failures >= FAILURES_BEFORE_STREAM) return socket.close()
+    if (failures >= FAILURES_BEFORE_STREAM) stream.start()
   })
   return () => {
     clearTimeout(silence)
+    stream.stop()
     socket.close()
     patience.stop()
     buffer.stop()

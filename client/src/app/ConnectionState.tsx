@@ -15,13 +15,13 @@ const looks: Record<LiveState, Look> = {
   },
   live: {
     word: 'Live',
-    hint: 'Changes arrive over a WebSocket',
+    hint: 'Changes arrive as they happen',
     icon: Radio,
     className: 'bg-good-soft text-good',
   },
   polling: {
     word: 'Polling',
-    hint: 'No WebSocket: the page polls every 2 seconds',
+    hint: 'No live connection: the page polls every 2 seconds',
     icon: RefreshCw,
     className: 'bg-warn-soft text-warn',
   },

@@ -8,7 +8,7 @@ import { reachable } from '@/lib/reachable'
 
 const POLL_MS = 2_000
 
-/** Keeps the cache fresh: by the socket while there is one, else by asking. */
+/** Keeps the cache fresh: by the socket or the event stream while there is one, else by asking. */
 export function LiveUpdates() {
   const client = useQueryClient()
   const state = useStore(liveState)
@@ -16,7 +16,7 @@ export function LiveUpdates() {
 
   useEffect(() => {
     const protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
-    return startLive(client, `${protocol}//${location.host}/api/ws`)
+    return startLive(client, `${protocol}//${location.host}/api/ws`, '/api/events')
   }, [client])
 
   useEffect(() => {
