@@ -2,7 +2,7 @@
 
 from src.services.delivery.ping import Pinged, Pinger
 from src.services.identity.caller import Caller
-from src.services.outbound.url_rules import Verdict, look
+from src.services.outbound.url_rules import Verdict, evaluate
 
 
 async def check(pinger: Pinger, caller: Caller, callback_url: str, *, ping: bool) -> tuple[Verdict, Pinged | None]:
@@ -10,7 +10,7 @@ async def check(pinger: Pinger, caller: Caller, callback_url: str, *, ping: bool
 
     Without `ping` there is neither a DNS lookup nor a connection.
     """
-    verdict = look(caller.callback_policy, callback_url)
+    verdict = evaluate(caller.callback_policy, callback_url)
     if verdict.url is None or not ping:
         return verdict, None
     return verdict, await pinger.ping(caller.name, verdict.url)

@@ -129,7 +129,7 @@ class BackgroundWorker:
     def redeliver(self, lane: LaneKey) -> None:
         """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
         if term := self._term:
-            self._call(partial(term.sender.look_again, lane))
+            self._call(partial(term.sender.recheck, lane))
 
     def receivers_changed(self, receivers: Collection[str]) -> None:
         """Notify the engine that the pauses of receivers may have ended."""

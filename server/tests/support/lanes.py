@@ -197,7 +197,7 @@ class World:
             pauses=self.pauses,
             streaks=Streaks(),
             proven=ProvenLanes(),
-            turns=Bulkhead(STATEMENTS_MAX),
+            statement_slots=Bulkhead(STATEMENTS_MAX),
             still_owed=GroupCommit(self.store.still_owed, items_max=100),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),
             base_url="http://service.test",
@@ -244,4 +244,5 @@ class World:
         assert self.slots._addresses == {}
         assert self.slots.pace.delayed == set()
         assert self.pauses._probed == set()
-        assert (self.parts.turns._free, self.parts.turns._held, self.parts.turns.waiting) == (STATEMENTS_MAX, {}, 0)
+        slots = self.parts.statement_slots
+        assert (slots._free, slots._held, slots.waiting) == (STATEMENTS_MAX, {}, 0)

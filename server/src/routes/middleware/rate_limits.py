@@ -84,7 +84,7 @@ class RateLimits:
         return None if limited is None else self._hit_here(*limited, caller)
 
     async def close(self) -> None:
-        """Let go of what was opened: nothing here."""
+        """Do nothing: there is nothing to close."""
 
     def _limited(self, path: str) -> tuple[str, RateLimitItem] | None:
         """Find the path that a path is counted as, and its limit."""

@@ -65,48 +65,48 @@ class Persistence:
 
     Args:
         caller: the lane's caller.
-        turns: limits the concurrent statements of all lanes.
+        statement_slots: limits the concurrent statements of all lanes.
         sleep: waits for a number of seconds.
     """
 
-    def __init__(self, caller: str, turns: Bulkhead, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, caller: str, statement_slots: Bulkhead, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._caller = caller
-        self._turns = turns
+        self._statement_slots = statement_slots
         self._sleep = sleep
         #: What blocks progress, as a sentence without the error's message; None if nothing does.
         self.trouble: str | None = None
 
-    async def ask(self, statement: Callable[[], Awaitable[T]]) -> T:
+    async def run_once(self, statement: Callable[[], Awaitable[T]]) -> T:
         """Run a statement once, within the limit.
 
         Raises:
             Exception: the statement failed.
         """
-        await self._turns.acquire(self._caller)
+        await self._statement_slots.acquire(self._caller)
         try:
             return await statement()
         finally:
-            self._turns.release(self._caller)
+            self._statement_slots.release(self._caller)
 
-    async def make(self, change: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, change: Callable[[], Awaitable[T]]) -> T:
         """Run an idempotent statement within the limit, and retry it until it succeeds.
 
         Raises:
             LeadershipLost: another process has become the leader.
         """
-        return await self.insist(partial(self.ask, change))
+        return await self.retry(partial(self.run_once, change))
 
-    async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
+    async def retry(self, change: Callable[[], Awaitable[T]]) -> T:
         """Retry an idempotent operation, which applies the limit itself, until it succeeds.
 
         Raises:
             LeadershipLost: another process has become the leader.
         """
-        outcome = await until_available(change, Backoff(self._sleep), on_away=self.tell, away=Exception)
+        outcome = await until_available(change, Backoff(self._sleep), on_away=self.note_failure, away=Exception)
         self.trouble = None
         return outcome
 
-    def tell(self, error: Exception) -> None:
+    def note_failure(self, error: Exception) -> None:
         """Record a local failure; logged once, until an operation succeeds."""
         if isinstance(error, DatabaseAway):
             self.trouble = error.detail
@@ -169,7 +169,7 @@ class LastRecord:
             writing.cancel()
 
     async def _write(self, attempt: Attempt) -> None:
-        await self._persistence.insist(lambda: self._records.write(attempt))
+        await self._persistence.retry(lambda: self._records.write(attempt))
         failpoints.reached("after_record_commit")
 
 

@@ -143,7 +143,7 @@ def record_of(callback: OwedCallback, tried: Tried, next_attempt_at: datetime | 
         next_attempt_at=next_attempt_at,
         request_headers=tried.headers,
         request_body_sha256=tried.body_sha256,
-        **_told(tried.outcome),
+        **_log_fields(tried.outcome),
     )
 
 
@@ -161,19 +161,19 @@ def expiry_of(callback: OwedCallback, now: datetime, hours: float) -> Attempt:
     )
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
+def _log_fields(outcome: Outcome) -> dict[str, Any]:
     """Return the fields of the callback log that describe an outcome."""
     if isinstance(outcome, Failure):
         return {"status_code": None, "error_code": outcome.error_code, "error_message": outcome.message}
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "status_code": outcome.status_code,
         "response_headers": outcome.headers,
         "response_excerpt": _text(outcome.body_excerpt),
     }
     if not succeeded(outcome):
-        told["error_code"] = "bad_status"
-        told["error_message"] = f"The receiver answered {outcome.status_code}."
-    return told
+        fields["error_code"] = "bad_status"
+        fields["error_message"] = f"The receiver answered {outcome.status_code}."
+    return fields
 
 
 def _text(excerpt: bytes) -> str | None:

@@ -35,7 +35,7 @@ class DeliveryLane:
         self._parts = parts
         self._on_rest = on_rest
         self._queue = LaneQueue(self._load)
-        self._persistence = Persistence(key.caller, parts.turns, parts.sleep)
+        self._persistence = Persistence(key.caller, parts.statement_slots, parts.sleep)
         self._standing = LaneStanding(
             key, pauses=parts.pauses, streaks=parts.streaks, retries=parts.retries, persistence=self._persistence
         )
@@ -62,17 +62,17 @@ class DeliveryLane:
     def offer(self, callback: OwedCallback) -> None:
         """Enqueue a callback whose result has just been committed."""
         self._queue.offer(callback)
-        self._go()
+        self._start()
 
-    def look_again(self) -> None:
+    def recheck(self) -> None:
         """Notify the lane that the table may hold callbacks it has not read."""
-        self._queue.fall_behind()
-        self._go()
+        self._queue.mark_behind()
+        self._start()
 
     def probe(self) -> None:
         """Make one attempt although the lane is paused; its outcome decides about the pause."""
         self._standing.probe()
-        self.look_again()
+        self.recheck()
 
     def leave(self) -> None:
         """Stop immediately; only if `may_leave`. The lane must be closed afterwards."""
@@ -92,7 +92,7 @@ class DeliveryLane:
             await asyncio.wait([task])
         await self.delivery.aclose(deadline_s)
 
-    def _go(self) -> None:
+    def _start(self) -> None:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"lane {self.key.receiver}")
 
@@ -100,16 +100,16 @@ class DeliveryLane:
         # There must be no await between the last check of the queue and `_task = None`: see GroupCommit.
         backoff = Backoff(self._parts.sleep)
         try:
-            while not await self._has_worked():
+            while not await self._send_all():
                 await backoff.wait()
-                self._queue.read_anew()  # the current callback is still undelivered, or recorded by then
+                self._queue.reset()  # the current callback is still undelivered, or recorded by then
         finally:
             self.delivery.reset()
-            self._standing.let_go()
+            self._standing.end_probe()
             self._task = None
             self._on_rest(self)
 
-    async def _has_worked(self) -> bool:
+    async def _send_all(self) -> bool:
         """Send everything; returns False after a local failure, to be retried."""
         try:
             while True:
@@ -117,17 +117,17 @@ class DeliveryLane:
                     await self.delivery.deliver(callback)
                 if not self._standing.probing:
                     return True
-                await self._standing.end_useless_pauses()
+                await self._standing.end_unused_pauses()
         except (LeadershipLost, LaneRests):
             # Another process is the leader; or the lane is opened later, from the head again: the current callback
             # may still be undelivered, and precedes those in memory.
-            self._queue.read_anew()
+            self._queue.reset()
             return True
         except Exception as error:  # noqa: BLE001  recorded and retried
-            self._persistence.tell(error)
+            self._persistence.note_failure(error)
             return False
 
     async def _load(self, limit: int) -> list[OwedCallback]:
         # Until the last attempt is recorded, the table still shows its callback as undelivered.
         await self.delivery.settle()
-        return await self._persistence.make(lambda: self._parts.store.owed(self.key, limit))
+        return await self._persistence.run(lambda: self._parts.store.owed(self.key, limit))

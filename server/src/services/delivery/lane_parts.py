@@ -28,7 +28,7 @@ class LaneParts:
         pauses: all pauses.
         streaks: consecutive failures.
         proven: lanes whose receiver's last response was prompt.
-        turns: limits the concurrent statements of all lanes.
+        statement_slots: limits the concurrent statements of all lanes.
         still_owed: returns whether a callback is still to be delivered; batched over many lanes.
         retries: the retry schedule.
         base_url: prefix of the links in the body.
@@ -44,7 +44,7 @@ class LaneParts:
     pauses: Pauses
     streaks: Streaks
     proven: ProvenLanes
-    turns: Bulkhead
+    statement_slots: Bulkhead
     still_owed: GroupCommit[UUID, bool]
     retries: RetryRules
     base_url: str

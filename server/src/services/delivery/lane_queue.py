@@ -23,7 +23,7 @@ class LaneQueue:
         self._callbacks: deque[OwedCallback] = deque()
         #: Whether the table may hold callbacks of this lane that are not in memory.
         self._behind = False
-        self._fell_behind_again = False
+        self._marked_again = False
         self._last_position = 0
         self._read_next = FIRST_READ
 
@@ -34,18 +34,18 @@ class LaneQueue:
     def offer(self, callback: OwedCallback) -> None:
         """Append a callback whose result has just been committed."""
         if self._behind or len(self._callbacks) >= LANE_CALLBACKS_MAX:
-            self.fall_behind()
+            self.mark_behind()
         elif callback.queue_position > self._last_position:
             self._append(callback)
 
-    def fall_behind(self) -> None:
+    def mark_behind(self) -> None:
         """Record that the table may hold callbacks that are not in memory."""
-        self._behind = self._fell_behind_again = True
+        self._behind = self._marked_again = True
 
-    def read_anew(self) -> None:
+    def reset(self) -> None:
         """Drop the callbacks in memory and read the table from its head; none may be in delivery."""
         self._callbacks.clear()
-        self.fall_behind()
+        self.mark_behind()
 
     def clear(self) -> None:
         """Drop everything; the callbacks remain in the table."""
@@ -61,13 +61,13 @@ class LaneQueue:
     async def _refill(self) -> None:
         """Read the head of the lane. None is in memory or in delivery, so there can be no duplicates."""
         while self._behind and not self._callbacks:
-            self._fell_behind_again = False
+            self._marked_again = False
             wanted, self._read_next = self._read_next, min(2 * self._read_next, LANE_CALLBACKS_MAX)
             callbacks = await self._load(wanted)
             for callback in callbacks:
                 self._append(callback)
             # Callbacks offered during the query may or may not be among them: read again.
-            self._behind = self._fell_behind_again or len(callbacks) == wanted
+            self._behind = self._marked_again or len(callbacks) == wanted
 
     def _append(self, callback: OwedCallback) -> None:
         self._callbacks.append(callback)

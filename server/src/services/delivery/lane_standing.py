@@ -52,16 +52,16 @@ class LaneStanding:
         """Make the next attempt a probe of the lane's pauses."""
         self.probing = self._pauses.probe(self._lane)
 
-    def let_go(self) -> None:
+    def end_probe(self) -> None:
         """End the probe, so that other lanes may probe."""
         self._pauses.release(self.probing)
         self.probing = NOT_HELD
 
-    async def end_useless_pauses(self) -> None:
+    async def end_unused_pauses(self) -> None:
         """End the pauses being probed if no sequence of the lane has anything to send."""
-        if not await self._persistence.make(partial(self._pauses.is_owed, self._lane)):
+        if not await self._persistence.run(partial(self._pauses.is_owed, self._lane)):
             await self._end(self.probing.lane, self.probing.receiver)
-        self.let_go()
+        self.end_probe()
 
     def decide(self, callback: OwedCallback, tried: Tried) -> Next:
         """Decide what follows an attempt."""
@@ -94,9 +94,9 @@ class LaneStanding:
             case PauseLane(pause) | PauseReceiver(pause):
                 self._streaks.end(self._lane)
                 self._streaks.end(self._everybody)
-                await self._persistence.make(partial(self._pauses.save, self._pauses.begin(pause)))
-        self.let_go()
+                await self._persistence.run(partial(self._pauses.save, self._pauses.begin(pause)))
+        self.end_probe()
 
     async def _end(self, *pauses: Pause | None) -> None:
         for pause in filter(None, pauses):
-            await self._persistence.make(partial(self._pauses.end, pause))
+            await self._persistence.run(partial(self._pauses.end, pause))

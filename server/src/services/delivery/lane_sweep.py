@@ -22,7 +22,7 @@ class LaneSweep:
         #: The last lane read, of callers with more lanes than one step reads.
         self._last_seen: dict[str, tuple[str, str]] = {}
 
-    async def look(self) -> list[OwedLane]:
+    async def next_lanes(self) -> list[OwedLane]:
         """Return the next lanes with undelivered callbacks, round robin between callers."""
         callers = await self._store.callers_owed(self._last_caller, CALLERS_MAX)
         if not callers and self._last_caller:

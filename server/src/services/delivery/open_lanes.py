@@ -82,11 +82,11 @@ class OpenLanes:
             lane.probe()
         return lane
 
-    def look_again(self, keys: Collection[LaneKey], *, expired: bool = False) -> None:
+    def recheck(self, keys: Collection[LaneKey], *, expired: bool = False) -> None:
         """Open lanes, and notify them that the table holds callbacks for them."""
         for key in keys:
             if lane := self.open(key, expired=expired):
-                lane.look_again()
+                lane.recheck()
 
     def waits_for_place(self, key: LaneKey) -> bool:
         """Return whether a lane is waiting for a place."""
@@ -95,7 +95,7 @@ class OpenLanes:
     def fill_places(self) -> None:
         """Assign free places to waiting lanes."""
         while (key := self._places.next_waiting()) is not None:
-            self.look_again([key])
+            self.recheck([key])
             if self._places.waits(key):
                 return
 

@@ -167,9 +167,9 @@ class CallbackSender:
             if lane is not None:
                 lane.offer(callback)
 
-    def look_again(self, lane: LaneKey) -> None:
+    def recheck(self, lane: LaneKey) -> None:
         """Notify the sender that the table holds a callback for a lane, such as a redelivery."""
-        self._lanes.look_again([lane])
+        self._lanes.recheck([lane])
 
     def pauses_changed(self, receivers: Collection[str]) -> None:
         """Notify the sender that pauses of receivers may have been ended, or their probes brought forward."""
@@ -209,7 +209,7 @@ class CallbackSender:
             while True:
                 await self._sweep()
                 self._trouble = None
-                await self._look_until(self._now() + timedelta(seconds=SWEEP_EVERY_S))
+                await self._watch_until(self._now() + timedelta(seconds=SWEEP_EVERY_S))
         except DatabaseAway:
             raise
         except Exception as error:
@@ -230,7 +230,7 @@ class CallbackSender:
             trouble=lane.trouble,
         )
 
-    async def _look_until(self, sweep_at: datetime) -> None:
+    async def _watch_until(self, sweep_at: datetime) -> None:
         """Until the next sweep, handle lanes that become due, released places, and changed pauses."""
         while (now := self._now()) < sweep_at:
             due_at = min(sweep_at, self._lanes.agenda.next_at() or sweep_at)
@@ -242,7 +242,7 @@ class CallbackSender:
                     await asyncio.sleep(WOKEN_AFTER_S)
             self._wake.clear()
             await self._read_pauses()
-            self._lanes.look_again(self._lanes.agenda.take_due(self._now()))
+            self._lanes.recheck(self._lanes.agenda.take_due(self._now()))
             self._lanes.fill_places()
 
     async def _read_pauses(self) -> None:
@@ -250,18 +250,18 @@ class CallbackSender:
             receivers = frozenset(self._pauses_to_read)
             await self._pauses.read_again(receivers)
             self._pauses_to_read -= receivers
-            self._lanes.look_again(self._lanes.agenda.take_receivers(receivers))
+            self._lanes.recheck(self._lanes.agenda.take_receivers(receivers))
 
     async def _sweep(self) -> None:
         await self._read_pauses()
-        for owed in await self._sweeper.look():
-            self._look_at(owed)
+        for owed in await self._sweeper.next_lanes():
+            self._consider(owed)
         for pause in self._pauses.unused():
             await self._pauses.end(pause)
         self._lanes.forget_idle(self._now() - LANE_IDLE_MAX)
         self._lanes.fill_places()
 
-    def _look_at(self, owed: OwedLane) -> None:
+    def _consider(self, owed: OwedLane) -> None:
         if self._lanes.waits_for_place(owed.key):
             return
         now, due_at = self._now(), owed.next_attempt_at or self._now()
@@ -271,7 +271,7 @@ class CallbackSender:
         if lane is None and now + timedelta(seconds=SWEEP_EVERY_S) < due_at < latest:
             self._lanes.agenda.add(owed.key, due_at)
         elif lane is None or not lane.busy:
-            self._lanes.look_again([owed.key], expired=owed.owed_since + self._parts.expires_after <= now)
+            self._lanes.recheck([owed.key], expired=owed.owed_since + self._parts.expires_after <= now)
 
 
 def _shared(
@@ -293,7 +293,7 @@ def _shared(
         pauses=pauses,
         streaks=Streaks(),
         proven=ProvenLanes(),
-        turns=Bulkhead(STATEMENTS_MAX),
+        statement_slots=Bulkhead(STATEMENTS_MAX),
         still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
         retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
         base_url=rules.base_url,

@@ -82,11 +82,11 @@ class Generation:
                 self._large_reports, produce, job.request_id, job.parameters, self._storage
             )
 
-        report = await until_available(produced, Backoff(self._pause), on_away=self._refused, away=OSError)
+        report = await until_available(produced, Backoff(self._pause), on_away=self._note_refusal, away=OSError)
         self.trouble = None
         return report
 
-    def _refused(self, error: OSError) -> None:
+    def _note_refusal(self, error: OSError) -> None:
         trouble = not_stored(error)
         if trouble != self.trouble:  # logged once, not at every retry
             log.warning("%s Retrying until it succeeds.", trouble)

@@ -106,18 +106,18 @@ class JobRunner:
             while not self._over.is_set():
                 self._wake.clear()
                 if turn := self._jobs.take_turn(self._joins):
-                    await self._work_or_give_back(turn)
+                    await self._process_or_release(turn)
                 else:
                     await self._wake.wait()
 
-    async def _work_or_give_back(self, turn: Sequence[Job]) -> None:
+    async def _process_or_release(self, turn: Sequence[Job]) -> None:
         try:
-            await self._work_on(turn)
+            await self._process(turn)
         except (Interrupted, LeadershipLost):
             raise
         except Exception:
             log.exception("The worker failed to process a batch; its requests return to the queue.")
-            await self._insist(lambda: self._store.release([job.request_id for job in turn]))
+            await self._retry(lambda: self._store.release([job.request_id for job in turn]))
             await self._pause(PAUSE_AFTER_FAULT_S)
 
     def _joins(self, turn: Sequence[Job], job: Job) -> bool:
@@ -130,13 +130,13 @@ class JobRunner:
         """Whether a job may be part of a batch; one suspected of killing a process runs alone, to identify it."""
         return not job.generation_attempts and not self._simulated_work.seconds(job.parameters.num_transactions)
 
-    async def _work_on(self, turn: Sequence[Job]) -> None:
+    async def _process(self, turn: Sequence[Job]) -> None:
         """Begin, generate one after the other, record, hand over for delivery."""
         failpoints.reached("after_take")
         if turn[0].generation_attempts >= GENERATION_ATTEMPTS_MAX - 1:
             await self._pause(LAST_ATTEMPT_WAITS_S)
         ids = [job.request_id for job in turn]
-        wanted = await self._insist(lambda: self._store.start(ids, self._now()))
+        wanted = await self._retry(lambda: self._store.start(ids, self._now()))
         failpoints.reached("after_start_commit")
         finished: list[Finished] = []
         try:
@@ -160,7 +160,7 @@ class JobRunner:
     async def _record(self, turn: Sequence[Job], finished: list[Finished], left: set[UUID]) -> None:
         if finished:
             failpoints.reached("after_file")
-            await self._insist(partial(self._store.finish, finished))
+            await self._retry(partial(self._store.finish, finished))
             failpoints.reached("after_complete_commit")
             jobs = {job.request_id: job for job in turn if job.receiver is not None}
             owed = [OwedCallback(job=jobs[f.request_id], finished=f) for f in finished if f.request_id in jobs]
@@ -168,13 +168,13 @@ class JobRunner:
         if left:
             await self._store.release(left)
 
-    async def _insist(self, change: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, change: Callable[[], Awaitable[T]]) -> T:
         """Retry an idempotent change until the database responds."""
-        outcome = await until_available(change, Backoff(self._pause), on_away=self._is_away, away=DatabaseAway)
+        outcome = await until_available(change, Backoff(self._pause), on_away=self._note_away, away=DatabaseAway)
         self._database_trouble = None
         return outcome
 
-    def _is_away(self, error: DatabaseAway) -> None:
+    def _note_away(self, error: DatabaseAway) -> None:
         self._database_trouble = error.detail
 
     async def _pause(self, seconds: float) -> None:

@@ -61,7 +61,7 @@ class Verdict:
     checks: tuple[Check, ...]
 
 
-def look(policy: Policy, raw: str) -> Verdict:
+def evaluate(policy: Policy, raw: str) -> Verdict:
     """Apply the rules to a URL. Nothing is looked up and nothing dialled."""
     try:
         url = policy.check(raw)

@@ -15,7 +15,7 @@ WATCHED = {
     "services/kit/group_commit.py": "the writer hands every failure to those who wait for it",
     "services/benchmarks/runner.py": "the run ends with a record of how it ended, whatever happens",
     "services/delivery/attempt_records.py:write": "a lane awaits it before its next one; a failure is trouble",
-    "services/delivery/lane.py:_go": "a lane catches everything, names it in health, and begins again",
+    "services/delivery/lane.py:_start": "a lane catches everything, names it in health, and begins again",
     "services/delivery/open_lanes.py:_drop": "it only closes; a stop awaits it, and the loop logs how it failed",
     "routes/http/file_response.py:_send_bytes": "it ends with the download that it watches",
 }

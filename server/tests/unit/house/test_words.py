@@ -14,6 +14,9 @@ PHRASES = {
     r"\bon and on\b": "repeatedly",
     r"\bnow and then\b": "periodically",
     r"\bfor want of\b": "for lack of",
+    r"\blet go of\b": "close, release",
+    r"\bas often as it takes\b": "retried until it succeeds",
+    r"\bin turns between\b": "round robin",
 }
 
 

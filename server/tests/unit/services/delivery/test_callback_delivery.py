@@ -52,7 +52,7 @@ async def test_what_is_owed_for_too_long_is_given_up_in_a_paused_lane_too() -> N
     world.offer(world.lane(), *range(1, 8))
     await world.time.pass_by(25 * 3600)
     lane = world.lane()
-    lane.look_again()
+    lane.recheck()
     await world.time.pass_by(1)
 
     assert [attempt.error_code for attempt in world.table.attempts[-2:]] == ["expired"] * 2

@@ -80,8 +80,8 @@ class Deliveries:
         assert self.sender._pauses._probed == set()
         assert not [lane for lane in self.sender._lanes if lane.busy]
         assert self.sender._lanes._closing == set()
-        turns = self.sender._parts.turns
-        assert (turns._free, turns._held, turns.waiting) == (STATEMENTS_MAX, {}, 0)
+        statement_slots = self.sender._parts.statement_slots
+        assert (statement_slots._free, statement_slots._held, statement_slots.waiting) == (STATEMENTS_MAX, {}, 0)
 
 
 class Way:

@@ -138,7 +138,7 @@ async def test_whatever_a_statement_raises_the_lane_goes_on_and_sends_nothing_tw
     world.far.answer = lambda number: FAULT if number < 20 else OK
     world.table.faults[statement] = [fault] * 4
     world.table.add(*(owed(position) for position in range(1, 9)))
-    lane.look_again()
+    lane.recheck()
     await world.time.pass_by(200)
     lane.probe()
     await world.time.pass_by(200)

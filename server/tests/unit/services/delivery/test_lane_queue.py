@@ -55,7 +55,7 @@ async def test_more_than_memory_holds_is_read_from_the_table_in_order_and_once()
 async def test_what_is_offered_while_the_table_is_read_comes_once_and_in_order() -> None:
     table = Table()
     table.add(1, 2, 3)
-    table.queue.fall_behind()
+    table.queue.mark_behind()
     sending = asyncio.create_task(table.send_all())
     for position in range(4, 40):
         table.offer(position)
@@ -71,7 +71,7 @@ async def test_an_old_callback_that_is_owed_again_is_found() -> None:
     table.offer(5)
     await table.send_all()
     table.add(2)
-    table.queue.fall_behind()
+    table.queue.mark_behind()
     await table.send_all()
 
     assert table.sent == [5, 2]
@@ -81,7 +81,7 @@ async def test_after_a_fault_the_head_is_read_anew() -> None:
     table = Table()
     table.offer(1, 2, 3)
     assert (await table.queue.next()) == table.owed[1]  # and then something fails
-    table.queue.read_anew()
+    table.queue.reset()
     await table.send_all()
 
     assert table.sent == [1, 2, 3]

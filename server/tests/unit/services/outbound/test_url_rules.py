@@ -7,7 +7,7 @@ from hypothesis import given
 
 from src.services.identity.caller import Caller
 from src.services.outbound.callback_url import CallbackPolicy, parse_origin
-from src.services.outbound.url_rules import VOUCHED_FOR, Verdict, look
+from src.services.outbound.url_rules import VOUCHED_FOR, Verdict, evaluate
 from tests.support.callback_urls import ACCEPTED, ANY_URLS, REFUSED
 
 STRICT = CallbackPolicy()
@@ -19,7 +19,7 @@ def passed(verdict: Verdict) -> dict[str, bool | None]:
 
 @pytest.mark.parametrize("raw", [pytest.param(url, id=ascii(url)[:60]) for urls in REFUSED.values() for url in urls])
 def test_of_a_url_that_is_refused_one_rule_is_broken_and_the_sentence_is_that_of_the_refusal(raw: str) -> None:
-    verdict = look(STRICT, raw)
+    verdict = evaluate(STRICT, raw)
     broken = [check for check in verdict.checks if check.passed is False]
 
     assert verdict.url is None
@@ -30,7 +30,7 @@ def test_of_a_url_that_is_refused_one_rule_is_broken_and_the_sentence_is_that_of
 
 @pytest.mark.parametrize(("raw", "canonical"), ACCEPTED.items())
 def test_of_a_url_that_is_allowed_every_rule_is_kept(raw: str, canonical: str) -> None:
-    verdict = look(STRICT, raw)
+    verdict = evaluate(STRICT, raw)
 
     assert verdict.url is not None
     assert verdict.url.url == canonical
@@ -55,7 +55,7 @@ BY_HAND = {
 @pytest.mark.parametrize(("raw", "expected"), [pytest.param(*pair, id=pair[0][:40]) for pair in BY_HAND.items()])
 def test_the_broken_rule_is_named_and_so_is_the_one_before_it(raw: str, expected: tuple[str, str | None]) -> None:
     broken, kept = expected
-    found = passed(look(STRICT, raw))
+    found = passed(evaluate(STRICT, raw))
 
     assert [rule for rule, is_kept in found.items() if is_kept is False] == [broken]
     assert kept is None or found[kept]
@@ -63,7 +63,7 @@ def test_the_broken_rule_is_named_and_so_is_the_one_before_it(raw: str, expected
 
 @given(ANY_URLS)
 def test_nothing_is_called_kept_behind_the_rule_that_is_broken(raw: str) -> None:
-    verdict = look(STRICT, raw)
+    verdict = evaluate(STRICT, raw)
     found = passed(verdict)
 
     assert (verdict.url is None) == (False in found.values())
@@ -77,10 +77,10 @@ def test_nothing_is_called_kept_behind_the_rule_that_is_broken(raw: str) -> None
 
 def test_what_the_operator_decides_names_the_setting() -> None:
     origin = "http://10.0.0.7:22"
-    refused = {check.rule: check.setting for check in look(STRICT, f"{origin}/").checks}
+    refused = {check.rule: check.setting for check in evaluate(STRICT, f"{origin}/").checks}
     allowed = {
         check.rule: (check.why, check.setting)
-        for check in look(CallbackPolicy(frozenset([parse_origin(origin)])), f"{origin}/").checks
+        for check in evaluate(CallbackPolicy(frozenset([parse_origin(origin)])), f"{origin}/").checks
     }
 
     assert refused["allowed-port"] == "CALLBACK_ALLOWED_ORIGINS"
@@ -88,5 +88,5 @@ def test_what_the_operator_decides_names_the_setting() -> None:
 
 
 def test_a_load_generator_is_told_that_it_has_a_receiver_of_its_own() -> None:
-    found = passed(look(Caller.of_run(uuid4(), "http://127.0.0.1:9001").callback_policy, "http://example.com/"))
+    found = passed(evaluate(Caller.of_run(uuid4(), "http://127.0.0.1:9001").callback_policy, "http://example.com/"))
     assert [rule for rule, is_kept in found.items() if is_kept is False] == ["own-receiver"]
