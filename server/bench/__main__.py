@@ -11,7 +11,19 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import accept, end_to_end, generation, many_rows, memory, object_storage, start, sync, under_load, watchers
+from bench import (
+    accept,
+    end_to_end,
+    generation,
+    many_rows,
+    memory,
+    object_storage,
+    start,
+    sync,
+    under_load,
+    waiters,
+    watchers,
+)
 from bench.figures import Row
 from bench.harness import FULL, QUICK, Bench, bench, say
 from bench.results import Store, explanations, table
@@ -25,6 +37,7 @@ GROUPS: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "object_storage": object_storage.measure,
     "under_load": under_load.measure,
     "watchers": watchers.measure,
+    "waiters": waiters.measure,
     "sync": sync.measure,
     "many_rows": many_rows.measure,
     "start": start.measure,
