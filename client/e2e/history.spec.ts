@@ -161,6 +161,21 @@ test('a selection is redelivered, and it is said how it went', async ({ page, re
   await expect(page.getByText('Redelivering 2 callbacks.')).toBeVisible()
 })
 
+test('all that match are counted, redelivered by the server, and watched until they have ended', async ({
+  page,
+  request,
+}) => {
+  for (const name of ['Match_one', 'Match_two', 'Match_three']) await submitAsync(request, name)
+  await page.goto('/history?callback_status=SUCCESS')
+  await expect(page.getByTestId('rows').getByText('Delivered').nth(2)).toBeVisible()
+  await page.getByRole('button', { name: 'Redeliver all that match…' }).click()
+  await expect(page.getByText(/\d+ finished callbacks will be sent again/)).toBeVisible()
+  await page.getByRole('button', { name: /^Redeliver \d+$/ }).click()
+  await expect(page.getByText(/^Redelivered (\d+) of \1$/)).toBeVisible({ timeout: 20_000 })
+  await page.getByRole('button', { name: 'Hide' }).click()
+  await expect(page.getByRole('button', { name: 'Redeliver all that match…' })).toBeVisible()
+})
+
 test('one search finds a name, an id, a URL and an idempotency key', async ({ page, request }) => {
   const id = await submitAsync(request, 'Needle')
   await submitAsync(request, 'Haystack')

@@ -11,7 +11,9 @@ import { useStore } from '@/hooks/useStore'
 import { formatCount, formatNumber } from '@/lib/format'
 import { showToast } from '@/lib/toasts'
 import { describeCount } from './describeCount'
+import { redeliveryFilter, watchedRedelivery } from './matching'
 import { countsQuery, deleteAllRequests } from './queries'
+import { RedeliverMatching, RedeliveryProgress } from './RedeliverMatching'
 import { redeliverable, redelivering, stopRedelivering, type BulkProgress } from './redelivery'
 
 type BulkBarProps = {
@@ -40,14 +42,21 @@ export function BulkBar({
   const { data: settings } = useQuery(settingsQuery)
   const { data: total } = useQuery(countsQuery(filters))
   const progress = useStore(redelivering)
+  const watched = useStore(watchedRedelivery)
+  const matching = redeliveryFilter(filters)
   return (
     <div className="flex min-h-11 flex-wrap items-center gap-2 border-y border-line px-3 py-1.5 text-muted">
       {progress ? (
         <Progress progress={progress} />
       ) : selected.length > 0 ? (
         <Selection selected={selected} onDelete={onDelete} onRedeliver={onRedeliver} onClear={onClear} />
+      ) : watched !== null ? (
+        <RedeliveryProgress id={watched} />
       ) : (
-        <span>{describeCount(count, complete, searched, total)}</span>
+        <>
+          <span>{describeCount(count, complete, searched, total)}</span>
+          {matching && count > 0 && <RedeliverMatching filter={matching} />}
+        </>
       )}
       {settings?.demo_tools && (
         <Button
