@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from src.errors import NotFound, Unavailable
 from src.models import Status
+from src.services.identity.caller import View
 from src.services.parts import DownloadParts
 from src.services.report_files.production import produce
 from src.services.report_files.storage import OpenReport, ReportStorage, StoredFile
@@ -17,13 +18,13 @@ UNREADABLE = "The report's file cannot be read or written now; GET /api/health s
 NO_REPORT = "There is no such report: a report's file is there once its request is COMPLETED, until it is deleted."
 
 
-async def get_report(parts: DownloadParts, request_id: UUID) -> Row[Any]:
+async def get_report(parts: DownloadParts, view: View, request_id: UUID) -> Row[Any]:
     """Return the completed request that a report belongs to.
 
     Raises:
         NotFound: there is no such report.
     """
-    request = await parts.reader.get(request_id)
+    request = await parts.reader.get(request_id, view)
     if request is None or request.status != Status.COMPLETED:
         raise NotFound(NO_REPORT)
     return request

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from src.errors import DatabaseAway
 from src.services.engine.protocol import EngineState
+from src.services.engine.visible_state import visible_state
+from src.services.identity.caller import View
 from src.services.kit.supervision import TaskState
 from src.services.parts import Parts
 from src.services.report_files.storage import StorageState
@@ -27,6 +29,8 @@ class Health:
 
     database: DatabaseState
     worker: EngineState
+    #: What the caller may see of it; null if the database does not respond.
+    visible_worker: EngineState | None
     depth: QueueDepth | None
     oldest_waiting_age_s: float | None
     storage: StorageState
@@ -42,20 +46,28 @@ class Health:
         return self.database.writable and self.worker.alive and self.storage.writable and delivers and all_run
 
 
-async def examine(parts: Parts) -> Health:
+async def examine(parts: Parts, view: View) -> Health:
     """Check every component; never raises for one that is unavailable."""
     storage = await asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state)
-    database, depth = await _database(parts)
+    database, depth = await _database(parts, view)
     oldest = depth.oldest_waiting_at if depth else None
     return Health(
         database=database,
         worker=parts.engine.state(),
+        visible_worker=await _visible_worker(parts, view),
         depth=depth,
         oldest_waiting_age_s=None if oldest is None else max(0, (parts.now() - oldest).total_seconds()),
         storage=storage,
         local_trouble=parts.local_lacks.trouble,
         tasks=parts.tasks.states(),
     )
+
+
+async def _visible_worker(parts: Parts, view: View) -> EngineState | None:
+    try:
+        return await visible_state(parts.reader, parts.engine, view)
+    except DatabaseAway:
+        return None
 
 
 async def why_not_ready(parts: Parts) -> str | None:
@@ -69,10 +81,10 @@ async def why_not_ready(parts: Parts) -> str | None:
     return None if parts.engine.state().alive else "The worker is not running."
 
 
-async def _database(parts: Parts) -> tuple[DatabaseState, QueueDepth | None]:
+async def _database(parts: Parts, view: View) -> tuple[DatabaseState, QueueDepth | None]:
     try:
         round_trip_ms = await parts.database.round_trip_ms()
-        depth = await parts.reader.depth(parts.now())
+        depth = await parts.reader.depth(parts.now(), view)
     except DatabaseAway as error:
         return DatabaseState(round_trip_ms=None, writable=False, error=error.detail), None
     try:

@@ -12,6 +12,8 @@ from src.services.delivery.lane_ids import LaneIds
 from src.services.delivery.sender import LaneState
 from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine, EngineState
+from src.services.engine.visible_state import visible_state
+from src.services.identity.caller import View
 from src.services.requests.fifo_proof import FifoProof, prove
 from src.services.requests.past_queue import PastQueue
 from src.services.requests.reader import QueueDepth, RequestReader
@@ -36,24 +38,26 @@ class Queue:
     owed: dict[LaneKey, int]
 
 
-async def snapshot(reader: RequestReader, engine: Engine, priorities: PriorityCycle, now: datetime) -> Queue:
+async def snapshot(
+    reader: RequestReader, engine: Engine, priorities: PriorityCycle, view: View, now: datetime
+) -> Queue:
     """Return the state of the queue, the worker and the lanes."""
-    depth = await reader.depth(now)
-    lanes = (await engine.lanes())[:LANES_SHOWN_MAX]
+    depth = await reader.depth(now, view)
+    lanes = [lane for lane in await engine.lanes() if view.shows_caller(lane.key.caller)][:LANES_SHOWN_MAX]
     oldest = depth.oldest_waiting_at
-    worker = engine.state()
+    worker = await visible_state(reader, engine, view)
     return Queue(
         depth=depth,
         oldest_age_ms=None if oldest is None else max(0, round((now - oldest).total_seconds() * 1000)),
-        processing=await reader.processing(),
-        next=priorities.in_order(await reader.next_waiting(NEXT_SHOWN_MAX), NEXT_SHOWN_MAX, worker.cycle_at),
+        processing=await reader.processing(view),
+        next=priorities.in_order(await reader.next_waiting(NEXT_SHOWN_MAX, view), NEXT_SHOWN_MAX, worker.cycle_at),
         worker=worker,
         lanes=lanes,
         owed=await reader.owed_by_lane([lane.key for lane in lanes]),
     )
 
 
-async def look_back(reader: RequestReader, at: datetime, now: datetime) -> PastQueue:
+async def look_back(reader: RequestReader, at: datetime, view: View, now: datetime) -> PastQueue:
     """Return the state of the queue at a moment in the past.
 
     Raises:
@@ -61,11 +65,11 @@ async def look_back(reader: RequestReader, at: datetime, now: datetime) -> PastQ
     """
     if at > now:
         raise Invalid("This moment has not come.", "at")
-    kept_since = await reader.past_queues.kept_since()
+    kept_since = await reader.past_queues.kept_since(view)
     if kept_since is None or at < kept_since:
         since = "no request is kept" if kept_since is None else f"the oldest request is of {kept_since.isoformat()}"
         raise Invalid(f"Nothing is kept from that moment: {since}.", "at")
-    return await reader.past_queues.at(at)
+    return await reader.past_queues.at(at, view)
 
 
 async def resume(store: RequestStore, engine: Engine, lane: LaneKey) -> None:
@@ -90,6 +94,6 @@ async def probe(store: RequestStore, engine: Engine, lane: LaneKey, now: datetim
     engine.receivers_changed([lane.receiver])
 
 
-async def prove_order(reader: RequestReader, lane_ids: LaneIds, limit: int) -> FifoProof:
+async def prove_order(reader: RequestReader, lane_ids: LaneIds, view: View, limit: int) -> FifoProof:
     """Compare the orders of acceptance, generation and delivery over the newest requests."""
-    return prove(await reader.milestones(limit), lane_ids)
+    return prove(await reader.milestones(limit, view), lane_ids)

@@ -10,6 +10,7 @@ from src.errors import Conflict, NoCallback, NotFound
 from src.models import CallbackStatus, Mode, Priority, Status
 from src.models.request_model import ENDED
 from src.services.delivery.sent_requests import SentRequest, SentRequests
+from src.services.identity.caller import View
 from src.services.parts import Parts
 from src.services.requests.explanation import Span, explain
 from src.services.requests.filters import Filters
@@ -31,13 +32,13 @@ async def count_requests(parts: Parts, filters: Filters) -> Counts:
     return await parts.reader.history.counts(filters)
 
 
-async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | None, str | None]:
+async def get_request(parts: Parts, view: View, request_id: UUID) -> tuple[Row[Any], int | None, str | None]:
     """Return a request, the number of requests ahead of it while it waits, and why its receiver is paused, if it is.
 
     Raises:
         NotFound: there is no such request.
     """
-    request = await _existing(parts, request_id)
+    request = await _existing(parts, view, request_id)
     if request.mode == Mode.ASYNC and request.status == Status.PENDING:
         processing, starts = await _ahead(parts, request)
         return request, processing + starts, None
@@ -46,30 +47,32 @@ async def get_request(parts: Parts, request_id: UUID) -> tuple[Row[Any], int | N
     return request, None, None
 
 
-async def get_callback_logs(parts: Parts, request_id: UUID) -> Sequence[tuple[Row[Any], SentRequest | None]]:
+async def get_callback_logs(
+    parts: Parts, view: View, request_id: UUID
+) -> Sequence[tuple[Row[Any], SentRequest | None]]:
     """Return the attempts to deliver a callback, and the HTTP request that each sent.
 
     Raises:
         NotFound: there is no such request.
     """
-    sent = SentRequests(await _existing(parts, request_id), parts.base_url)
+    sent = SentRequests(await _existing(parts, view, request_id), parts.base_url)
     return [(log, sent.of(log)) for log in await parts.reader.logs(request_id)]
 
 
-async def explain_request(parts: Parts, request_id: UUID) -> list[Span]:
+async def explain_request(parts: Parts, view: View, request_id: UUID) -> list[Span]:
     """Return the timeline of a request: how long it spent in each phase.
 
     Raises:
         NotFound: there is no such request.
     """
-    request = await _existing(parts, request_id)
+    request = await _existing(parts, view, request_id)
     logs = await parts.reader.logs(request_id)
     waits = request.mode == Mode.ASYNC and request.status == Status.PENDING
     _, starts = await _ahead(parts, request) if waits else (0, 0)
     return explain(await parts.reader.explanations.lifetime(request, logs, parts.now(), starts))
 
 
-async def redeliver(parts: Parts, request_id: UUID) -> None:
+async def redeliver(parts: Parts, view: View, request_id: UUID) -> None:
     """Deliver the callback of a finished request again, with the same `webhook-id`.
 
     Raises:
@@ -77,36 +80,36 @@ async def redeliver(parts: Parts, request_id: UUID) -> None:
         NoCallback: it has no callback.
         Conflict: its callback has not ended.
     """
-    lane = await parts.store.redeliver(request_id, parts.now())
+    lane = await parts.store.redeliver(request_id, view, parts.now())
     if lane is None:
-        raise _why_not_redelivered(await _existing(parts, request_id))
+        raise _why_not_redelivered(await _existing(parts, view, request_id))
     parts.engine.redeliver(lane)
 
 
-async def delete_request(parts: Parts, request_id: UUID) -> None:
+async def delete_request(parts: Parts, view: View, request_id: UUID) -> None:
     """Delete a request with its log and its file; a waiting one is never processed.
 
     Raises:
         NotFound: there is no such request.
         Conflict: it is being processed.
     """
-    if not await parts.store.delete(request_id):
-        await _existing(parts, request_id)
+    if not await parts.store.delete(request_id, view):
+        await _existing(parts, view, request_id)
         raise Conflict("The request is being processed; delete it when it has ended.")
     await parts.removal.remove([request_id])
 
 
-async def delete_all(parts: Parts) -> int:
+async def delete_all(parts: Parts, view: View) -> int:
     """Delete every request that is not being processed; returns their number."""
     count = 0
-    while deleted := await parts.store.delete_some():
+    while deleted := await parts.store.delete_some(view):
         await parts.removal.remove(deleted)
         count += len(deleted)
     return count
 
 
-async def _existing(parts: Parts, request_id: UUID) -> Row[Any]:
-    request = await parts.reader.get(request_id)
+async def _existing(parts: Parts, view: View, request_id: UUID) -> Row[Any]:
+    request = await parts.reader.get(request_id, view)
     if request is None:
         raise NotFound("There is no request with this id.")
     return request

@@ -17,6 +17,7 @@ from src.routes.http.dependencies import (
     KEY_HEADER,
     PartsDependency,
     RequestIdDependency,
+    ViewDependency,
     caller_of,
     idempotency_key_of,
     parts_of,
@@ -211,31 +212,39 @@ async def count_requests(parts: PartsDependency, filters: FiltersDependency) -> 
     openapi_extra={"parameters": [PREFER_HEADER]},
 )
 async def get_request(
-    request_id: RequestIdDependency, parts: PartsDependency, request: Request, response: Response
+    request_id: RequestIdDependency,
+    parts: PartsDependency,
+    view: ViewDependency,
+    request: Request,
+    response: Response,
 ) -> RequestDetail:
     """Read everything about one request; with `Prefer: wait=N` as soon as its report has ended, or after N seconds."""
     with held(request) as hold:
+        if hold.wait_s:  # what is not visible is not waited for
+            await requests_controller.get_request(parts, view, request_id)
         ended = await hold.until_ended(request_id)
     # What woke the call was read for all who wait; it need not be read again for each.
     row, place_in_line, pause = (
-        (ended, None, None) if ended else await requests_controller.get_request(parts, request_id)
+        (ended, None, None) if ended else await requests_controller.get_request(parts, view, request_id)
     )
     response.headers.update(hold.headers)
     return views.detail(row, place_in_line, parts.engine.state().trouble, pause)
 
 
 @managing.get("/requests/{request_id}/callback-logs", response_model=CallbackLogs, responses=responses(404, 503))
-async def get_callback_logs(request_id: RequestIdDependency, parts: PartsDependency) -> CallbackLogs:
+async def get_callback_logs(
+    request_id: RequestIdDependency, parts: PartsDependency, view: ViewDependency
+) -> CallbackLogs:
     """Read every attempt to deliver a request's callback: what was sent, what was answered, what followed."""
-    attempts = await requests_controller.get_callback_logs(parts, request_id)
+    attempts = await requests_controller.get_callback_logs(parts, view, request_id)
     logs = [views.log(*attempt) for attempt in attempts]
     return CallbackLogs(request_id=request_id, total_attempts=len(logs), logs=logs)
 
 
 @managing.get("/requests/{request_id}/explain", response_model=Explanation, responses=responses(404, 503))
-async def explain_request(request_id: RequestIdDependency, parts: PartsDependency) -> Explanation:
+async def explain_request(request_id: RequestIdDependency, parts: PartsDependency, view: ViewDependency) -> Explanation:
     """Tell where a request's time went, and because of whom: others' requests are counted, not named."""
-    return Explanation.of(request_id, await requests_controller.explain_request(parts, request_id))
+    return Explanation.of(request_id, await requests_controller.explain_request(parts, view, request_id))
 
 
 @managing.post(
@@ -244,23 +253,27 @@ async def explain_request(request_id: RequestIdDependency, parts: PartsDependenc
     response_model=RedeliverAnswer,
     responses=responses(404, 409, 429, 503),
 )
-async def redeliver_callback(request_id: RequestIdDependency, parts: PartsDependency) -> RedeliverAnswer:
+async def redeliver_callback(
+    request_id: RequestIdDependency, parts: PartsDependency, view: ViewDependency
+) -> RedeliverAnswer:
     """Send the callback of a finished request again, with the same `webhook-id`."""
-    await requests_controller.redeliver(parts, request_id)
+    await requests_controller.redeliver(parts, view, request_id)
     return RedeliverAnswer(request_id=request_id, status="pending", message="The callback will be sent again.")
 
 
 @managing.delete("/requests/{request_id}", response_model=DeletedAnswer, responses=responses(404, 409, 503))
-async def delete_request(request_id: RequestIdDependency, parts: PartsDependency) -> DeletedAnswer:
+async def delete_request(
+    request_id: RequestIdDependency, parts: PartsDependency, view: ViewDependency
+) -> DeletedAnswer:
     """Delete a request with its callback log and its file. One that waits is never run."""
-    await requests_controller.delete_request(parts, request_id)
+    await requests_controller.delete_request(parts, view, request_id)
     return DeletedAnswer(deleted=True, id=request_id)
 
 
 @demo_managing.delete("/requests", response_model=AllDeletedAnswer, responses=responses(503))
-async def delete_all_requests(parts: PartsDependency) -> AllDeletedAnswer:
+async def delete_all_requests(parts: PartsDependency, view: ViewDependency) -> AllDeletedAnswer:
     """Delete every request that is not being processed."""
-    return AllDeletedAnswer(deleted=True, count=await requests_controller.delete_all(parts))
+    return AllDeletedAnswer(deleted=True, count=await requests_controller.delete_all(parts, view))
 
 
 @managing.head("/reports/{file}", include_in_schema=False)
@@ -295,7 +308,7 @@ async def download_report(
     request_id = request_id_in(file.removesuffix(REPORT_SUFFIX))
     if request_id is None or not file.endswith(REPORT_SUFFIX):
         raise NotFound(downloads_controller.NO_REPORT)
-    row = await downloads_controller.get_report(parts.downloads, request_id)
+    row = await downloads_controller.get_report(parts.downloads, caller_of(request).view, request_id)
     download = judge_download(request, stored_report(row), parts.now())
     if isinstance(download, Response):
         return download

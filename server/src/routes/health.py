@@ -1,7 +1,7 @@
 """Health, checked live on each request."""
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from src import __version__
 from src.controllers import health_controller
-from src.routes.http.dependencies import PartsDependency
+from src.routes.http.dependencies import PartsDependency, ViewDependency
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire.worker import WorkerHealth, worker_health
+from src.services.identity.caller import View
 
 router = APIRouter(prefix="/api/health", tags=["Health"], route_class=PlainRoute)
 
@@ -103,13 +104,13 @@ class Ready(BaseModel):
 
 
 @router.get("", response_model=HealthAnswer, responses={503: {"model": HealthAnswer, "description": "Unhealthy."}})
-async def get_health(response: Response, parts: PartsDependency) -> HealthAnswer:
+async def get_health(response: Response, parts: PartsDependency, view: ViewDependency) -> HealthAnswer:
     """Return the live state of database, worker, queue, callbacks, storage and tasks."""
-    health = await health_controller.examine(parts)
+    health = await health_controller.examine(parts, view)
     response.status_code = 200 if health.healthy else 503
     return HealthAnswer(
         status="healthy" if health.healthy else "unhealthy",
-        **_measured(health),
+        **_measured(health, view),
         version=__version__,
         started_at=parts.started_at,
         uptime_seconds=int((parts.now() - parts.started_at).total_seconds()),
@@ -132,8 +133,10 @@ async def get_readiness(response: Response, parts: PartsDependency) -> Ready:
     return Ready(status="not ready" if reason else "ready", reason=reason)
 
 
-def _measured(health: health_controller.Health) -> dict[str, Any]:
-    depth, worker = health.depth, health.worker
+def _measured(health: health_controller.Health, view: View) -> dict[str, Any]:
+    depth, worker = health.depth, health.visible_worker
+    if worker is None:  # whose requests it works on cannot be looked up
+        worker = health.worker if view.covers_service else replace(health.worker, busy_with=None, delivery=None)
     oldest_age_ms = None if health.oldest_waiting_age_s is None else round(health.oldest_waiting_age_s * 1000)
     return {
         "database": DatabaseHealth(

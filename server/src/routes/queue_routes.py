@@ -11,7 +11,7 @@ from src import __version__
 from src.config import Settings
 from src.controllers import queue_controller
 from src.models import Priority
-from src.routes.http.dependencies import PartsDependency, caller_of
+from src.routes.http.dependencies import PartsDependency, ViewDependency, caller_of
 from src.routes.http.problems import responses
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire import views
@@ -193,13 +193,14 @@ class PublicSettings(BaseModel):
 @router.get("/queue", response_model=QueueAnswer | PastQueueAnswer, responses=responses(422, 503))
 async def get_queue(
     parts: PartsDependency,
+    view: ViewDependency,
     at: Annotated[Moment | None, Query(description=AT, examples=["2026-01-31T09:30:00Z"])] = None,
 ) -> QueueAnswer | PastQueueAnswer:
     """Look at what waits, what is processed and what is delivered; with `at`, at what was so then."""
     now = parts.now()
     if at is not None:
-        return _then(await queue_controller.look_back(parts.reader, at, now))
-    queue = await queue_controller.snapshot(parts.reader, parts.engine, parts.priorities, now)
+        return _then(await queue_controller.look_back(parts.reader, at, view, now))
+    queue = await queue_controller.snapshot(parts.reader, parts.engine, parts.priorities, view, now)
     return QueueAnswer(
         waiting=queue.depth.waiting,
         oldest_age_ms=queue.oldest_age_ms,
@@ -213,19 +214,23 @@ async def get_queue(
 
 
 @router.get("/queue/depths", response_model=DepthsAnswer)
-async def get_queue_depths(parts: PartsDependency) -> DepthsAnswer:
+async def get_queue_depths(parts: PartsDependency, view: ViewDependency) -> DepthsAnswer:
     """Read how much waited in the last 15 minutes, every 5 s; nothing is asked of the database."""
-    samples = [Depth.model_validate(sample) for sample in parts.reader.recent_depths.samples]
+    # They are counted over all accounts.
+    counted = parts.reader.recent_depths.samples if view.covers_service else ()
+    samples = [Depth.model_validate(sample) for sample in counted]
     return DepthsAnswer(at=parts.now(), every_s=COUNTED_EVERY_S, samples=samples)
 
 
 @router.get("/queue/fifo-proof", response_model=FifoProofAnswer, responses=responses(422, 503))
 async def get_fifo_proof(
     parts: PartsDependency,
+    view: ViewDependency,
     limit: Annotated[int, Query(ge=1, le=PROOF_LIMIT_MAX, description="How many of the newest requests.")] = 50,
 ) -> FifoProofAnswer:
     """Compare the orders of acceptance, generation and delivery over the newest async requests."""
-    return FifoProofAnswer.model_validate(await queue_controller.prove_order(parts.reader, parts.lane_ids, limit))
+    proof = await queue_controller.prove_order(parts.reader, parts.lane_ids, view, limit)
+    return FifoProofAnswer.model_validate(proof)
 
 
 @router.post(

@@ -15,6 +15,7 @@ from starlette.types import Message
 
 from src.controllers import downloads_controller
 from src.errors import NotFound
+from src.services.identity.caller import EVERYTHING
 from src.services.report_files.local_folder import READ_BYTES, SETTLED_AFTER_S
 from src.services.upkeep.janitor import Janitor
 from tests.support.service import Service
@@ -153,7 +154,7 @@ async def test_a_file_that_is_made_again_for_a_request_that_is_deleted_meanwhile
     service: Service,
 ) -> None:
     result = await made(service)
-    row = await downloads_controller.get_report(service.parts.downloads, UUID(result["request_id"]))
+    row = await downloads_controller.get_report(service.parts.downloads, EVERYTHING, UUID(result["request_id"]))
     await service.client.delete(f"/api/requests/{result['request_id']}")
 
     with pytest.raises(NotFound):
@@ -248,7 +249,7 @@ async def test_a_folder_in_a_reports_place_is_a_503(service: Service) -> None:
 async def test_files_of_deleted_requests_are_searched_for_again_and_again(service: Service) -> None:
     """A process that dies between the row and the file leaves the file."""
     kept, lost = await made(service), await made(service)
-    await service.parts.store.delete(UUID(lost["request_id"]))
+    await service.parts.store.delete(UUID(lost["request_id"]), EVERYTHING)
     long_ago = time.time() - SETTLED_AFTER_S - 1
     for result in (kept, lost):
         os.utime(path_of(service, result), (long_ago, long_ago))

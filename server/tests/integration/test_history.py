@@ -14,6 +14,7 @@ from sqlalchemy import Executable, Row, select
 
 from src.database import create_engine
 from src.models import CallbackStatus, Mode, Status
+from src.services.identity.caller import EVERYTHING, View
 from src.services.requests.filters import Filters
 from src.services.requests.history import LISTED, RECEIVERS_MAX, History
 from src.services.requests.read_slots import ReadSlots
@@ -51,8 +52,11 @@ BEGAN = datetime.fromisoformat("2026-01-01T00:00:00Z")
 HOURS = st.none() | st.integers(-1, 3).map(lambda hour: BEGAN + timedelta(hours=hour))
 TEXTS = ["annual_", "%", "key-4", "key-3", "nothing", str(UUID(int=5)), "http", "HTTPS://", "https://Hooks-1.test/in/1"]
 TEXTS += ["https://hooks-", "https://hooks-1", "https://hooks-11.test/", "https://hooks-7.test:8443/in/1", "https://%_"]
+#: A quarter of the requests; both accounts have requests in every state.
+OF_ACME = "UPDATE requests SET account = 'acme' WHERE id::text < '4'"
 FILTERS = st.builds(
     Filters,
+    view=st.sampled_from([View(), View("acme"), View("other"), EVERYTHING]),
     mode=st.none() | st.sampled_from(Mode),
     status=st.none() | st.sampled_from(Status),
     callback_status=st.none() | st.sampled_from(CallbackStatus),
@@ -76,7 +80,7 @@ class Filled:
 async def filled(postgres: str) -> AsyncIterator[Filled]:
     """Fill a table of its own, which nothing changes."""
     url = await create_database(postgres)
-    await run_sql(url, ROWS, "ANALYZE requests")
+    await run_sql(url, ROWS, OF_ACME, "ANALYZE requests")
     engine = create_engine(url)
     async with engine.connect() as connection:
         rows = (await connection.execute(select(*LISTED))).all()
@@ -89,7 +93,8 @@ def wanted(rows: Sequence[Row[Any]], filters: Filters) -> list[Row[Any]]:
     found = [
         row
         for row in rows
-        if filters.mode in (None, row.mode)
+        if filters.view.shows(row.account)
+        and filters.mode in (None, row.mode)
         and filters.status in (None, row.status)
         and filters.callback_status in (None, row.callback_status)
         and filters.receiver in (None, row.receiver)
@@ -99,7 +104,7 @@ def wanted(rows: Sequence[Row[Any]], filters: Filters) -> list[Row[Any]]:
     ]
     if (sought := filters.text) is None:
         return found
-    if any(sought in (str(row.id), row.idempotency_key) for row in rows):
+    if any(sought in (str(row.id), row.idempotency_key) for row in rows if filters.view.shows(row.account)):
         return [row for row in found if sought in (str(row.id), row.idempotency_key)]
     lower = sought.lower()  # nothing of the URLs that are stored here is in capitals
     if lower.startswith(("https://", "http://")):
@@ -131,7 +136,7 @@ async def test_pages_and_counts_are_what_a_look_at_every_request_finds(
 
 async def test_a_beginning_that_many_receivers_share_is_still_found(filled: Filled) -> None:
     receivers = {row.receiver for row in filled.rows if row.receiver}
-    page = await filled.history.page(Filters(text="https://hooks-"), 200, None)
+    page = await filled.history.page(Filters(view=EVERYTHING, text="https://hooks-"), 200, None)
 
     assert len(receivers) > RECEIVERS_MAX
     assert [row.id for row in page.requests] == [row.id for row in filled.rows if row.receiver][:200]
@@ -249,7 +254,7 @@ async def test_a_beginning_that_receivers_share_is_found_by_an_index(postgres: s
     url = await create_database(postgres)
     await run_sql(url, ENDED_ROWS, "ANALYZE requests")
 
-    plans = await plans_of(url, Filters(text="https://hooks-1"))
+    plans = await plans_of(url, Filters(view=View(), text="https://hooks-1"))
 
     assert not [plan for plan in plans if "Seq Scan on requests" in plan]
     assert any("Index Cond: (((receiver)::text = names_" in plan for plan in plans), plans
@@ -259,14 +264,14 @@ async def test_one_receiver_and_one_key_are_found_by_an_index(postgres: str) -> 
     url = await create_database(postgres)
     await run_sql(url, ENDED_ROWS, "ANALYZE requests")
 
-    plans = await plans_of(url, Filters(receiver="https://hooks-1.test:443"))
-    plans += await plans_of(url, Filters(text="order-333"))
+    plans = await plans_of(url, Filters(view=View(), receiver="https://hooks-1.test:443"))
+    plans += await plans_of(url, Filters(view=View(), text="order-333"))
 
     assert not [plan for plan in plans if "Seq Scan on requests" in plan]
 
 
 async def test_a_sync_request_has_no_callback_url(filled: Filled) -> None:
-    of_nothing = Filters(mode=Mode.SYNC, text="https://hooks-1.test/in/1")
+    of_nothing = Filters(view=EVERYTHING, mode=Mode.SYNC, text="https://hooks-1.test/in/1")
 
     assert not (await filled.history.page(of_nothing, 10, None)).requests
     assert (await filled.history.counts(of_nothing)).total == 0

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, HTTPException, Path, Request
 
 from src.errors import NotFound
-from src.services.identity.caller import Caller
+from src.services.identity.caller import Caller, View
 from src.services.parts import Parts
 
 KEY_LENGTH_MAX = 255
@@ -109,5 +109,11 @@ def request_id_in(text: str) -> UUID | None:
     return UUID(text) if _UUID.fullmatch(text) else None
 
 
+async def get_view(request: Request) -> View:
+    """Return whose requests the caller sees."""
+    return caller_of(request).view
+
+
+ViewDependency = Annotated[View, Depends(get_view)]
 PartsDependency = Annotated[Parts, Depends(get_parts)]
 RequestIdDependency = Annotated[UUID, Depends(get_request_id)]

@@ -6,6 +6,7 @@ from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from src.models import CallbackStatus, Mode, Status
+from src.routes.http.dependencies import ViewDependency
 from src.routes.wire.moments import Moment
 from src.routes.wire.requests import CALLBACK_URL_LENGTH_MAX, PlainText
 from src.services.delivery.attempts import LoggedErrorCode
@@ -28,6 +29,7 @@ _UNTIL = Query(description="Only what was accepted before this time, RFC 3339.",
 
 
 async def filters_of(
+    view: ViewDependency,
     mode: Annotated[Mode | None, _MODE] = None,
     status: Annotated[Status | None, _STATUS] = None,
     callback_status: Annotated[CallbackStatus | None, _CALLBACK_STATUS] = None,
@@ -47,6 +49,7 @@ async def filters_of(
     if since is not None and until is not None and until <= since:
         raise _refused("until", "until comes after since")
     return Filters(
+        view=view,
         mode=mode,
         status=status,
         callback_status=callback_status,

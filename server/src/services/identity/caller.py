@@ -48,6 +48,42 @@ class Owner:
 #: The unnamed account.
 UNNAMED = Owner()
 
+#: Precedes the name of an account where its caller is counted: no address begins like this.
+ACCOUNT_MARK = "@"
+
+
+def account_of(caller_name: str) -> str | None:
+    """Return the account whose caller has this name; None for the address of an unauthenticated caller."""
+    return caller_name.removeprefix(ACCOUNT_MARK) if caller_name.startswith(ACCOUNT_MARK) else None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Whose requests are visible: those of one account, or everybody's."""
+
+    #: None: the unnamed account.
+    account: str | None = None
+    everybody: bool = False
+    #: Whether no other account exists, so that what is counted for the whole service is its own.
+    alone: bool = False
+
+    @property
+    def covers_service(self) -> bool:
+        """Whether figures of the whole service may be shown."""
+        return self.everybody or self.alone
+
+    def shows(self, account: str | None) -> bool:
+        """Whether what belongs to an account is visible."""
+        return self.everybody or self.account == account
+
+    def shows_caller(self, name: str) -> bool:
+        """Whether what is counted under a caller's name is visible."""
+        return self.shows(account_of(name))
+
+
+#: What the operator sees, and the service itself.
+EVERYTHING = View(everybody=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -69,6 +105,13 @@ class Caller:
     limits: Limits
     #: Decides which callback URLs it may use.
     callback_policy: Policy
+    #: Whether only the unnamed account exists.
+    alone: bool = False
+
+    @property
+    def view(self) -> View:
+        """Whose requests it sees."""
+        return EVERYTHING if Scope.ADMIN in self.scopes else View(self.owner.account, alone=self.alone)
 
     @classmethod
     def of_address(cls, name: str, callback_policy: Policy) -> Self:
@@ -80,6 +123,7 @@ class Caller:
             scopes=OPEN_SCOPES,
             limits=Limits(),
             callback_policy=callback_policy,
+            alone=True,
         )
 
     @classmethod

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from src.errors import DatabaseAway
+from src.services.identity.caller import EVERYTHING
 from src.services.live.event_bus import EventBus
 from src.services.live.frames import HEARTBEAT, Event
 from src.services.requests.changes import Changes, batched
@@ -236,7 +237,7 @@ class LiveUpdates:
             self._queue_changed.clear()
             busy_with = self._busy_with()
             data = {
-                "waiting": await self._reader.count_waiting(),
+                "waiting": await self._reader.count_waiting(EVERYTHING),
                 "processing_request_id": None if busy_with is None else str(busy_with),
             }
             self._bus.publish(Event("queue.changed", data))

@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlalchemy import Row, func, null, select, union_all
 
 from src.models import CallbackStatus, EndedPauseModel, Mode, PausedReceiverModel, RequestModel
+from src.services.identity.caller import View
 from src.services.requests.explanation import Attempted, Lifetime, Paused
 from src.services.requests.filters import Filters, plan_for
 from src.services.requests.history import LISTED, Read, newest
+from src.services.requests.visible import visible
 
 #: Requests accepted before one, and as many after it, that are searched for those that started while it waited.
 LOOKED_AT_MAX = 10_000
@@ -58,11 +60,13 @@ class Explanations:
         )
 
     async def _begun_before(self, request: Row[Any], now: datetime) -> int:
-        """Count the starts between its acceptance and its own: those of urgent ones that came later among them."""
+        """Count the starts of its account between its acceptance and its own, those of later urgent ones included."""
         begun_at, until = R.started_at, request.started_at or request.completed_at or now
-        earlier = select(begun_at).where(R.queue_position < request.queue_position).order_by(R.queue_position.desc())
-        later = select(begun_at).where(R.queue_position > request.queue_position).order_by(R.queue_position)
-        before, after = (side.limit(LOOKED_AT_MAX).subquery() for side in (earlier, later))
+        own = visible(View(request.account))
+        earlier = select(begun_at).where(R.queue_position < request.queue_position, *own)
+        later = select(begun_at).where(R.queue_position > request.queue_position, *own)
+        sides = (earlier.order_by(R.queue_position.desc()), later.order_by(R.queue_position))
+        before, after = (side.limit(LOOKED_AT_MAX).subquery() for side in sides)
         # What began together began in the order of acceptance.
         began = union_all(
             select(before.c.started_at).where(before.c.started_at.between(request.created_at, until)),
@@ -76,7 +80,7 @@ class Explanations:
         self, request: Row[Any], logs: Sequence[Row[Any]], now: datetime
     ) -> tuple[UUID, datetime] | None:
         """Return the earlier callback of its lane that was the last to end before its own first attempt."""
-        earlier = Filters(receiver=request.receiver, until=request.created_at)
+        earlier = Filters(view=View(request.account), receiver=request.receiver, until=request.created_at)
         found = newest(plan_for(earlier), BEFORE_MAX, None, LISTED).subquery()
         first_attempt_at = logs[0].attempted_at if logs else now
         query = (

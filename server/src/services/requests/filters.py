@@ -12,6 +12,8 @@ from sqlalchemy import ColumnElement, or_
 
 from src.models import CallbackStatus, Mode, RequestModel, Status
 from src.models.request_model import ENDED
+from src.services.identity.caller import View
+from src.services.requests.visible import visible
 
 R = RequestModel
 #: Returns the condition on the columns of a request.
@@ -26,6 +28,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Filters:
     """The filters of a list; None does not filter."""
 
+    #: Whose requests.
+    view: View
     mode: Mode | None = None
     status: Status | None = None
     callback_status: CallbackStatus | None = None
@@ -57,10 +61,16 @@ class Filters:
         return (self.mode, self.status, self.callback_status) != (None, None, None)
 
     @property
-    def times(self) -> list[ColumnElement[bool]]:
+    def about_callbacks(self) -> list[ColumnElement[bool]]:
+        """The conditions on the receiver and on the error of the last attempt."""
+        receiver = [] if self.receiver is None else [R.receiver == self.receiver]
+        return receiver + ([] if self.error_code is None else [R.callback_error_code == self.error_code])
+
+    @property
+    def bounds(self) -> list[ColumnElement[bool]]:
         """The conditions on the time of acceptance."""
         since = [] if self.since is None else [R.created_at >= self.since]
-        return since + ([] if self.until is None else [R.created_at < self.until])
+        return visible(self.view) + since + ([] if self.until is None else [R.created_at < self.until])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,9 +29,11 @@ from sqlalchemy import (
 )
 
 from src.models import CallbackStatus, Mode, RequestModel, Status
+from src.services.identity.caller import View
 from src.services.requests import statements
 from src.services.requests.cursors import read_cursor, write_cursor
 from src.services.requests.filters import Filters, Plan, UrlBeginning, plan_for
+from src.services.requests.visible import visible
 
 #: Requests that one search scans; the cursor continues behind them.
 SEARCHED_MAX = 10_000
@@ -123,7 +125,7 @@ class History:
         """Classify the text: an id or key of requests, a prefix of receivers, or a text to scan for."""
         if filters.text is None:
             return plan_for(filters)
-        if ids := [row.id for row in await self._read(_named(filters.text))]:
+        if ids := [row.id for row in await self._read(_named(filters.text, filters.view))]:
             return Plan(filters=filters, ids=ids)
         url = UrlBeginning.of(filters.text)
         if url is None or url.receiver is not None or filters.receiver or filters.error_code:
@@ -162,10 +164,10 @@ def _ranges(
     plan: Plan, limit: int, after: After | None, columns: Sequence[ColumnElement[Any]], *, always_by_state: bool = False
 ) -> Iterator[Select[Any]]:
     behind = [tuple_(R.created_at, R.id) < tuple_(*after)] if after else []
-    wanted = [IN_HISTORY, *plan.filters.times, *behind]
+    wanted = [IN_HISTORY, *plan.filters.bounds, *behind]
     leading = [] if plan.leading is None else [plan.leading]
     if plan.ids is not None:
-        leading = [R.id.in_(plan.ids)]
+        leading = [R.id.in_(plan.ids), *plan.filters.about_callbacks]
     elif not (leading or plan.receivers is not None or plan.filters.by_state or always_by_state):
         yield _newest_first(select(*columns).where(*wanted), limit)
         return
@@ -218,13 +220,13 @@ def _counts(rows: Sequence[Row[Any]], *, exact: bool) -> Counts:
     return counts
 
 
-def _named(name: str) -> Select[Any]:
+def _named(name: str, view: View) -> Select[Any]:
     """Return the query for the requests with a text as id or idempotency key."""
     arms = []
     if (request_id := _as_id(name)) is not None:
-        arms.append(select(R.id).where(R.id == request_id, IN_HISTORY))
+        arms.append(select(R.id).where(R.id == request_id, IN_HISTORY, *visible(view)))
     if name.isascii() and len(name) <= KEY_CHARS_MAX:
-        with_key = select(R.id).where(R.idempotency_key == name, IN_HISTORY).limit(SAME_KEY_MAX)
+        with_key = select(R.id).where(R.idempotency_key == name, IN_HISTORY, *visible(view)).limit(SAME_KEY_MAX)
         # Unfinished requests are not in the index of keys: they are scanned; their number is limited.
         is_open = and_(R.mode == Mode.ASYNC, R.status.in_(Status), R.callback_status == CallbackStatus.PENDING)
         arms += [with_key.where(is_open), with_key.where(R.callback_status.is_distinct_from(_PENDING))]

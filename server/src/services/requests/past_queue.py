@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select, union_all
 
 from src.models import EndedPauseModel, Mode, PausedReceiverModel, RequestModel
+from src.services.identity.caller import ACCOUNT_MARK, View
 from src.services.requests.history import IN_HISTORY, LISTED, Read
+from src.services.requests.visible import visible
 
 #: Requests that are read: the newest that had been accepted by then.
 LOOKED_AT_MAX = 10_000
@@ -42,14 +44,16 @@ class PastQueues:
     def __init__(self, read: Read) -> None:
         self._read = read
 
-    async def kept_since(self) -> datetime | None:
+    async def kept_since(self, view: View) -> datetime | None:
         """Return when the oldest retained request was accepted; None if there is none."""
-        rows = await self._read(select(R.created_at).where(IN_HISTORY).order_by(R.created_at, R.id).limit(1))
+        rows = await self._read(
+            select(R.created_at).where(IN_HISTORY, *visible(view)).order_by(R.created_at, R.id).limit(1)
+        )
         return rows[0].created_at if rows else None
 
-    async def at(self, moment: datetime) -> PastQueue:
+    async def at(self, moment: datetime, view: View) -> PastQueue:
         """Return the state of the queue at a moment."""
-        newest = select(*LISTED).where(IN_HISTORY, R.created_at <= moment)
+        newest = select(*LISTED).where(IN_HISTORY, R.created_at <= moment, *visible(view))
         seen = newest.order_by(R.created_at.desc(), R.id.desc()).limit(LOOKED_AT_MAX).subquery()
         waited, ran, owed = _states(seen.c, moment)
         counted = select(
@@ -64,7 +68,7 @@ class PastQueues:
             callbacks_owed=counts.owed,
             processing=await self._read(select(*seen.c).where(ran).order_by(seen.c.started_at).limit(SHOWN_MAX)),
             next=await self._read(select(*seen.c).where(waited).order_by(seen.c.queue_position).limit(SHOWN_MAX)),
-            paused=await self._read(_paused(moment)),
+            paused=await self._read(_paused(moment, view, seen.c.receiver)),
             exact=counts.looked_at < LOOKED_AT_MAX,
         )
 
@@ -83,11 +87,24 @@ def _states(request: Any, moment: datetime) -> tuple[ColumnElement[bool], Column
     return and_(is_async, ~began, ~ended), and_(began, ~ended), and_(is_async, ended, ~delivered)
 
 
-def _paused(moment: datetime) -> Any:
+def _paused(moment: datetime, view: View, own_receivers: ColumnElement[str]) -> Any:
     ended, present = EndedPauseModel, PausedReceiverModel
-    then = select(ended.receiver, ended.reason, ended.paused_at).where(
+    then = select(ended.receiver, ended.caller, ended.reason, ended.paused_at).where(
         ended.paused_at <= moment, ended.ended_at > moment
     )
-    still = select(present.receiver, present.reason, present.paused_at).where(present.paused_at <= moment)
+    still = select(present.receiver, present.caller, present.reason, present.paused_at).where(
+        present.paused_at <= moment
+    )
     paused = union_all(then, still).subquery()
-    return select(*paused.c).order_by(paused.c.paused_at).limit(SHOWN_MAX)
+    shown = select(paused.c.receiver, paused.c.reason, paused.c.paused_at)
+    if not view.everybody:
+        # The pause of a receiver for all callers is visible to accounts that had requests for it.
+        for_all = and_(paused.c.caller == "", paused.c.receiver.in_(select(own_receivers)))
+        shown = shown.where(or_(_counted_as(view, paused.c.caller), for_all))
+    return shown.order_by(paused.c.paused_at).limit(SHOWN_MAX)
+
+
+def _counted_as(view: View, caller: ColumnElement[str]) -> ColumnElement[bool]:
+    if view.account is None:
+        return and_(caller != "", ~caller.startswith(ACCOUNT_MARK))
+    return caller == ACCOUNT_MARK + view.account

@@ -37,6 +37,7 @@ from src.models import (
     Status,
 )
 from src.models.request_model import ENDED
+from src.services.identity.caller import View
 from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
 from src.services.requests.history import IN_HISTORY, LISTED, History, Read
@@ -45,6 +46,7 @@ from src.services.requests.queue_figures import QueueFigures, read_queue_figures
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.recent_depths import RecentDepths
 from src.services.requests.records import EVERY, LaneKey
+from src.services.requests.visible import visible
 
 #: Counts stop here: the queue is bounded, and a health check should be cheap.
 COUNT_MAX = 100_000
@@ -112,9 +114,9 @@ class RequestReader:
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
 
-    async def get(self, request_id: UUID) -> Row[Any] | None:
-        """Return the complete row of a request."""
-        rows = await self._all(select(*R.__table__.columns).where(R.id == request_id))
+    async def get(self, request_id: UUID, view: View) -> Row[Any] | None:
+        """Return the complete row of a request; None if there is none that is visible."""
+        rows = await self._all(select(*R.__table__.columns).where(R.id == request_id, *visible(view)))
         return rows[0] if rows else None
 
     async def ahead(self, priority: Priority, queue_position: int) -> Ahead:
@@ -170,38 +172,41 @@ class RequestReader:
             .limit(LOGS_MAX)
         )
 
-    async def depth(self, now: datetime) -> QueueDepth:
+    async def depth(self, now: datetime, view: View) -> QueueDepth:
         """Count the requests waiting for generation and the undelivered callbacks."""
-        heads = _first_of_each(_WAITING, 1, R.__table__.c.created_at)
+        seen = visible(view)
+        heads = _first_of_each(and_(_WAITING, *seen), 1, R.__table__.c.created_at)
         [oldest] = await self._all(select(func.min(heads.c.created_at)))
-        retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now))
+        retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now, *seen))
         return QueueDepth(
-            waiting=await self.count_waiting(),
+            waiting=await self.count_waiting(view),
             oldest_waiting_at=oldest[0],
-            callbacks_due=await self._count(select(R.id).where(_OWED)) - retrying,
+            callbacks_due=await self._count(select(R.id).where(_OWED, *seen)) - retrying,
             callbacks_retrying=retrying,
         )
 
-    async def count_waiting(self) -> int:
+    async def count_waiting(self, view: View) -> int:
         """Count the async requests waiting for generation."""
-        return await self._count(select(R.id).where(_WAITING))
+        return await self._count(select(R.id).where(_WAITING, *visible(view)))
 
-    async def next_waiting(self, limit: int) -> dict[Priority, list[Row[Any]]]:
+    async def next_waiting(self, limit: int, view: View) -> dict[Priority, list[Row[Any]]]:
         """Return the head of the queue, in order: up to `limit` requests of each priority."""
-        heads = _first_of_each(_WAITING, limit, *LISTED)
+        heads = _first_of_each(and_(_WAITING, *visible(view)), limit, *LISTED)
         rows = await self._all(select(*heads.c).order_by(heads.c.queue_position))
         return {each: [row for row in rows if row.priority == each] for each in Priority}
 
-    async def processing(self) -> Row[Any] | None:
+    async def processing(self, view: View) -> Row[Any] | None:
         """Return the async request whose report is being generated, if any."""
         first = _first_unfinished(*LISTED)
-        begun = select(*first.c).where(first.c.status == Status.PROCESSING)
+        begun = select(*first.c).where(first.c.status == Status.PROCESSING, *visible(view, first.c))
         rows = await self._all(begun.order_by(first.c.started_at, first.c.queue_position).limit(1))
         return rows[0] if rows else None
 
-    async def milestones(self, limit: int) -> Sequence[Milestones]:
+    async def milestones(self, limit: int, view: View) -> Sequence[Milestones]:
         """Return the milestones of the newest async requests, without redelivered ones."""
-        newest = select(*LISTED).where(R.queue_position.is_not(None), R.callback_series_start == 0, IN_HISTORY)
+        newest = select(*LISTED).where(
+            R.queue_position.is_not(None), R.callback_series_start == 0, IN_HISTORY, *visible(view)
+        )
         return [
             Milestones(
                 request_id=row.id,

@@ -337,7 +337,7 @@ REDELIVER = """
 UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
                     callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $2,
                     callback_sequence = 'redelivery'
-WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED')
+WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED') AND ($4 OR account IS NOT DISTINCT FROM $3::text)
 RETURNING caller, receiver
 """
 
@@ -367,11 +367,15 @@ WHERE request_id = ANY($1::uuid[]) AND again
 
 KNOWN = "SELECT id FROM requests WHERE id = ANY($1::uuid[])"
 
-DELETE = "DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' RETURNING id"
+DELETE = """
+DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' AND ($3 OR account IS NOT DISTINCT FROM $2::text)
+RETURNING id
+"""
 
 DELETE_SOME = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE status <> 'PROCESSING' AND run_id IS NULL
+    AND ($3 OR account IS NOT DISTINCT FROM $2::text)
     LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """

@@ -21,6 +21,7 @@ from src.database import database_errors
 from src.database_faults import COLLISIONS
 from src.errors import DatabaseAway, LeadershipLost
 from src.models import Priority
+from src.services.identity.caller import View
 from src.services.requests import statements
 from src.services.requests.observers import Observers
 from src.services.requests.records import (
@@ -334,21 +335,22 @@ class RequestStore:
             self._observers.pauses_changed(lane.receiver)
         return bool(changed)
 
-    async def redeliver(self, request_id: UUID, now: datetime) -> LaneKey | None:
+    async def redeliver(self, request_id: UUID, view: View, now: datetime) -> LaneKey | None:
         """Begin a new series of attempts for a callback that has ended.
 
         Returns:
             The lane, or None if the request has no callback whose delivery has ended.
         """
-        records = await self._fetch(statements.REDELIVER, request_id, now)
+        records = await self._fetch(statements.REDELIVER, request_id, now, view.account, view.everybody)
         self._observers.changed([request_id] if records else [])
         return LaneKey(records[0]["caller"], records[0]["receiver"], REDELIVERY) if records else None
 
     # --- deleting --------------------------------------------------------------------------------------------
 
-    async def delete(self, request_id: UUID) -> bool:
+    async def delete(self, request_id: UUID, view: View) -> bool:
         """Delete a request with its log, unless it is being processed; returns whether it was deleted."""
-        deleted = [record["id"] for record in await self._fetch(statements.DELETE, request_id)]
+        records = await self._fetch(statements.DELETE, request_id, view.account, view.everybody)
+        deleted = [record["id"] for record in records]
         self._observers.deleted(deleted)
         return bool(deleted)
 
@@ -380,9 +382,10 @@ class RequestStore:
         """Return those of the ids that belong to a request."""
         return {record["id"] for record in await self._fetch(statements.KNOWN, list(request_ids))}
 
-    async def delete_some(self) -> list[UUID]:
+    async def delete_some(self, view: View) -> list[UUID]:
         """Delete a batch of requests that are not being processed; returns their ids, empty if none is left."""
-        deleted = [record["id"] for record in await self._fetch(statements.DELETE_SOME, DELETE_BATCH_ROWS)]
+        records = await self._fetch(statements.DELETE_SOME, DELETE_BATCH_ROWS, view.account, view.everybody)
+        deleted = [record["id"] for record in records]
         self._observers.deleted(deleted)
         return deleted
 
