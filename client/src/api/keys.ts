@@ -31,6 +31,7 @@ export type RequestFilters = {
   mode?: 'sync' | 'async'
   status?: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED'
   callback_status?: 'PENDING' | 'SUCCESS' | 'FAILED'
+  priority?: 'high' | 'normal' | 'low'
   receiver?: string
   error_code?: ErrorCode
   since?: string

@@ -155,6 +155,7 @@ export function matches(item: RequestItem, filters: RequestFilters): boolean {
     hasState(item, filters) &&
     !filters.error_code &&
     (!filters.mode || item.mode === filters.mode) &&
+    (!filters.priority || item.priority === filters.priority) &&
     (!filters.receiver || receiverOf(item.callback_url) === filters.receiver) &&
     (!filters.since || Date.parse(item.created_at) >= Date.parse(filters.since)) &&
     (!filters.until || Date.parse(item.created_at) < Date.parse(filters.until)) &&

@@ -5057,6 +5057,8 @@ export interface operations {
         limit?: number
         /** @description Only this mode. */
         mode?: components['schemas']['Mode'] | null
+        /** @description Only this priority; looked for among 10,000 requests a page. */
+        priority?: components['schemas']['Priority'] | null
         /** @description Only requests with this id or idempotency key; if there are none: those whose callback URL or receiver begins with it, where it begins with `http://` or `https://`, else those whose name contains it, in any case. What no index finds is looked for among 10,000 requests a page; the cursor goes on behind them. */
         q?: string | null
         /** @description Only this receiver: scheme, host and port, such as `https://hooks.example.com:443`. */
@@ -5539,6 +5541,8 @@ export interface operations {
           | null
         /** @description Only this mode. */
         mode?: components['schemas']['Mode'] | null
+        /** @description Only this priority; looked for among 10,000 requests a page. */
+        priority?: components['schemas']['Priority'] | null
         /** @description Only requests with this id or idempotency key; if there are none: those whose callback URL or receiver begins with it, where it begins with `http://` or `https://`, else those whose name contains it, in any case. What no index finds is looked for among 10,000 requests a page; the cursor goes on behind them. */
         q?: string | null
         /** @description Only this receiver: scheme, host and port, such as `https://hooks.example.com:443`. */

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Executable, Row, select
 
 from src.database import create_engine
-from src.models import CallbackStatus, Mode, Status
+from src.models import CallbackStatus, Mode, Priority, Status
 from src.services.identity.caller import EVERYTHING, View
 from src.services.requests.filters import Filters
 from src.services.requests.history import LISTED, RECEIVERS_MAX, History
@@ -27,7 +27,7 @@ from tests.support.service import Service
 ROWS = """
 INSERT INTO requests (id, mode, status, caller, input_payload, result_payload, failure_reason, idempotency_key,
                       queue_position, callback_url, receiver, callback_status, callback_error_code, created_at,
-                      completed_at)
+                      completed_at, priority)
 SELECT md5(n::text)::uuid, mode, status, '192.0.2.1', json_build_object('num_transactions', 1, 'report_name', name),
        CASE status WHEN 'COMPLETED' THEN '{}'::json END, CASE status WHEN 'FAILED' THEN 'why' END,
        CASE WHEN n % 4 = 0 THEN 'key-' || n % 20 END,
@@ -37,7 +37,8 @@ SELECT md5(n::text)::uuid, mode, status, '192.0.2.1', json_build_object('num_tra
        CASE mode WHEN 'async' THEN callback END,
        CASE WHEN mode = 'async' AND callback = 'FAILED' THEN (ARRAY['timeout', 'bad_status'])[1 + n % 2] END,
        '2026-01-01T00:00:00Z'::timestamptz + n / 4 * interval '1 minute',
-       CASE WHEN status IN ('COMPLETED', 'FAILED') THEN now() END
+       CASE WHEN status IN ('COMPLETED', 'FAILED') THEN now() END,
+       (ARRAY['normal', 'high', 'normal', 'low'])[1 + n % 4]
 FROM (
     SELECT n, 'https://hooks-' || n % 40 || '.test' AS host,
            (ARRAY['sync', 'async', 'async'])[1 + n % 3] AS mode, name, status,
@@ -60,6 +61,7 @@ FILTERS = st.builds(
     mode=st.none() | st.sampled_from(Mode),
     status=st.none() | st.sampled_from(Status),
     callback_status=st.none() | st.sampled_from(CallbackStatus),
+    priority=st.none() | st.sampled_from(Priority),
     receiver=st.sampled_from([None, None, "https://hooks-1.test:8443", "https://hooks-11.test:443"]),
     error_code=st.sampled_from([None, None, "timeout", "bad_status"]),
     since=HOURS,
@@ -97,6 +99,7 @@ def wanted(rows: Sequence[Row[Any]], filters: Filters) -> list[Row[Any]]:
         and filters.mode in (None, row.mode)
         and filters.status in (None, row.status)
         and filters.callback_status in (None, row.callback_status)
+        and filters.priority in (None, row.priority)
         and filters.receiver in (None, row.receiver)
         and filters.error_code in (None, row.callback_error_code)
         and (filters.since is None or row.created_at >= filters.since)

@@ -99,7 +99,7 @@ TABLE: dict[str, Refused] = {
         422, INVALID, b'{"num_transactions": 1, "callback_url": "x"}', "/num_transactions", path="/api/async"
     ),
     "a hostile field": body(422, INVALID, b'{"<b>": 1}', "unknown name"),
-    "no callback": body(422, INVALID, b"{}", "/callback_url", "required", path="/api/async"),
+    "an empty callback": body(422, "callback-url-forbidden", b'{"callback_url": ""}', "scheme", path="/api/async"),
     "a forbidden callback": body(
         422,
         "callback-url-forbidden",

@@ -39,6 +39,16 @@ export function FilterBar({ filters, days, onChange }: FilterBarProps) {
       <div className="grid grid-cols-2 items-end gap-3 md:flex md:flex-wrap">
         <DayFields days={days} onChange={onChange} />
         <SelectField
+          label="Priority"
+          value={filters.priority ?? ''}
+          onChange={(event) => onChange({ priority: event.target.value })}
+        >
+          <option value="">Any</option>
+          <option value="high">High</option>
+          <option value="normal">Normal</option>
+          <option value="low">Low</option>
+        </SelectField>
+        <SelectField
           label="Last error"
           className="md:w-44"
           value={filters.error_code ?? ''}

@@ -3,6 +3,7 @@ import type { ErrorCode } from '@/api/types'
 
 const modes = ['sync', 'async'] as const
 const statuses = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED'] as const
+const priorities = ['high', 'normal', 'low'] as const
 const callbackStatuses = ['PENDING', 'SUCCESS', 'FAILED'] as const
 
 /** How an attempt failed, in words. A code without words does not compile. */
@@ -32,6 +33,7 @@ export function readFilters(search: string): RequestFilters {
     mode: oneOf(modes, params.get('mode')),
     status: oneOf(statuses, params.get('status')),
     callback_status: oneOf(callbackStatuses, params.get('callback_status')),
+    priority: oneOf(priorities, params.get('priority')),
     receiver: params.get('receiver')?.trim() || undefined,
     error_code: oneOf(errorCodes, params.get('error_code')),
     since: from === null ? undefined : startOfDay(from, 0),
@@ -61,10 +63,9 @@ export function isFiltered(filters: RequestFilters): boolean {
 
 /** What takes every filter out of the address bar. */
 export const noFilters = Object.fromEntries(
-  ['mode', 'status', 'callback_status', 'receiver', 'error_code', 'from', 'to', 'q'].map((name) => [
-    name,
-    null,
-  ]),
+  ['mode', 'status', 'callback_status', 'priority', 'receiver', 'error_code', 'from', 'to', 'q'].map(
+    (name) => [name, null],
+  ),
 )
 
 function oneOf<T extends string>(values: readonly T[], value: string | null): T | undefined {

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from src.models import CallbackStatus, Mode, Status
+from src.models import CallbackStatus, Mode, Priority, Status
 from src.routes.http.dependencies import ViewDependency
 from src.routes.wire.moments import Moment
 from src.routes.wire.requests import CALLBACK_URL_LENGTH_MAX, PlainText
@@ -23,6 +23,7 @@ _RECEIVER = "Only this receiver: scheme, host and port, such as `https://hooks.e
 _MODE = Query(description="Only this mode.")
 _STATUS = Query(description="Only this status of the report.")
 _CALLBACK_STATUS = Query(description="Only this status of the callback.")
+_PRIORITY = Query(description="Only this priority; looked for among 10,000 requests a page.")
 _ERROR_CODE = Query(description="Only where the last attempt to deliver the callback failed like this.")
 _SINCE = Query(description="Only what was accepted at this time or later, RFC 3339.", examples=["2026-01-31T09:30:00Z"])
 _UNTIL = Query(description="Only what was accepted before this time, RFC 3339.", examples=["2026-02-01T00:00:00+01:00"])
@@ -33,6 +34,7 @@ async def filters_of(
     mode: Annotated[Mode | None, _MODE] = None,
     status: Annotated[Status | None, _STATUS] = None,
     callback_status: Annotated[CallbackStatus | None, _CALLBACK_STATUS] = None,
+    priority: Annotated[Priority | None, _PRIORITY] = None,
     receiver: Annotated[
         PlainText | None, Query(min_length=1, max_length=RECEIVER_LENGTH_MAX, description=_RECEIVER)
     ] = None,
@@ -53,6 +55,7 @@ async def filters_of(
         mode=mode,
         status=status,
         callback_status=callback_status,
+        priority=priority,
         receiver=None if receiver is None else _canonical(receiver),
         error_code=error_code,
         since=since,

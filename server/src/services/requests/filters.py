@@ -8,9 +8,9 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 
-from src.models import CallbackStatus, Mode, RequestModel, Status
+from src.models import CallbackStatus, Mode, Priority, RequestModel, Status
 from src.models.request_model import ENDED
 from src.services.identity.caller import View
 from src.services.requests.visible import visible
@@ -33,6 +33,7 @@ class Filters:
     mode: Mode | None = None
     status: Status | None = None
     callback_status: CallbackStatus | None = None
+    priority: Priority | None = None
     #: Scheme, host and port.
     receiver: str | None = None
     #: Of the last attempt to deliver the callback.
@@ -142,12 +143,14 @@ def plan_for(filters: Filters, receivers: Sequence[str] | None = None) -> Plan:
         leading = R.receiver == filters.receiver
     elif url is not None and url.receiver is not None:
         leading = R.receiver == url.receiver
-    elif url is not None and receivers is not None:
+    elif url is not None and receivers is not None and filters.priority is None:
         return Plan(filters=filters, receivers=receivers)
     if url is not None:
         checks.append(url.begins)
     elif filters.text is not None:
         checks.append(lambda request: _name(request).icontains(filters.text, autoescape=True))
+    if filters.priority is not None:
+        checks.append(lambda request: request.priority == filters.priority)
     return Plan(filters=filters, leading=leading, check=_all_of(checks))
 
 
@@ -156,9 +159,7 @@ def _name(request: Any) -> Any:
 
 
 def _all_of(checks: Sequence[Check]) -> Check | None:
-    if len(checks) > 1:
-        return lambda request: checks[0](request) & checks[1](request)
-    return checks[0] if checks else None
+    return (lambda request: and_(*(check(request) for check in checks))) if checks else None
 
 
 def _all_states() -> Iterator[State]:

@@ -166,6 +166,8 @@ def _ranges(
     behind = [tuple_(R.created_at, R.id) < tuple_(*after)] if after else []
     wanted = [IN_HISTORY, *plan.filters.bounds, *behind]
     leading = [] if plan.leading is None else [plan.leading]
+    if plan.ids is not None and plan.filters.priority is not None:
+        wanted.append(R.priority == plan.filters.priority)
     if plan.ids is not None:
         leading = [R.id.in_(plan.ids), *plan.filters.about_callbacks]
     elif not (leading or plan.receivers is not None or plan.filters.by_state or always_by_state):
