@@ -3,6 +3,7 @@
 Rows are given to an account as its submissions will: `account` says who sees them, `caller` who is counted.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -18,6 +19,7 @@ from src.controllers import downloads_controller, queue_controller, requests_con
 from src.errors import NotFound
 from src.services.engine.visible_state import visible_state
 from src.services.identity.caller import EVERYTHING, View, account_of
+from src.services.live.frames import Event
 from src.services.requests.filters import Filters
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
@@ -30,7 +32,7 @@ GIVE = "UPDATE requests SET account = 'acme', caller = '@acme' WHERE input_paylo
 
 
 async def delivered(service: Service, receiver: Receiver, name: str, **payload: Any) -> UUID:
-    accepted = await service.submit(f"{receiver.origin}/{name}", report_name=name, **payload)
+    accepted = await service.submit(f"{receiver.url}?{name}", report_name=name, **payload)
     await service.callback_ended(accepted["request_id"])
     return UUID(accepted["request_id"])
 
@@ -133,6 +135,31 @@ async def test_an_explanation_counts_ones_own_alone(service: Service, receiver: 
     spans = (await service.client.get(f"/api/requests/{last}/explain")).json()
 
     assert "3 other" not in json.dumps(spans)
+
+
+async def test_the_event_stream_tells_nothing_of_an_account(
+    service: Service, receiver: Receiver, database_url: str, of_acme: UUID
+) -> None:
+    """Redelivered, attempted, deleted: everything that makes an event."""
+    mine = (await service.client.get("/api/requests")).json()["requests"][0]["request_id"]
+    parts = service.parts
+    frames: list[str] = []
+
+    async def until(kind: str) -> None:
+        async with asyncio.timeout(20):
+            while not (frames and kind in frames[-1] and mine in frames[-1]):
+                frames.append((await watcher.next()).text)
+
+    with parts.events.watching(lambda spread_s: Event("hello", {"spread_s": spread_s})) as watcher:
+        await requests_controller.redeliver(parts, ACME, of_acme)
+        await receiver.got(3)
+        await requests_controller.redeliver(parts, View(), UUID(mine))
+        await until("callback.attempted")
+        await requests_controller.delete_request(parts, ACME, of_acme)
+        await service.client.delete(f"/api/requests/{mine}")
+        await until("request.deleted")
+
+    assert [frame for frame in frames if str(of_acme) in frame or "canary" in frame or "acme" in frame] == []
 
 
 def reads() -> list[str]:

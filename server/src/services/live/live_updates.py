@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from src.errors import DatabaseAway
-from src.services.identity.caller import EVERYTHING
+from src.services.identity.caller import View
 from src.services.live.event_bus import EventBus
 from src.services.live.frames import HEARTBEAT, Event
 from src.services.requests.changes import Changes, batched
@@ -51,6 +51,8 @@ CHANGING = (
     "completed_at",
 )
 PING = Event(HEARTBEAT, {})
+#: The stream is the unnamed account's: nothing of a named account is in it.
+VIEW = View()
 
 Show = Callable[[Row[Any]], Any]
 
@@ -197,12 +199,12 @@ class LiveUpdates:
             changes.add(self._changes)
             self._changes = changes
             raise
-        deleted = [str(request_id) for request_id in changes.deleted]
+        deleted = [str(request_id) for request_id, account in changes.deleted.items() if VIEW.shows(account)]
         return [Event("request.deleted", {"ids": deleted}), *events] if deleted else events
 
     async def _one_by_one(self, changes: Changes) -> list[Event]:
-        attempts = await self._reader.attempts(list(changes.attempts))
-        rows = await self._reader.by_ids(list(changes.updated))
+        attempts = await self._reader.attempts(list(changes.attempts), VIEW)
+        rows = await self._reader.by_ids(list(changes.updated), VIEW)
         self._remember(row.id for row in rows)
         return [Event("callback.attempted", self._show_attempt(row)) for row in attempts] + [
             Event("request.updated", self._show_request(row)) for row in rows
@@ -214,7 +216,7 @@ class LiveUpdates:
         changed: list[dict[str, Any]] = []
         told: list[UUID] = []
         for request_ids in batched(list(changes.updated), READ_AT_ONCE):
-            for row in await self._reader.by_ids(request_ids):
+            for row in await self._reader.by_ids(request_ids, VIEW):
                 shown = self._show_request(row)
                 told.append(row.id)
                 if row.id in self._told_whole:
@@ -235,13 +237,16 @@ class LiveUpdates:
         while True:
             await self._queue_changed.wait()
             self._queue_changed.clear()
-            busy_with = self._busy_with()
+            busy_with = await self._visible(self._busy_with())
             data = {
-                "waiting": await self._reader.count_waiting(EVERYTHING),
+                "waiting": await self._reader.count_waiting(VIEW),
                 "processing_request_id": None if busy_with is None else str(busy_with),
             }
             self._bus.publish(Event("queue.changed", data))
             await asyncio.sleep(QUEUE_TOLD_EVERY_S)
+
+    async def _visible(self, request_id: UUID | None) -> UUID | None:
+        return request_id if request_id and await self._reader.by_ids([request_id], VIEW) else None
 
 
 def gathered(events: list[Event], spread_s: float) -> list[Event]:

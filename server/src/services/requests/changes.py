@@ -9,7 +9,7 @@ subscribers are told of gaps and read again.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -28,6 +28,8 @@ ANNOUNCED_EVERY_S = 0.05
 CHANGES_IN_ONE_NOTICE_MAX = 150
 #: A receiver takes up to 300 bytes.
 RECEIVERS_IN_ONE_NOTICE_MAX = 20
+#: The name of an account takes up to 203 bytes in JSON.
+ACCOUNTS_IN_ONE_NOTICE_MAX = 30
 LISTENER_CHECKED_EVERY_S = 5.0
 LISTENER_ANSWERS_WITHIN_S = 2.0
 
@@ -37,7 +39,8 @@ class Changes:
     """A batch of changes, by request id."""
 
     updated: dict[UUID, None] = field(default_factory=dict)
-    deleted: dict[UUID, None] = field(default_factory=dict)
+    #: Each with the account that owned it: its row can no longer tell.
+    deleted: dict[UUID, str | None] = field(default_factory=dict)
     #: Request id and attempt number.
     attempts: dict[tuple[UUID, int], None] = field(default_factory=dict)
     #: Receivers that were paused or resumed.
@@ -58,17 +61,24 @@ class Changes:
         self.attempts.update(other.attempts)
         self.receivers.update(other.receivers)
 
-    def parts(self) -> tuple[dict[Any, None], ...]:
+    def parts(self) -> tuple[dict[Any, Any], ...]:
         """Return the changes of each kind."""
         return (self.updated, self.deleted, self.attempts, self.receivers)
 
     def notices(self) -> list[str]:
         """Return the batch as NOTIFY payloads within PostgreSQL's size limit."""
         entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]
-        entries += [("d", request_id) for request_id in self.deleted]
+        entries += [("d", request_id) for request_id, account in self.deleted.items() if account is None]
         entries += [("a", request_id, number) for request_id, number in self.attempts]
+        of_accounts = [
+            ("d", request_id, account) for request_id, account in self.deleted.items() if account is not None
+        ]
         receivers = [("r", receiver) for receiver in self.receivers]
-        parts = (*batched(entries, CHANGES_IN_ONE_NOTICE_MAX), *batched(receivers, RECEIVERS_IN_ONE_NOTICE_MAX))
+        parts: tuple[Sequence[Any], ...] = (
+            *batched(entries, CHANGES_IN_ONE_NOTICE_MAX),
+            *batched(of_accounts, ACCOUNTS_IN_ONE_NOTICE_MAX),
+            *batched(receivers, RECEIVERS_IN_ONE_NOTICE_MAX),
+        )
         # orjson does not serialize asyncpg's subclass of UUID.
         return [orjson.dumps(part, default=str).decode() for part in parts]
 
@@ -79,7 +89,7 @@ class Changes:
                 case "u":
                     self.updated[UUID(name)] = None
                 case "d":
-                    self.deleted[UUID(name)] = None
+                    self.deleted[UUID(name)] = number[0] if number else None
                 case "a":
                     self.attempts[UUID(name), number[0]] = None
                 case "r":
@@ -130,10 +140,10 @@ class ChangeNotifier:
             self._changes.updated.update(dict.fromkeys(request_ids))
             self._wake_up()
 
-    def deleted(self, request_ids: Collection[UUID]) -> None:
-        """Record that requests were deleted."""
+    def deleted(self, accounts: Mapping[UUID, str | None]) -> None:
+        """Record that requests were deleted, and whose they were."""
         with self._lock:
-            self._changes.deleted.update(dict.fromkeys(request_ids))
+            self._changes.deleted.update(accounts)
             self._wake_up()
 
     def attempted(self, attempts: Collection[tuple[UUID, int]]) -> None:

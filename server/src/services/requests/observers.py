@@ -3,7 +3,7 @@
 Hooks are called synchronously, on the thread of the event: they must neither block nor raise.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -71,9 +71,10 @@ class Observers:
     attempted: Callable[[Attempt], None] = _nobody
     #: Attempts whose records were committed.
     recorded: Callable[[Sequence[Attempt]], None] = _nobody
-    #: Requests that changed in another way (returned to the queue, redelivered), or were deleted.
+    #: Requests that changed in another way (returned to the queue, redelivered).
     changed: Callable[[Collection[UUID]], None] = _nobody
-    deleted: Callable[[Collection[UUID]], None] = _nobody
+    #: Requests that were deleted, and the account that each belonged to.
+    deleted: Callable[[Mapping[UUID, str | None]], None] = _nobody
     #: A pause was stored, for the first time (without probes) or after a failed probe.
     paused: Callable[[Pause], None] = _nobody
     #: The pauses of a receiver (scheme, host and port) have ended, or their next probe was brought forward.

@@ -132,21 +132,21 @@ class RequestReader:
         [counts] = await self._all(select(*map(count_of, Priority), begun.scalar_subquery()))
         return Ahead(waiting=dict(zip(Priority, counts, strict=False)), processing=counts[-1])
 
-    async def by_ids(self, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    async def by_ids(self, request_ids: Sequence[UUID], view: View) -> Sequence[Row[Any]]:
         """Return requests with the columns of a list, in the order of acceptance."""
         if not request_ids:
             return []
         # As one array: the statement does not depend on their number, and is prepared once.
-        wanted = select(*LISTED).where(R.id == any_(literal(request_ids, ARRAY(Uuid))), IN_HISTORY)
+        wanted = select(*LISTED).where(R.id == any_(literal(request_ids, ARRAY(Uuid))), IN_HISTORY, *visible(view))
         return await self._all(wanted.order_by(R.created_at, R.id))
 
-    async def attempts(self, numbers: Sequence[tuple[UUID, int]]) -> Sequence[Row[Any]]:
+    async def attempts(self, numbers: Sequence[tuple[UUID, int]], view: View) -> Sequence[Row[Any]]:
         """Return attempts by request id and attempt number, oldest first."""
         if not numbers:
             return []
         log = CallbackLogModel
         wanted = tuple_(log.request_id, log.attempt_number).in_(numbers)
-        found = select(*_EVENT).join(R, R.id == log.request_id).where(wanted, IN_HISTORY)
+        found = select(*_EVENT).join(R, R.id == log.request_id).where(wanted, IN_HISTORY, *visible(view))
         return await self._all(found.order_by(log.attempted_at))
 
     async def lane_secret(self) -> UUID:

@@ -346,7 +346,7 @@ DELETE_OLD = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE created_at < $1 AND completed_at < $1 AND callback_status IS DISTINCT FROM 'PENDING'
     AND run_id IS NULL ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING id
+RETURNING id, account
 """
 
 COUNT_COMPLETED = "SELECT count(*) AS number FROM requests WHERE status = 'COMPLETED'"
@@ -369,7 +369,7 @@ KNOWN = "SELECT id FROM requests WHERE id = ANY($1::uuid[])"
 
 DELETE = """
 DELETE FROM requests WHERE id = $1 AND status <> 'PROCESSING' AND ($3 OR account IS NOT DISTINCT FROM $2::text)
-RETURNING id
+RETURNING id, account
 """
 
 DELETE_SOME = """
@@ -377,7 +377,7 @@ DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE status <> 'PROCESSING' AND run_id IS NULL
     AND ($3 OR account IS NOT DISTINCT FROM $2::text)
     LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id
+RETURNING id, account
 """
 
 # Skip scan over runs: the cost grows with the runs, not with their requests.

@@ -349,17 +349,20 @@ class RequestStore:
 
     async def delete(self, request_id: UUID, view: View) -> bool:
         """Delete a request with its log, unless it is being processed; returns whether it was deleted."""
-        records = await self._fetch(statements.DELETE, request_id, view.account, view.everybody)
-        deleted = [record["id"] for record in records]
-        self._observers.deleted(deleted)
-        return bool(deleted)
+        return bool(await self._delete(statements.DELETE, request_id, view.account, view.everybody))
 
     async def delete_older_than(self, moment: datetime) -> list[UUID]:
         """Delete a batch of requests that ended, callback included, before a moment; returns their ids."""
-        records = await self._fetch(statements.DELETE_OLD, moment, RETENTION_BATCH_ROWS)
-        deleted = [record["id"] for record in records]
+        return await self._delete(statements.DELETE_OLD, moment, RETENTION_BATCH_ROWS)
+
+    async def delete_some(self, view: View) -> list[UUID]:
+        """Delete a batch of requests that are not being processed; returns their ids, empty if none is left."""
+        return await self._delete(statements.DELETE_SOME, DELETE_BATCH_ROWS, view.account, view.everybody)
+
+    async def _delete(self, statement: str, *arguments: Any) -> list[UUID]:
+        deleted = {record["id"]: record["account"] for record in await self._fetch(statement, *arguments)}
         self._observers.deleted(deleted)
-        return deleted
+        return list(deleted)
 
     async def count_completed(self) -> int:
         """Count the stored reports. Scans the table."""
@@ -381,13 +384,6 @@ class RequestStore:
     async def known(self, request_ids: Collection[UUID]) -> set[UUID]:
         """Return those of the ids that belong to a request."""
         return {record["id"] for record in await self._fetch(statements.KNOWN, list(request_ids))}
-
-    async def delete_some(self, view: View) -> list[UUID]:
-        """Delete a batch of requests that are not being processed; returns their ids, empty if none is left."""
-        records = await self._fetch(statements.DELETE_SOME, DELETE_BATCH_ROWS, view.account, view.everybody)
-        deleted = [record["id"] for record in records]
-        self._observers.deleted(deleted)
-        return deleted
 
     async def runs_with_requests(self) -> list[UUID]:
         """Return up to `RUNS_NAMED_MAX` runs that still have requests."""

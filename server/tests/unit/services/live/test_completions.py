@@ -137,7 +137,7 @@ async def test_who_waits_for_a_request_that_is_deleted_is_woken(completions: Com
     table.status[ONE] = Status.PENDING
     [task] = await waiting(completions, ONE)
     del table.status[ONE]
-    completions.observers().deleted([ONE])
+    completions.observers().deleted({ONE: None})
 
     assert await task is None
 

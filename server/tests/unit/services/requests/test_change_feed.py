@@ -26,6 +26,18 @@ def test_changes_survive_the_way_through_notices_that_fit() -> None:
     assert len(changes.notices()) == 1 + 1_005 // CHANGES_IN_ONE_NOTICE_MAX
 
 
+def test_deleted_requests_keep_their_account_and_the_longest_name_fits() -> None:
+    changes = Changes()
+    changes.deleted.update(dict.fromkeys(IDS[:500], '"' * 100))
+    changes.deleted.update({IDS[500]: "acme", IDS[501]: None})
+    heard = Changes()
+    for notice in changes.notices():
+        assert len(notice.encode()) < 8_000
+        heard.add_notice(notice)
+
+    assert heard.deleted == changes.deleted
+
+
 async def test_changes_of_many_threads_are_announced_together() -> None:
     announced: list[str] = []
 
@@ -77,7 +89,7 @@ async def test_changes_that_could_not_be_announced_are_announced_later() -> None
     with pytest.raises(DatabaseAway):
         await notifier.run()
     away = False
-    notifier.deleted(IDS[1:2])
+    notifier.deleted(dict.fromkeys(IDS[1:2]))
     running = asyncio.create_task(notifier.run())
     await eventually(lambda: bool(announced))
     running.cancel()
