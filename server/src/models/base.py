@@ -17,6 +17,10 @@ NAMING_CONVENTION = {
 }
 
 
+#: An account of 100 characters and the mark before it; addresses are shorter.
+CALLER_LENGTH_MAX = 101
+
+
 class Base(DeclarativeBase):
     """Base of every model. The tables are created by migrations only."""
 

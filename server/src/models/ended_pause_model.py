@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from src.models.base import Base
+from src.models.base import CALLER_LENGTH_MAX, Base
 
 
 class EndedPauseModel(Base):
@@ -15,7 +15,7 @@ class EndedPauseModel(Base):
 
     receiver: Mapped[str] = mapped_column(String(300), primary_key=True)
     #: Whose lane; empty: everybody's.
-    caller: Mapped[str] = mapped_column(String(64), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(CALLER_LENGTH_MAX), primary_key=True)
     paused_at: Mapped[datetime] = mapped_column(primary_key=True)
     ended_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(Text)

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from src.models.base import Base
+from src.models.base import CALLER_LENGTH_MAX, Base
 
 
 class IdempotencyKeyModel(Base):
@@ -14,7 +14,7 @@ class IdempotencyKeyModel(Base):
 
     __tablename__ = "idempotency_keys"
 
-    caller: Mapped[str] = mapped_column(String(64), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(CALLER_LENGTH_MAX), primary_key=True)
     route: Mapped[str] = mapped_column(String(40), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     #: SHA-256 of the canonical body: the same key with a different body is rejected.

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from src.models.base import Base
+from src.models.base import CALLER_LENGTH_MAX, Base
 
 
 class PausedReceiverModel(Base):
@@ -16,7 +16,7 @@ class PausedReceiverModel(Base):
     #: Scheme, host and port.
     receiver: Mapped[str] = mapped_column(String(300), primary_key=True)
     #: The lane's caller; empty: the receiver cannot even be connected to, and is paused for every caller.
-    caller: Mapped[str] = mapped_column(String(64), primary_key=True, server_default="")
+    caller: Mapped[str] = mapped_column(String(CALLER_LENGTH_MAX), primary_key=True, server_default="")
     paused_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(Text)
     #: Number of probes so far; the delay doubles with each.

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from src.models.base import Base
+from src.models.base import CALLER_LENGTH_MAX, Base
 
 
 class RedeliveryStatus(StrEnum):
@@ -31,7 +31,7 @@ class RedeliveryModel(Base):
     #: The owning account; null: the anonymous one.
     account: Mapped[str | None] = mapped_column(String(100))
     #: Who started it, and the idempotency key and the SHA-256 of the body it was started with.
-    caller: Mapped[str] = mapped_column(String(64))
+    caller: Mapped[str] = mapped_column(String(CALLER_LENGTH_MAX))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     fingerprint: Mapped[bytes | None]
     status: Mapped[str] = mapped_column(String(9))

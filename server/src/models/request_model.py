@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from src.models.base import Base
+from src.models.base import CALLER_LENGTH_MAX, Base
 
 
 class Mode(StrEnum):
@@ -74,7 +74,7 @@ class RequestModel(Base):
     #: The owning account; null: the anonymous one.
     account: Mapped[str | None] = mapped_column(String(100))
     #: The caller's name, to which limits apply; an address if authentication is off.
-    caller: Mapped[str] = mapped_column(String(64))
+    caller: Mapped[str] = mapped_column(String(CALLER_LENGTH_MAX))
     #: The parameters with all defaults filled in: the report is a pure function of them.
     input_payload: Mapped[dict[str, Any]]
     #: The result as returned to the caller: file, size, sha256 and summary.
@@ -161,6 +161,14 @@ class RequestModel(Base):
         ),
         # Keyset pagination of the list, newest first: unfiltered, and one range per combination of filters.
         Index("ix_requests_newest", "created_at", "id", postgresql_where=_LISTED),
+        # The same for one named account; empty in open mode.
+        Index(
+            "ix_requests_newest_of_account",
+            "account",
+            "created_at",
+            "id",
+            postgresql_where=text("account IS NOT NULL AND run_id IS NULL"),
+        ),
         Index(
             "ix_requests_newest_by_state",
             "mode",

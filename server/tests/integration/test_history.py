@@ -273,6 +273,17 @@ async def test_one_receiver_and_one_key_are_found_by_an_index(postgres: str) -> 
     assert not [plan for plan in plans if "Seq Scan on requests" in plan]
 
 
+async def test_the_requests_of_an_account_are_found_by_an_index(postgres: str) -> None:
+    url = await create_database(postgres)
+    of_acme = "UPDATE requests SET account = 'acme' WHERE queue_position <= 20"
+    await run_sql(url, ENDED_ROWS, of_acme, "ANALYZE requests")
+
+    plans = await plans_of(url, Filters(view=View("acme")))
+
+    assert [plan for plan in plans if "Seq Scan on requests" in plan] == []
+    assert all("ix_requests_newest_of_account" in plan for plan in plans), plans
+
+
 async def test_a_sync_request_has_no_callback_url(filled: Filled) -> None:
     of_nothing = Filters(view=EVERYTHING, mode=Mode.SYNC, text="https://hooks-1.test/in/1")
 
