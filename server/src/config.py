@@ -294,8 +294,8 @@ class Settings(BaseSettings):
 
     bootstrap_admin_key: SecretStr = Field(
         default=SecretStr(""),
-        description="the operator's key, as python -m src.manage keys generate prints one; good while it is set, and "
-        "never stored; empty: none",
+        description="the operator's key, as python -m src.manage keys generate prints one, never stored; empty: none. "
+        "Only its form is checked so far: no route accepts keys yet",
     )
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="bearer token that GET /metrics asks for; empty: none"
