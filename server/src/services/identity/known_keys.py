@@ -1,0 +1,92 @@
+"""Keys that were looked up, so that a call with a known key asks nothing of the database."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hmac import compare_digest
+
+from src.services.identity.key_format import ReadKey
+from src.services.identity.key_store import ApiKey
+from src.services.kit.lru import LruDict
+
+#: Keys that are remembered; others are looked up again.
+KEYS_REMEMBERED_MAX = 10_000
+
+
+class Refusal(StrEnum):
+    """Why a key is refused: the slug of the problem."""
+
+    UNKNOWN = "key-unknown"
+    EXPIRED = "key-expired"
+    REVOKED = "key-revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key with what recognises it, and whether its account is disabled."""
+
+    key: ApiKey
+    sha256: bytes
+    account_disabled: bool
+
+
+class KnownKeys:
+    """Recognises keys. Belongs to the server's loop.
+
+    A key that is not known is looked up each time: the limit on failures bounds how often. What was looked up while
+    it changed is not remembered, so that a revocation that is heard meanwhile is not lost.
+
+    Args:
+        look_up: finds a key by its id; None: there is none.
+        hears_changes: whether this process hears of changed keys; while it does not, the database is asked each time.
+        now: the time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[str], Awaitable[StoredKey | None]],
+        *,
+        hears_changes: Callable[[], bool],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._look_up = look_up
+        self._hears_changes = hears_changes
+        self._now = now
+        self._known: LruDict[str, StoredKey] = LruDict(KEYS_REMEMBERED_MAX)
+        #: Grows with every change that is heard.
+        self._changes = 0
+
+    async def recognise(self, read: ReadKey) -> ApiKey | Refusal:
+        """Return the key that was presented, or why it is refused.
+
+        Raises:
+            DatabaseAway: it has to be looked up, and PostgreSQL does not respond.
+        """
+        stored = self._known.get(read.id) if self._hears_changes() else None
+        if stored is None:
+            changes = self._changes
+            stored = await self._look_up(read.id)
+            if stored is not None and changes == self._changes and self._hears_changes():
+                self._known[read.id] = stored
+        return self._judge(stored, read)
+
+    def forget(self, key_id: str) -> None:
+        """Look a key up again: it changed."""
+        self._changes += 1
+        self._known.pop(key_id, None)
+
+    def forget_all(self) -> None:
+        """Look all keys up again: an account changed, or changes may have been missed."""
+        self._changes += 1
+        self._known.clear()
+
+    def _judge(self, stored: StoredKey | None, read: ReadKey) -> ApiKey | Refusal:
+        # Only whoever has the secret learns that a key was revoked or has expired.
+        if stored is None or not compare_digest(stored.sha256, read.sha256):
+            return Refusal.UNKNOWN
+        if stored.key.revoked_at is not None or stored.account_disabled:
+            return Refusal.REVOKED
+        if stored.key.expires_at is not None and stored.key.expires_at <= self._now():
+            return Refusal.EXPIRED
+        return stored.key
