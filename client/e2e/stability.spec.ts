@@ -3,9 +3,6 @@ import { expect, submitAsync, test } from './fixtures'
 const SHIFT_MAX = 0.01
 const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']
 
-/** The queue's lists are as long as the queue is, and what stands below them moves when they come. */
-const steady = views.filter((view) => view !== '/queue')
-
 /** Cumulative layout shift, as the browser counts it, from the first paint until nothing has come for a while. */
 for (const [name, width] of [
   ['wide', 1280],
@@ -31,7 +28,7 @@ for (const [name, width] of [
       }).observe({ type: 'layout-shift', buffered: true })
     })
     const shifts: Record<string, { sum: number; of: string[] }> = {}
-    for (const view of steady) {
+    for (const view of views) {
       await page.goto(view, { waitUntil: 'networkidle' })
       await page.getByRole('heading', { level: 1 }).waitFor()
       await page.evaluate(

@@ -26,11 +26,11 @@ export default function DepthChart() {
   const minutes = Math.max(1, Math.round(((depths.at(-1)?.at ?? 0) - (depths[0]?.at ?? 0)) / 60))
   return (
     <Card title="Depth" hint="The last 15 minutes, as far as the server has been up.">
-      <figure className="p-4">
+      <figure className="h-72 p-4">
         <LineChart
           data={[depths.map(({ at }) => at), waiting, owed]}
           series={series}
-          height={160}
+          height={208}
           spanMin={60}
           label={`Requests waiting over the last ${formatCount(minutes, 'minute')}, ${most} at most`}
         />

@@ -9,6 +9,7 @@ import { EmptyState } from '@/components/EmptyState'
 import { ErrorState } from '@/components/ErrorState'
 import { Link } from '@/components/Link'
 import { RequestLink } from '@/components/RequestLink'
+import { Skeleton } from '@/components/Skeleton'
 import { StateBadge } from '@/components/StateBadge'
 import type { StateLook } from '@/components/states'
 import { useLostContact, useServerNow } from '@/hooks/useServerNow'
@@ -26,25 +27,30 @@ const looks: Record<QueueLane['state'], StateLook> = {
 }
 
 /** One lane for each caller and receiver: a slow or dead one delays nobody but itself. */
-export function Lanes({ queue }: { queue: Queue }) {
+export function Lanes({ queue }: { queue: Queue | undefined }) {
   return (
     <Card
       title="Lanes"
       hint="One lane for each caller and receiver: callbacks go out one at a time, in order."
     >
-      {queue.lanes.length === 0 ? (
-        <EmptyState icon={Signpost} title="No pending callbacks">
-          Every finished report has been called back. A lane opens for each receiver that has callbacks
-          pending.
-        </EmptyState>
-      ) : (
-        <ul className="max-h-[30rem] divide-y divide-line overflow-y-auto">
-          {queue.lanes.map((lane) => (
-            <LaneRow key={lane.lane} lane={lane} queue={queue} />
-          ))}
-        </ul>
-      )}
+      <div className="h-72 overflow-y-auto">
+        {queue ? <Rows queue={queue} /> : <Skeleton height={288} rows={4} />}
+      </div>
     </Card>
+  )
+}
+
+function Rows({ queue }: { queue: Queue }) {
+  return queue.lanes.length === 0 ? (
+    <EmptyState icon={Signpost} title="No pending callbacks">
+      Every finished report has been called back. A lane opens for each receiver that has callbacks pending.
+    </EmptyState>
+  ) : (
+    <ul className="divide-y divide-line">
+      {queue.lanes.map((lane) => (
+        <LaneRow key={lane.lane} lane={lane} queue={queue} />
+      ))}
+    </ul>
   )
 }
 

@@ -4,43 +4,56 @@ import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
 import { Link } from '@/components/Link'
 import { RequestLink } from '@/components/RequestLink'
+import { Skeleton } from '@/components/Skeleton'
 import { useLostContact, useServerNow } from '@/hooks/useServerNow'
 import { cx } from '@/lib/cx'
 import { formatCount, formatDuration, formatNumber } from '@/lib/format'
 import { paths } from '@/lib/paths'
 
 /** What is being generated, and what waits for it. */
-export function Line({ queue }: { queue: Queue }) {
-  const beyond = queue.waiting - queue.next.length
+export function Line({ queue }: { queue: Queue | undefined }) {
   return (
     <Card title="Waiting" hint="Reports are generated one at a time, in order of acceptance.">
-      <div className="max-h-[30rem] overflow-y-auto">
-        {queue.processing && <Processing item={queue.processing} />}
-        {queue.next.length > 0 && (
-          <ol className="divide-y divide-line">
-            {queue.next.map((item, index) => (
-              <Waiting key={item.id} item={item} place={index + 1} />
-            ))}
-          </ol>
-        )}
-        {!queue.processing && queue.next.length === 0 && (
-          <EmptyState
-            icon={Coffee}
-            title="The queue is empty"
-            action={
-              <Link href={paths.playground} className="font-medium text-accent hover:underline">
-                Send some async requests
-              </Link>
-            }
-          >
-            Requests appear here as soon as they are accepted, and leave once their report is ready.
-          </EmptyState>
-        )}
-        {beyond > 0 && (
-          <p className="px-4 py-2 text-xs text-muted">and {formatCount(beyond, 'more request')}</p>
-        )}
+      <div className="h-72 overflow-y-auto">
+        {queue ? <Rows queue={queue} /> : <Skeleton height={288} rows={4} />}
       </div>
     </Card>
+  )
+}
+
+function Rows({ queue }: { queue: Queue }) {
+  if (!queue.processing && queue.next.length === 0) return <NobodyWaits />
+  const beyond = queue.waiting - queue.next.length
+  return (
+    <>
+      {queue.processing && <Processing item={queue.processing} />}
+      {queue.next.length > 0 && (
+        <ol className="divide-y divide-line">
+          {queue.next.map((item, index) => (
+            <Waiting key={item.id} item={item} place={index + 1} />
+          ))}
+        </ol>
+      )}
+      {beyond > 0 && (
+        <p className="px-4 py-2 text-xs text-muted">and {formatCount(beyond, 'more request')}</p>
+      )}
+    </>
+  )
+}
+
+function NobodyWaits() {
+  return (
+    <EmptyState
+      icon={Coffee}
+      title="The queue is empty"
+      action={
+        <Link href={paths.playground} className="font-medium text-accent hover:underline">
+          Send some async requests
+        </Link>
+      }
+    >
+      Requests appear here as soon as they are accepted, and leave once their report is ready.
+    </EmptyState>
   )
 }
 
