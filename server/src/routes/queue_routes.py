@@ -216,8 +216,8 @@ async def get_queue(
 @router.get("/queue/depths", response_model=DepthsAnswer)
 async def get_queue_depths(parts: PartsDependency, view: ViewDependency) -> DepthsAnswer:
     """Read how much waited in the last 15 minutes, every 5 s; nothing is asked of the database."""
-    # They are counted over all accounts.
-    counted = parts.reader.recent_depths.samples if view.covers_service else ()
+    # Only what waits of the unnamed account is counted.
+    counted = parts.reader.recent_depths.samples if view.account is None else ()
     samples = [Depth.model_validate(sample) for sample in counted]
     return DepthsAnswer(at=parts.now(), every_s=COUNTED_EVERY_S, samples=samples)
 

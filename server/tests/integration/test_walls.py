@@ -24,6 +24,7 @@ from src.services.requests.filters import Filters
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
 from tests.support.service import Service
+from tests.support.waiting import eventually
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
 ACME = View("acme")
@@ -125,6 +126,22 @@ async def test_the_queue_counts_ones_own_alone(run_service: RunService, receiver
     assert (health["queue"]["waiting"], health["callbacks"]["due"]) == (0, 0)
     assert past[0].waiting + len(past[0].processing) == 3
     assert [proof.checked for proof in proofs] == [3, 0]
+
+
+async def test_the_depths_of_the_queue_count_ones_own_alone(
+    run_service: RunService, receiver: Receiver, database_url: str
+) -> None:
+    settings = {"simulated_ms_per_transaction": 1000, "simulated_max_seconds": 60}
+    async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
+        for n in range(3):
+            await service.submit(receiver.url, report_name=f"canary-{n}")
+        await run_sql(database_url, GIVE)
+
+    async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
+        await eventually(lambda: bool(service.parts.reader.recent_depths.samples))
+        [sample] = (await service.client.get("/api/queue/depths")).json()["samples"]
+
+    assert (sample["waiting"], sample["callbacks_owed"]) == (0, 0)
 
 
 async def test_an_explanation_counts_ones_own_alone(service: Service, receiver: Receiver, database_url: str) -> None:

@@ -265,8 +265,9 @@ def _first_unfinished(*columns: ColumnElement[Any]) -> Subquery:
 
 
 async def _waiting_and_owed(read: Read) -> tuple[int, int]:
-    """Count the requests that wait for their report, and the callbacks that are owed."""
-    counted = (select(R.id).where(condition).limit(COUNT_MAX).subquery() for condition in (_WAITING, _OWED))
+    """Count the requests of the unnamed account that wait for their report, and its callbacks that are owed."""
+    own = visible(View())
+    counted = (select(R.id).where(condition, *own).limit(COUNT_MAX).subquery() for condition in (_WAITING, _OWED))
     waiting, owed = (select(func.count()).select_from(one).scalar_subquery() for one in counted)
     [row] = await read(select(waiting.label("waiting"), owed.label("owed")))
     return row.waiting, row.owed
