@@ -3,14 +3,18 @@
 Labels come from fixed sets: no id, name, account, address or URL is ever one, and so callers cannot make series.
 """
 
+from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from types import MappingProxyType
 from typing import Literal, get_args
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from src.models import Mode, Priority, Status
 from src.services.kit.lru import LruDict
@@ -23,6 +27,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a sample more for 
 OWED_REMEMBERED_MAX = 100_000
 SHORT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LONG_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 21_600.0)
+#: The labels of the buckets of `SHORT_S`.
+_BOUNDS = (*map(str, SHORT_S), "+Inf")
 BATCH_SIZES = (1, 2, 5, 10, 25, 50, 100, 250)
 
 REFUSED_FOR: Mapping[str, str] = MappingProxyType(
@@ -176,22 +182,16 @@ class CallbackMetrics:
             self._since_accepted.observe((attempt.ended_at - accepted_at).total_seconds())
 
 
-class HttpMetrics:
-    """HTTP calls by route, method and kind of status."""
+class HttpMetrics(Collector):
+    """HTTP calls by route, method and kind of status. Belongs to the server's loop.
+
+    Counted in plain integers, without the locks of the library's metrics: it happens on every call.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = Counter(
-            "frg_http_requests", "HTTP calls answered", ["route", "method", "status"], registry=registry
-        )
-        took = Histogram(
-            "frg_http_request_seconds",
-            "How long an answer took, to its last byte",
-            ["operation"],
-            buckets=SHORT_S,
-            registry=registry,
-        )
-        self._took = {operation: took.labels(operation) for operation in OPERATIONS}
-        self._series: dict[tuple[str, str, int], Counter] = {}
+        self._calls: dict[tuple[str, str, int], int] = {}
+        self._took = {operation: _Durations() for operation in OPERATIONS}
+        registry.register(self)
 
     def answered(self, route: str, method: str, status: int, operation: str, seconds: float) -> None:
         """Count a call.
@@ -204,11 +204,34 @@ class HttpMetrics:
             seconds: how long it took.
         """
         key = (route, method, status // 100)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = self._calls.labels(route, method, f"{status // 100}xx")
-        series.inc()
-        self._took[operation].observe(seconds)
+        self._calls[key] = self._calls.get(key, 0) + 1
+        took = self._took[operation]
+        took.counts[bisect_left(SHORT_S, seconds)] += 1
+        took.sum_s += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """Write what was counted as metrics."""
+        calls = CounterMetricFamily("frg_http_requests", "HTTP calls answered", labels=["route", "method", "status"])
+        for (route, method, hundreds), count in self._calls.items():
+            calls.add_metric([route, method, f"{hundreds}xx"], count)
+        yield calls
+        took = HistogramMetricFamily(
+            "frg_http_request_seconds", "How long an answer took, to its last byte", labels=["operation"]
+        )
+        for operation, durations in self._took.items():
+            up_to = zip(_BOUNDS, accumulate(durations.counts), strict=True)
+            took.add_metric([operation], buckets=list(up_to), sum_value=durations.sum_s)
+        yield took
+
+
+class _Durations:
+    """How many took how long: one count for each bucket of `SHORT_S`, the last for what took longer."""
+
+    __slots__ = ("counts", "sum_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SHORT_S) + 1)
+        self.sum_s = 0.0
 
 
 def outcome_of(attempt: Attempt) -> str:
