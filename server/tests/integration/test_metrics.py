@@ -167,7 +167,7 @@ async def test_whatever_callers_send_there_are_at_most_800_samples(
 ) -> None:
     dice = random.Random(2)
     document = (await service.client.get("/openapi.json")).json()
-    templates = list(document["paths"])
+    templates = [path for path in document["paths"] if path != "/api/events"]  # its answer never ends
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "x" * 50]
     hostile = ["/", "/a%C3%A9%00%25", "/api/requests/" + "9" * 40, "/api/" + "n" * 200, "/metrics/", "/docs-assets/x"]
     for number in range(600):
