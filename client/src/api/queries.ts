@@ -35,7 +35,7 @@ export const settingsQuery = queryOptions({
 /** The queue as it is. The same operation shows an earlier one, to those who ask for a time. */
 export async function readQueue(signal: AbortSignal): Promise<Queue> {
   const queue = await unwrap(api.GET('/api/queue', { signal }))
-  if (!('worker' in queue)) throw new Error('The server told of an earlier queue, unasked.')
+  if (!('worker' in queue)) throw new Error('The server answered with an earlier queue.')
   return queue
 }
 

@@ -52,7 +52,7 @@ export const actions: Command[] = [
   { name: 'Copy a link to this view', words: ['share', 'url', 'address'], run: () => void copyLink() },
   { name: 'Light theme', words: ['appearance', 'colour'], run: () => chooseTheme('light') },
   { name: 'Dark theme', words: ['appearance', 'colour'], run: () => chooseTheme('dark') },
-  { name: 'Theme like the system', words: ['appearance', 'colour'], run: () => chooseTheme('system') },
+  { name: 'System theme', words: ['appearance', 'colour'], run: () => chooseTheme('system') },
 ]
 
 async function copyLink(): Promise<void> {

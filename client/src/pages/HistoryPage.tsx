@@ -6,7 +6,7 @@ export default function HistoryPage() {
     <>
       <PageHeader
         title="History"
-        lead="Every request this server accepted. Open one to follow it from acceptance to acknowledged callback."
+        lead="Every request this server has accepted. Open one to follow it from acceptance to acknowledged callback."
       />
       <HistoryView />
     </>

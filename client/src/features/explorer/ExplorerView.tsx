@@ -13,7 +13,7 @@ export function ExplorerView() {
   const query = useQuery(operationsQuery)
   return (
     <>
-      <PageHeader title="API" lead="Try every operation of this server. Each call is real.">
+      <PageHeader title="API" lead="Try any operation of this server. Every call is real.">
         <a
           href="/docs"
           className="inline-flex h-9 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-3.5 font-medium shadow-sm hover:bg-raised"

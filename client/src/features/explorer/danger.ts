@@ -14,7 +14,7 @@ const consequences: Record<string, string> = {
   'DELETE /api/callbacks/history': 'This deletes what the demo receiver remembers. This cannot be undone.',
   'DELETE /api/benchmark/runs/{run_id}': 'This deletes the run and its figures. This cannot be undone.',
   [`POST ${SIMULATION}`]:
-    'The demo receiver of this server answers as set here to everyone, in every tab, until it is switched back.',
+    'The demo receiver will answer like this for everyone, in every tab, until it is switched back.',
 }
 
 /** Every DELETE asks, whether it is known here or not; so does what makes the demo receiver fail for everyone. */

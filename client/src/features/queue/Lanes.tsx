@@ -29,10 +29,7 @@ const looks: Record<QueueLane['state'], StateLook> = {
 /** One lane for each caller and receiver: a slow or dead one delays nobody but itself. */
 export function Lanes({ queue }: { queue: Queue | undefined }) {
   return (
-    <Card
-      title="Lanes"
-      hint="One lane for each caller and receiver: callbacks go out one at a time, in order."
-    >
+    <Card title="Lanes" hint="One per caller and receiver: callbacks go out in order.">
       <div className="h-72 overflow-y-auto">
         {queue ? <Rows queue={queue} /> : <Skeleton height={288} rows={4} />}
       </div>

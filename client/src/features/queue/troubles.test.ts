@@ -48,7 +48,7 @@ test('a task that is down is named, with how often it was restarted and why', ()
 })
 
 test('each part that does not work is told, and the same words only once', () => {
-  const away = 'The database does not answer.'
+  const away = 'The database is not responding.'
   const full = 'Reports cannot be stored: s3.example.com is full: make room there.'
   const troubles = troublesOf({
     ...healthy,
@@ -64,16 +64,16 @@ test('each part that does not work is told, and the same words only once', () =>
 test('a database that can be read but not changed is told as that', () => {
   const database = { connected: true, writable: false, error: null, round_trip_ms: 1 }
 
-  expect(troublesOf({ ...healthy, database })).toEqual(['The database takes no changes.'])
+  expect(troublesOf({ ...healthy, database })).toEqual(['The database rejects writes.'])
 })
 
-test('receivers that wait for a place are counted', () => {
+test('receivers that wait for their turn are counted', () => {
   const waiting = (lanes: number, attempts: number) =>
     congestionOf({
       ...healthy,
       callbacks: { ...healthy.callbacks, lanes_waiting: lanes, attempts_waiting: attempts },
     })
 
-  expect(waiting(1, 9)).toBe('1 receiver waits for a place among those being called.')
-  expect(waiting(0, 2)).toBe('2 attempts wait for a free connection.')
+  expect(waiting(1, 9)).toBe('1 receiver is waiting for a turn to be called.')
+  expect(waiting(0, 2)).toBe('2 attempts are waiting for a free connection.')
 })

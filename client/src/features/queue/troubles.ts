@@ -3,10 +3,10 @@ import type { Health } from '@/api/types'
 /** What keeps the service from doing its work, as sentences; none: it is healthy. */
 export function troublesOf({ database, storage, worker, callbacks, tasks }: Health): string[] {
   const found = [
-    database.connected ? null : (database.error ?? 'The database does not answer.'),
-    database.connected && !database.writable ? (database.error ?? 'The database takes no changes.') : null,
+    database.connected ? null : (database.error ?? 'The database is not responding.'),
+    database.connected && !database.writable ? (database.error ?? 'The database rejects writes.') : null,
     storage.writable ? null : (storage.trouble ?? 'Reports cannot be stored.'),
-    worker.alive ? null : 'The worker does not answer.',
+    worker.alive ? null : 'The worker is not responding.',
     worker.trouble,
     callbacks.trouble,
     callbacks.local_trouble,
@@ -25,8 +25,8 @@ export function congestionOf({ callbacks }: Health): string | null {
   const lanes = callbacks.lanes_waiting ?? 0
   const attempts = callbacks.attempts_waiting ?? 0
   if (lanes > 0)
-    return `${lanes} ${lanes === 1 ? 'receiver waits' : 'receivers wait'} for a place among those being called.`
+    return `${lanes} ${lanes === 1 ? 'receiver is' : 'receivers are'} waiting for a turn to be called.`
   return attempts > 0
-    ? `${attempts} ${attempts === 1 ? 'attempt waits' : 'attempts wait'} for a free connection.`
+    ? `${attempts} ${attempts === 1 ? 'attempt is' : 'attempts are'} waiting for a free connection.`
     : null
 }

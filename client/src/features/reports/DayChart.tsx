@@ -39,7 +39,7 @@ export default function DayChart({ totals }: { totals: ReportTotals }) {
         <LineChart
           data={data}
           series={series}
-          label={`Revenue and expenses on ${days.length} days`}
+          label={`Revenue and expenses over ${days.length} days`}
           height={220}
         />
       )}

@@ -160,7 +160,7 @@ function ReceiverFields({ form, receiver, error, refusal, onChange }: ReceiverFi
             placeholder="https://example.com/webhooks"
             value={form.ownUrl}
             error={form.ownUrl === '' ? null : (refusal?.reason ?? error)}
-            hint="Public addresses only, unless the operator allows more. Left empty, nobody is called."
+            hint="Public addresses only, unless the operator allows more. Leave it empty for no callback."
             onChange={(event) => onChange({ ownUrl: event.target.value.trim() })}
           />
           <UrlCheck

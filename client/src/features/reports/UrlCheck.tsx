@@ -22,7 +22,7 @@ export function UrlCheck({ url, disabled }: { url: string; disabled: boolean }) 
         <Button
           small
           disabled={disabled || check.isPending}
-          title="Sends one signed message of the type test.ping there"
+          title="Sends one signed test.ping message to this URL"
           onClick={() => check.mutate(true)}
         >
           {check.isPending && check.variables ? 'Waiting for the receiver…' : 'Send a test message'}
@@ -45,9 +45,7 @@ function Outcome({ found }: { found: CallbackCheck }) {
           {broken.setting && ` The setting ${broken.setting} decides this.`}
         </Line>
       ) : (
-        <Line good>
-          Allowed: every rule for callback URLs is kept. Names are looked up when it is called.
-        </Line>
+        <Line good>Allowed: this URL breaks no rule. Its host name is resolved when it is called.</Line>
       )}
       {ping && <Line good={ping.good}>{ping.text}</Line>}
     </ul>

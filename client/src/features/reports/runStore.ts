@@ -56,7 +56,7 @@ function keepLastRace(): void {
   if (runStore.get() === before) return
   showToast({
     tone: 'bad',
-    text: 'The server did not answer, so nothing was sent. The race before is still shown.',
+    text: 'The server did not answer, so nothing was sent. The previous race is still shown.',
   })
 }
 

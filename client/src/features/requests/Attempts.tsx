@@ -48,7 +48,7 @@ export function Attempts({ detail, logs, received }: AttemptsProps) {
 /** Why no attempt is ever made; null where there is a callback. */
 function noCallback({ mode, callback_url: url }: RequestDetail): string | null {
   if (mode === 'sync') return 'A sync request has no callback: the response is the result.'
-  return url === null ? 'It was submitted without a callback URL: its result is read.' : null
+  return url === null ? 'This request has no callback URL: the client reads the result itself.' : null
 }
 
 /** One line that opens to the whole exchange. */
@@ -86,7 +86,7 @@ function Sent({ log: { attempt_number: number, request } }: { log: CallbackLog }
     <div className="grid gap-1">
       <CodeBlock label={`request of attempt ${number}`} code={sentText(request)} wrap />
       {curl === null ? (
-        <p className="text-xs text-muted">The body would be another one today, so it is not shown.</p>
+        <p className="text-xs text-muted">The exact body can no longer be reproduced, so it is not shown.</p>
       ) : (
         <p className="flex flex-wrap items-center justify-between gap-x-3 text-xs text-muted">
           <span>Receivers reject a signature that is more than 5 minutes old.</span>

@@ -26,7 +26,8 @@ export const matchingQuery = (filter: RedeliveryFilter) =>
     queryFn: async ({ signal }) => {
       const body = { filter, dry_run: true }
       const preview = await unwrap(api.POST('/api/redeliveries', { body, signal }))
-      if (!('by_receiver' in preview)) throw new Error('The server started what was to be counted only.')
+      if (!('by_receiver' in preview))
+        throw new Error('The server started a redelivery instead of only counting.')
       return preview
     },
     staleTime: Infinity,
