@@ -80,6 +80,8 @@ test('no barrier in light or dark: every dialog', async ({ page, request }) => {
 })
 
 test('no barrier in light or dark: every view, when the server has a problem', async ({ page }) => {
+  // Six views in two themes, each after a retry of what failed.
+  test.setTimeout(60_000)
   const problem = {
     type: 'about:blank',
     title: 'Service Unavailable',
