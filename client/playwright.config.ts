@@ -15,8 +15,9 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: Boolean(process.env.CI),
-  timeout: 30_000,
-  expect: { timeout: 10_000 },
+  // Generous: `make test` runs the server's tests beside these.
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   projects: [
     { name: 'e2e', testMatch: '*.spec.ts' },
     // The figures are apart from the tests: they measure the machine as much as the page.

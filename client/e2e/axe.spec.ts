@@ -10,7 +10,6 @@ async function openView(page: Page, path: string): Promise<void> {
 }
 
 test('no barrier in light or dark: every view, empty', async ({ page, request }) => {
-  test.setTimeout(60_000)
   await deleteAll(request)
   for (const path of views) {
     await openView(page, path)
@@ -19,7 +18,6 @@ test('no barrier in light or dark: every view, empty', async ({ page, request })
 })
 
 test('no barrier in light or dark: every view, full', async ({ page, request }) => {
-  test.setTimeout(60_000)
   for (let index = 0; index < 6; index += 1) await submitAsync(request, `Full_${index}`, 120)
   await openView(page, '/queue')
   await expectNoAxeViolations(page)
@@ -45,7 +43,6 @@ test('no barrier in light or dark: every view, full', async ({ page, request }) 
 test('no barrier in light or dark: a benchmark under way, its result, and two side by side', async ({
   page,
 }) => {
-  test.setTimeout(60_000)
   await openView(page, '/tests?view=load')
   const start = page.getByRole('button', { name: 'Start run' })
   await start.click()
@@ -80,8 +77,6 @@ test('no barrier in light or dark: every dialog', async ({ page, request }) => {
 })
 
 test('no barrier in light or dark: every view, when the server has a problem', async ({ page }) => {
-  // Six views in two themes, each after a retry of what failed.
-  test.setTimeout(60_000)
   const problem = {
     type: 'about:blank',
     title: 'Service Unavailable',

@@ -13,7 +13,6 @@ test('the depth chart begins with what the server saw before the page was opened
   page,
   request,
 }) => {
-  test.setTimeout(60_000)
   type Depths = { samples: { waiting: number }[] }
   const depths = async () => (await (await request.get('/api/queue/depths')).json()) as Depths
   for (let index = 0; index < 6; index += 1) await submitAsync(request, `Before_${index}`, 200)

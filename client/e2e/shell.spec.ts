@@ -55,7 +55,6 @@ test('the chosen theme is there before the first paint', async ({ page }) => {
 })
 
 test('nothing is wider than the window from 320 to 1920 px', async ({ page, request }) => {
-  test.setTimeout(60_000)
   await submitAsync(request, 'A_report_with_a_rather_long_name_that_wants_a_lot_of_room_on_the_screen')
   for (const width of [320, 768, 1280, 1920]) {
     await page.setViewportSize({ width, height: 900 })
@@ -74,7 +73,6 @@ test('the page reconnects after the server was restarted, and shows what happene
   page,
   request,
 }) => {
-  test.setTimeout(60_000)
   const dataDir = await mkdtemp(join(tmpdir(), 'page-restart-'))
   const port = await freePort()
   const before = await startServer(dataDir, port)

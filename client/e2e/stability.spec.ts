@@ -9,7 +9,6 @@ for (const [name, width] of [
   ['a phone', 390],
 ] as const) {
   test(`nothing jumps while a view comes: ${name}`, async ({ page, request }) => {
-    test.setTimeout(60_000)
     await page.setViewportSize({ width, height: 800 })
     for (let number = 1; number <= 5; number += 1) await submitAsync(request, `Standing_still_${number}`)
     await page.addInitScript(() => {
