@@ -19,7 +19,7 @@ test('a report is previewed with its first rows, its charts and its download', a
   await page.getByRole('button', { name: 'Run sync' }).click()
   await expect(page.getByText('First 8 of 50 rows')).toBeVisible()
   await expect(page.getByText('Totals by category')).toBeVisible()
-  await expect(page.getByRole('img', { name: /Revenue and expenses on/ })).toBeVisible()
+  await expect(page.getByRole('img', { name: /Revenue and expenses over/ })).toBeVisible()
   const download = page.waitForEvent('download')
   await page.getByRole('link', { name: 'Download CSV' }).click()
   expect((await download).suggestedFilename()).toMatch(/\.csv$/)
