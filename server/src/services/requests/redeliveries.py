@@ -174,8 +174,8 @@ class RedeliveryStore:
 
     async def get(self, account: str | None, redelivery_id: UUID) -> RedeliveryState | None:
         """Read one."""
-        rows = await self._read(_of(account).where(D.id == redelivery_id))
-        return await self._state(rows[0]) if rows else None
+        states = await self._states(await self._read(_of(account).where(D.id == redelivery_id)))
+        return states[0] if states else None
 
     async def page(
         self, account: str | None, limit: int, cursor: str | None
@@ -189,15 +189,21 @@ class RedeliveryStore:
         if cursor:
             query = query.where(tuple_(D.created_at, D.id) < tuple_(*read_cursor(cursor)))
         rows = await self._read(query)
-        shown = [await self._state(row) for row in rows[:limit]]
+        shown = await self._states(rows[:limit])
         last = shown[-1].row if len(rows) > limit else None
         return shown, write_cursor(last.created_at, last.id) if last else None
 
-    async def _state(self, row: Row[Any]) -> RedeliveryState:
-        if row.settled_at is not None:
-            return RedeliveryState(row=row, succeeded=row.succeeded, failed=row.failed)
-        [counted] = await self._fetch(statements.COUNT, row.id)
-        return RedeliveryState(row=row, succeeded=counted["succeeded"], failed=counted["failed"])
+    async def _states(self, rows: Sequence[Row[Any]]) -> list[RedeliveryState]:
+        """Add how the callbacks stand: as recorded, or counted now, with one query for all that are not settled."""
+        ends = {row.id: (row.succeeded, row.failed) for row in rows if row.settled_at is not None}
+        if open_ids := [row.id for row in rows if row.settled_at is None]:
+            counted = await self._fetch(statements.COUNT, open_ids)
+            ends |= {one["redelivery_id"]: (one["succeeded"], one["failed"]) for one in counted}
+        states = []
+        for row in rows:
+            succeeded, failed = ends.get(row.id, (0, 0))
+            states.append(RedeliveryState(row=row, succeeded=succeeded, failed=failed))
+        return states
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         async with database_errors():

@@ -85,7 +85,7 @@ WHERE redeliveries.id = counted.id
 """
 
 COUNT = """
-SELECT count(*) FILTER (WHERE callback_status = 'SUCCESS') AS succeeded,
+SELECT redelivery_id, count(*) FILTER (WHERE callback_status = 'SUCCESS') AS succeeded,
        count(*) FILTER (WHERE callback_status = 'FAILED') AS failed
-FROM requests WHERE redelivery_id = $1
+FROM requests WHERE redelivery_id = ANY($1) GROUP BY redelivery_id
 """
