@@ -14,6 +14,7 @@ _OPERATIONS = {
     ("POST", "/api/sync"): "sync",
     ("POST", "/api/async"): "async",
     ("POST", "/api/batch"): "batch",
+    ("GET", "/api/events"): OTHER,  # lasts as long as its client stays, which says nothing of reads
 }
 
 
