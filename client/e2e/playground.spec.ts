@@ -2,7 +2,8 @@ import { expect, test, url } from './fixtures'
 
 test('a race shows how long each way blocked the client, on one axis', async ({ page }) => {
   await page.goto('/')
-  await page.getByLabel('Rows', { exact: true }).fill('100')
+  // Three seconds of work: an acknowledgement is quicker, however busy the machine is.
+  await page.getByLabel('Rows', { exact: true }).fill('600')
   await page.getByRole('button', { name: 'Race both' }).click()
   const sync = page.getByRole('img', { name: /^sync run: report ready after/ })
   const asynchronous = page.getByRole('img', {

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from src.postgres.embedded import EmbeddedPostgres
 from tests.support.databases import create_database, create_template, folder_for_postgres
 from tests.support.receivers import Receiver, serving
 from tests.support.s3 import S3Server, running_s3
 from tests.support.service import Service, running_service
+
+# How long an example takes says nothing of the promise, only of what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if settings.get_current_profile_name() == "default":  # where CI is set, hypothesis chooses a profile of its own
+    settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,7 +10,10 @@ from tests.support.raw_receivers import RawReceiver
 V4, V6 = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")
 HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1", "User-Agent": "reports"}
 BODY = b'{"type":"report.completed"}'
+#: A deadline that is to pass.
 SHORT_S = 0.3
+#: One that is not, however busy the machine is.
+LONG_S = 10.0
 
 
 class Lane:

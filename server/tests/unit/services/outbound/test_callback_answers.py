@@ -8,7 +8,7 @@ import pytest
 
 from src.services.outbound.client import Failure, Reply
 from src.services.outbound.wire import BODY_WIRE_BYTES_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX
-from tests.support.callback_lanes import SHORT_S, Connect, Start, code
+from tests.support.callback_lanes import LONG_S, Connect, Start, code
 from tests.support.hostile_answers import HEAD, OK
 from tests.support.raw_receivers import Answer, in_turn, repeats, says, then_closes
 
@@ -191,7 +191,7 @@ NOT_HTTP: dict[str, tuple[Answer, str]] = {
 async def test_what_is_not_http_is_said_without_a_byte_of_the_answer(start: Start, connect: Connect, name: str) -> None:
     answer, words = NOT_HTTP[name]
     receiver = await start(answer)
-    outcome = await connect(receiver.port).post(deadline_s=SHORT_S)
+    outcome = await connect(receiver.port).post(deadline_s=LONG_S)
 
     assert code(outcome) == "bad_http"
     assert isinstance(outcome, Failure)

@@ -113,7 +113,7 @@ async def test_a_tls_connection_is_dropped_without_waiting_for_the_receivers_goo
         await asyncio.get_running_loop().create_future()
 
     receiver = await start(deaf, tls=server_tls)
-    outcome = await connect(receiver.port, host="a.test", scheme="https", trust=trust).post(deadline_s=SHORT_S)
+    outcome = await connect(receiver.port, host="a.test", scheme="https", trust=trust).post(deadline_s=5 * SHORT_S)
     assert isinstance(outcome, Reply) == data.startswith(HEAD)
     for _ in range(10):
         await asyncio.sleep(0)
