@@ -32,13 +32,18 @@ async def submit(service: Service, receiver: Receiver, priority: str, rows: int 
     return request_id
 
 
-async def test_time_spent_on_retries_and_behind_another_callback_is_told(service: Service, receiver: Receiver) -> None:
+async def test_time_spent_on_retries_and_behind_another_callback_is_told(
+    run_service: RunService, receiver: Receiver
+) -> None:
     receiver.answer = lambda number, _: 503 if number < 2 else 200
-    first = await service.submit(receiver.url)
-    second = await service.submit(receiver.url)
-    detail = await service.callback_ended(second["request_id"])
+    # The second report is ready long before the callback of the first is.
+    settings = {"callback_retry_delays": (0.05, 2.0)}
+    async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
+        first = await service.submit(receiver.url)
+        second = await service.submit(receiver.url)
+        detail = await service.callback_ended(second["request_id"])
+        of_first, of_second = [await explained(service, one["request_id"]) for one in (first, second)]
 
-    of_first, of_second = [await explained(service, one["request_id"]) for one in (first, second)]
     kinds = [span["kind"] for span in of_first["spans"]]
     held = [span for span in of_second["spans"] if span["kind"] == "held"]
     whole = datetime.fromisoformat(detail["callback_finished_at"]) - datetime.fromisoformat(detail["created_at"])
