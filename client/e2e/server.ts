@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path'
 const serverFolder = resolve(import.meta.dirname, '../../server')
 const READY_WITHIN_MS = 60_000
 const STOPPED_WITHIN_MS = 20_000
+const FIRST_PORT = 23_000
+const LAST_PORT = 32_000
+const PORTS_TRIED_MAX = 20
 
 export type RunningServer = { url: string; port: number; stop: () => Promise<void> }
 
@@ -34,16 +37,23 @@ export async function startServer(dataDir: string, port: number, extra: Record<s
   return { url, port, stop: () => stop(child) } satisfies RunningServer
 }
 
+/**
+ * A free port, of those that neither the system gives to outgoing connections nor the server's tests
+ * give to their servers, which may run at the same time.
+ */
 export async function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
+  for (let attempt = 1; attempt <= PORTS_TRIED_MAX; attempt += 1) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT))
+    if (await isFree(port)) return port
+  }
+  throw new Error(`None of ${PORTS_TRIED_MAX} ports is free.`)
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
     const probe = createServer()
-    probe.once('error', fail)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address ? done(address.port) : fail(new Error('no port')),
-      )
-    })
+    probe.once('error', () => done(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)))
   })
 }
 

@@ -14,7 +14,7 @@ from bench.baselines import tables
 from bench.harness import Bench
 from bench.programs import SIGNING_SECRET, Program, baseline_app
 from tests.support.databases import run_sql
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 #: One worker process, as strict order demands.
 WORKER = ["-A", "bench.baselines.celery_jobs", "worker", "-c", "1", "--pool", "prefork", "--loglevel", "WARNING"]

@@ -13,7 +13,7 @@ from typing import Self
 import psutil  # type: ignore[import-untyped] # ships no types
 
 from src.config import SERVER_FOLDER, Settings
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 READY_WITHIN_S = 30.0
 ENDS_WITHIN_S = 25.0

@@ -11,7 +11,8 @@ import pytest
 from src.config import SERVER_FOLDER
 from src.services.delivery.signing_secrets import FILE_NAME
 from tests.support.databases import create_database, run_sql
-from tests.support.processes import free_port, server_process
+from tests.support.ports import free_port
+from tests.support.processes import server_process
 
 ENDS_WITHIN_S = 60
 WRONG_SETTING, NOT_STARTED = 2, 3

@@ -12,7 +12,7 @@ from tests.support.databases import create_database, folder_for_postgres
 from tests.support.hostile_bodies import GOOD_BODY
 from tests.support.hostile_requests import JSON, get, mutations, odd, post, refused
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.sealed_network import SealedNetwork
 from tests.support.service import running_service
 

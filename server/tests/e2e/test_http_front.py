@@ -16,7 +16,7 @@ from src.config import SERVER_FOLDER
 from src.http_server.limits import CONNECTIONS_PER_ADDRESS_MAX, HEAD_BYTES_MAX
 from src.http_server.protocol import LimitedHttpProtocol, limited_protocol
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 GOOD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

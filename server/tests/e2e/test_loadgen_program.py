@@ -14,7 +14,8 @@ from aiohttp import web
 from tests.support.fake_service import FakeService, faking, problem
 from tests.support.known_server import Known, known_server
 from tests.support.loadgen import Outcome, ended, loadgen, start_loadgen
-from tests.support.processes import free_port, server_process
+from tests.support.ports import free_port
+from tests.support.processes import server_process
 from tests.support.waiting import eventually
 
 WARM_UP = 3

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from src.config import SERVER_FOLDER
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.receivers import Receiver
 from tests.support.sealed_network import SealedNetwork
 from tests.support.service import Service, running_service

@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 
 from src.config import SERVER_FOLDER
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 TIMEOUT_S = 30
 #: More than the server has connections to the database.

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from src.services.delivery.signing import Signer
 from src.services.delivery.signing_secrets import kept_secret
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.receivers import Receiver
 from tests.support.service import Service
 from tests.support.waiting import eventually

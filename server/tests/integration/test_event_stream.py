@@ -16,7 +16,7 @@ from src.services.live.event_bus import BEHIND_BYTES_MAX, WATCHERS_OF_ONE_CALLER
 from src.services.live.frames import Event
 from src.services.live.live_updates import PING
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.service import Service
 from tests.support.waiting import eventually
 

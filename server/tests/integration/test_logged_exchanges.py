@@ -6,7 +6,7 @@ from typing import Any
 
 from src.services.delivery.signing import Signer
 from src.services.delivery.signing_secrets import kept_secret
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.receivers import Receiver
 from tests.support.service import Service
 

@@ -213,7 +213,7 @@ def test_a_start_says_in_one_sentence_what_is_wrong(s3: S3Server, what: str, sen
     said = refused.value.detail
 
     assert said.startswith("STORAGE_URL: ")
-    assert sentence.format(port=s3.ports["s3"]) in said
+    assert sentence.format(port=s3.ports["s3.port"]) in said
     assert said.count(".") == said.count("127.0.0.1") * 3 + said.count("no-such-host.invalid") + 1
     assert not any(secret in said for secret in ("writer-secret", "reader-secret", "wrong:"))
 

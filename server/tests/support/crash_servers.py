@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from src.config import SERVER_FOLDER
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 STARTS_WITHIN_S = 30

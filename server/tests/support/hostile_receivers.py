@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from tests.support.hostile_answers import HEAD, OK, broken_answers, broken_bodies
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.raw_receivers import Answer, RawReceiver, hangs, in_turn, says, then_closes
 
 ATTEMPTS = 4

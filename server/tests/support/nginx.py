@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from src.config import SERVER_FOLDER
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 CONFIGURATION = SERVER_FOLDER.parent / "deploy" / "nginx" / "financial-reports.conf"
 STARTS_WITHIN_S = 10

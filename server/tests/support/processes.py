@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,17 +12,10 @@ from pathlib import Path
 import httpx
 
 from src.config import SERVER_FOLDER
+from tests.support.ports import free_port
 
 STARTS_WITHIN_S = 20
 STOPS_WITHIN_S = 20
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class ServerProcess:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from src.config import SERVER_FOLDER
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 FOLDER = SERVER_FOLDER.parent / "deploy" / "monitoring"
 STARTS_WITHIN_S = 20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 STARTS_WITHIN_S = 10
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,11 +20,13 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from tests.support.ports import free_port
+
 BUCKET = "reports"
 REGION = "us-east-1"
 STARTS_WITHIN_S = 60.0
-#: The gRPC ports that SeaweedFS derives from the others.
-GRPC = 10_000
+#: Each of its parts has a port, and one for gRPC, which it else derives from the first.
+PORTS = tuple(f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc"))
 _RIGHTS = {"writer": ["Admin", "Read", "Write", "List"], "reader": ["Read", "List"]}
 
 
@@ -39,7 +40,7 @@ class S3Server:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.ports['s3']}"
+        return f"http://127.0.0.1:{self.ports['s3.port']}"
 
     def settings(self, prefix: str, user: str = "writer", **others: Any) -> dict[str, Any]:
         """Return the settings of a service that keeps its reports here."""
@@ -58,10 +59,9 @@ class S3Server:
 
     def start(self) -> None:
         """Start, or start again over what is there."""
-        names = ("master", "volume", "filer", "s3")
         command = [
             *(_program(), "server", f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"),
-            *(f"-{name}.port={self.ports[name]}" for name in names),
+            *(f"-{name}={port}" for name, port in self.ports.items()),
             *("-master.telemetry=false", "-master.volumeSizeLimitMB=256", "-volume.max=16"),
             *(f"-s3.config={self.folder / 's3.json'}", "-s3.autoCreateBucket=false", "-s3.iam=false"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0"),
@@ -85,7 +85,7 @@ class S3Server:
 
     def parts_left(self) -> int:
         """How many multipart uploads are unfinished."""
-        url = f"http://127.0.0.1:{self.ports['filer']}/buckets/{BUCKET}/.uploads/?limit=100"
+        url = f"http://127.0.0.1:{self.ports['filer.port']}/buckets/{BUCKET}/.uploads/?limit=100"
         request = urllib.request.Request(url, headers={"accept": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
@@ -150,7 +150,7 @@ class S3Server:
             self.process.wait()
 
     def _filer(self, method: str, path: str) -> None:
-        url = f"http://127.0.0.1:{self.ports['filer']}{path}"
+        url = f"http://127.0.0.1:{self.ports['filer.port']}{path}"
         deadline_s = time.monotonic() + STARTS_WITHIN_S
         while self._status(url, method) not in {200, 201, 204}:
             assert time.monotonic() < deadline_s, path
@@ -172,7 +172,7 @@ class S3Server:
 def running_s3(folder: Path) -> Iterator[S3Server]:
     """Run a server with one bucket, and two users: one who may write and one who may read."""
     (folder / "data").mkdir(parents=True)
-    server = S3Server(folder, _free_ports("master", "volume", "filer", "s3"))
+    server = S3Server(folder, {name: free_port() for name in PORTS})
     server.let_in("writer", "reader")
     try:
         server.start()
@@ -186,23 +186,3 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
 
 def _program() -> str:
     return os.fspath(Path(sys.executable).with_name("weed"))
-
-
-def _free_ports(*names: str) -> dict[str, int]:
-    """Find ports below those that the system hands out, whose gRPC twins are free as well."""
-    found: dict[str, int] = {}
-    port = 11_000 + os.getpid() % 9_000
-    while len(found) < len(names):
-        port = 11_000 + (port - 10_999) % 11_000
-        if _is_free(port) and _is_free(port + GRPC):
-            found[names[len(found)]] = port
-    return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as sock:
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
