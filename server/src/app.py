@@ -96,7 +96,8 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app, settings)
     submitting = [api_routes.submitting, callback_checks.router]
-    routers = [*submitting, api_routes.managing, redeliveries.router, queue_routes.router, events.router, health.router]
+    managing = [api_routes.managing, api_routes.cancelling, redeliveries.router]
+    routers = [*submitting, *managing, queue_routes.router, events.router, health.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.

@@ -8,7 +8,9 @@
     ├── Conflict                    not possible in the request's current state
     │   ├── NoCallback              the request has no callback, and will have none
     │   ├── StillProcessing         the first request with this key is still being processed
-    │   └── CountMoved              what matches a filter is not about what was expected
+    │   ├── CountMoved              what matches a filter is not about what was expected
+    │   ├── AlreadyEnded            there is nothing left to cancel
+    │   └── Cancelled               the request was cancelled while it was waited for
     ├── NotStarted                  the service cannot start; the message says what to fix
     ├── LeadershipLost              another process is the leader now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
@@ -92,6 +94,14 @@ class StillProcessing(Conflict):
 
 class CountMoved(Conflict):
     """What matches a filter is not about what was expected."""
+
+
+class AlreadyEnded(Conflict):
+    """The request and its callback have ended; there is nothing left to cancel."""
+
+
+class Cancelled(Conflict):
+    """The request was cancelled while its caller waited for the report."""
 
 
 class LeadershipLost(ServiceError):

@@ -12,6 +12,7 @@ export type RequestChange = Pick<
   | 'failure_reason'
   | 'started_at'
   | 'completed_at'
+  | 'cancelled_at'
 >
 
 /** In gathered frames a member that is null is left out. */
@@ -62,6 +63,7 @@ const CHANGE_NULLS = {
   failure_reason: null,
   started_at: null,
   completed_at: null,
+  cancelled_at: null,
 } as const
 const ITEM_NULLS = { ...CHANGE_NULLS, queue_position: null, callback_url: null } as const
 

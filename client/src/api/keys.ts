@@ -29,8 +29,8 @@ export const keys = {
 /** The filters of the list, as the API names them; times are ISO 8601 with their zone. */
 export type RequestFilters = {
   mode?: 'sync' | 'async'
-  status?: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED'
-  callback_status?: 'PENDING' | 'SUCCESS' | 'FAILED'
+  status?: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'CANCELLED'
+  callback_status?: 'PENDING' | 'SUCCESS' | 'FAILED' | 'CANCELLED'
   priority?: 'high' | 'normal' | 'low'
   receiver?: string
   error_code?: ErrorCode

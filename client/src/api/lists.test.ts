@@ -23,7 +23,7 @@ function updated(...items: RequestItem[]): Batch {
 
 function changed(item: RequestItem, change: Partial<RequestChange> = {}): Batch {
   const { id, status, callback_status, callback_attempts } = item
-  const { callback_next_attempt_at, failure_reason, started_at, completed_at } = item
+  const { callback_next_attempt_at, failure_reason, started_at, completed_at, cancelled_at } = item
   const states: RequestChange = {
     id,
     status,
@@ -33,6 +33,7 @@ function changed(item: RequestItem, change: Partial<RequestChange> = {}): Batch 
     failure_reason,
     started_at,
     completed_at,
+    cancelled_at,
   }
   const batch = emptyBatch()
   batch.changed.set(id, { ...states, ...change })

@@ -41,6 +41,6 @@ export async function readQueue(signal: AbortSignal): Promise<Queue> {
 
 /** Nothing more will happen to it by itself. */
 export function isFinal(request: Pick<RequestDetail, 'status' | 'callback_status'>): boolean {
-  const generated = request.status === 'COMPLETED' || request.status === 'FAILED'
+  const generated = request.status !== 'PENDING' && request.status !== 'PROCESSING'
   return generated && request.callback_status !== 'PENDING'
 }

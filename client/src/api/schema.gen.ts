@@ -645,6 +645,30 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/requests/{request_id}/cancel': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Cancel Request
+     * @description Cancel a request: it is never run, its generation stops, or its callback is not sent any more.
+     *
+     *     Once this is answered no attempt to deliver the report begins; one that is under way ends, and is logged. A report
+     *     that has ended stays, and its callback alone is cancelled. Cancelling again changes nothing; where the callback has
+     *     ended, too, it is 409 `already-ended`.
+     */
+    post: operations['cancel_request_api_requests__request_id__cancel_post']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/requests/{request_id}/explain': {
     parameters: {
       query?: never
@@ -1432,7 +1456,7 @@ export interface components {
        * Status
        * @enum {string}
        */
-      status: 'completed' | 'failed'
+      status: 'completed' | 'failed' | 'cancelled'
       /**
        * Timestamp
        * @description When the report ended, RFC 3339 in UTC.
@@ -1442,14 +1466,29 @@ export interface components {
        * Type
        * @enum {string}
        */
-      type: 'report.completed' | 'report.failed'
+      type: 'report.completed' | 'report.failed' | 'report.cancelled'
     }
     /**
      * CallbackStatus
      * @description The status of a request's callback, independent of the report's status; null where none was asked for.
      * @enum {string}
      */
-    CallbackStatus: 'PENDING' | 'SUCCESS' | 'FAILED'
+    CallbackStatus: 'PENDING' | 'SUCCESS' | 'FAILED' | 'CANCELLED'
+    /**
+     * CancelRequest
+     * @description How to cancel; may be left out.
+     * @example {
+     *       "notify": true
+     *     }
+     */
+    CancelRequest: {
+      /**
+       * Notify
+       * @description Where the report has not ended, its receiver gets `report.cancelled` instead, in its place in the order.
+       * @default false
+       */
+      notify?: boolean
+    }
     /**
      * ComparedMeasure
      * @description One figure of two runs.
@@ -1685,7 +1724,7 @@ export interface components {
     }
     /**
      * FailedAnswer
-     * @description The report that was waited for has failed.
+     * @description The report that was waited for has failed, or was cancelled.
      */
     FailedAnswer: {
       mode: components['schemas']['Mode']
@@ -1698,9 +1737,9 @@ export interface components {
       request_id: string
       /**
        * Status
-       * @constant
+       * @enum {string}
        */
-      status: 'failed'
+      status: 'failed' | 'cancelled'
     }
     /**
      * FieldProblem
@@ -2450,12 +2489,14 @@ export interface components {
      * @description How many requests there are, by state.
      * @example {
      *       "by_callback_status": {
+     *         "CANCELLED": 1,
      *         "FAILED": 2,
      *         "PENDING": 3,
      *         "SUCCESS": 30
      *       },
      *       "by_status": {
-     *         "COMPLETED": 38,
+     *         "CANCELLED": 1,
+     *         "COMPLETED": 37,
      *         "FAILED": 2,
      *         "PENDING": 1,
      *         "PROCESSING": 1
@@ -2503,7 +2544,15 @@ export interface components {
       callback_status: components['schemas']['CallbackStatus'] | null
       /** Callback Url */
       callback_url: string | null
-      /** Completed At */
+      /**
+       * Cancelled At
+       * @description When the request, or its callback alone, was cancelled.
+       */
+      cancelled_at: string | null
+      /**
+       * Completed At
+       * @description When the report ended; null until a receiver that is to be told of a cancel is told.
+       */
       completed_at: string | null
       /**
        * Created At
@@ -2577,7 +2626,15 @@ export interface components {
       callback_status: components['schemas']['CallbackStatus'] | null
       /** Callback Url */
       callback_url: string | null
-      /** Completed At */
+      /**
+       * Cancelled At
+       * @description When the request, or its callback alone, was cancelled.
+       */
+      cancelled_at: string | null
+      /**
+       * Completed At
+       * @description When the report ended; null until a receiver that is to be told of a cancel is told.
+       */
       completed_at: string | null
       /**
        * Created At
@@ -2739,7 +2796,7 @@ export interface components {
      * @description The status of the report.
      * @enum {string}
      */
-    Status: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED'
+    Status: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'CANCELLED'
     /**
      * StorageHealth
      * @description Whether reports can be written.
@@ -5337,6 +5394,114 @@ export interface operations {
       }
       /** @description Not Found */
       404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  cancel_request_api_requests__request_id__cancel_post: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a request. */
+        request_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['CancelRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['RequestDetail']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
         headers: {
           [name: string]: unknown
         }

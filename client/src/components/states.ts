@@ -1,4 +1,5 @@
 import {
+  Ban,
   CircleCheck,
   CircleDashed,
   CircleX,
@@ -26,12 +27,14 @@ export const statusLooks: Record<Status, StateLook> = {
   PROCESSING: { word: 'Generating', tone: 'running', icon: LoaderCircle },
   COMPLETED: { word: 'Completed', tone: 'good', icon: CircleCheck },
   FAILED: { word: 'Failed', tone: 'bad', icon: CircleX },
+  CANCELLED: { word: 'Cancelled', tone: 'warn', icon: Ban },
 }
 
 const callbackLooks: Record<CallbackStatus, StateLook> = {
   PENDING: { word: 'Pending', tone: 'queued', icon: CircleDashed },
   SUCCESS: { word: 'Delivered', tone: 'good', icon: CircleCheck },
   FAILED: { word: 'Undelivered', tone: 'bad', icon: CircleX },
+  CANCELLED: { word: 'Cancelled', tone: 'warn', icon: Ban },
 }
 
 const retrying: StateLook = { word: 'Retrying', tone: 'warn', icon: RotateCw }

@@ -36,6 +36,7 @@ export function request(changes: Partial<RequestItem> = {}): RequestItem {
     created_at: at(made * 1_000),
     started_at: null,
     completed_at: null,
+    cancelled_at: null,
     ...changes,
   }
 }

@@ -11,7 +11,7 @@ from src.config import Settings
 from src.services.kit.group_commit import GroupCommit
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.in_flight import InFlight
-from src.services.requests.records import Finished
+from src.services.requests.records import Finished, Recorded
 
 SYNC_RESULTS_IN_ONE_TRANSACTION_MAX = 128
 #: Time for sync requests that a shutdown interrupts to record their end in the database.
@@ -23,7 +23,7 @@ class Accepting:
     """The parts that accept requests."""
 
     batcher: AcceptBatcher
-    finisher: GroupCommit[Finished, None]
+    finisher: GroupCommit[Finished, Recorded | None]
     failer: GroupCommit[Finished, None]
     in_flight: InFlight
     #: Set when the server is about to stop.
@@ -33,6 +33,7 @@ class Accepting:
 def open_accepting(
     settings: Settings,
     data: Data,
+    in_flight: InFlight,
     stack: AsyncExitStack,
     *,
     on_accepted: Callable[[], None],
@@ -47,7 +48,7 @@ def open_accepting(
         on_accepted=on_accepted,
         now=now,
     )
-    in_flight, stopping = InFlight(), asyncio.Event()
+    stopping = asyncio.Event()
     stack.push_async_callback(batcher.drain)
     stack.push_async_callback(in_flight.drain, SYNC_ENDS_WITHIN_S)
     stack.callback(stopping.set)

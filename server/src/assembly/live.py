@@ -11,6 +11,7 @@ from src.services.engine.protocol import Engine
 from src.services.live.event_bus import EventBus
 from src.services.live.live_updates import LiveUpdates, Show
 from src.services.requests.changes import ChangeListener, Changes
+from src.services.requests.in_flight import InFlight
 
 LISTENING_WITHIN_S = 5.0
 
@@ -40,7 +41,7 @@ class Live:
                 await self.listener.listening.wait()
 
 
-def open_live(data: Data, engine: Engine, views: Views) -> Live:
+def open_live(data: Data, engine: Engine, in_flight: InFlight, views: Views) -> Live:
     """Create the stream; its tasks are started with the others."""
     events = EventBus()
     updates = LiveUpdates(
@@ -54,6 +55,8 @@ def open_live(data: Data, engine: Engine, views: Views) -> Live:
     async def on_changes(changes: Changes) -> None:
         engine.wake()  # another process may have accepted a request
         engine.receivers_changed(changes.receivers)
+        engine.stop_work(changes.cancelled)
+        in_flight.cancel(changes.cancelled)
         data.completions.tell([*changes.updated, *changes.deleted])
         updates.tell(changes)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from src.assembly.accepting import Accepting, open_accepting
@@ -27,6 +28,7 @@ from src.services.metrics.snapshot import measure_loop_lag, table_figures
 from src.services.outbound.transport import Network
 from src.services.parts import DownloadParts, Parts, SyncParts
 from src.services.report_files.production import SimulatedWork
+from src.services.requests.in_flight import InFlight
 
 
 @asynccontextmanager
@@ -62,11 +64,12 @@ async def running_parts(
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
-        live = open_live(data, engine, views)
+        in_flight = InFlight()
+        live = open_live(data, engine, in_flight, views)
         upkeep = open_upkeep(settings, data, outbound, engine, stack, live.events, gate, now=now, tasks=tasks)
         _start_tasks(data, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
         await live.until_it_listens()
-        accepting = open_accepting(settings, data, stack, on_accepted=engine.wake, now=now)
+        accepting = open_accepting(settings, data, in_flight, stack, on_accepted=engine.wake, now=now)
         opened = _Opened(data, outbound, engine, priorities, live, upkeep, accepting)
         yield _parts(settings, opened, simulated_work, now=now, tasks=tasks)
 
@@ -101,6 +104,7 @@ def _parts(
         removal=data.removal,
         engine=opened.engine,
         priorities=opened.priorities,
+        attempt_ends_within=timedelta(seconds=settings.callback_timeout_seconds),
         local_lacks=outbound.lacks,
         events=opened.live.events,
         pinger=outbound.pinger,

@@ -1,14 +1,16 @@
 """Use cases of stored requests: read, explain, redeliver, delete."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
-from src.errors import Conflict, NoCallback, NotFound
+from src.errors import AlreadyEnded, Conflict, NoCallback, NotFound
 from src.models import CallbackStatus, Mode, Priority, Status
 from src.models.request_model import ENDED
+from src.services.delivery.cancellations import SEEN_OWED_FOR
 from src.services.delivery.sent_requests import SentRequest, SentRequests
 from src.services.identity.caller import View
 from src.services.parts import Parts
@@ -16,6 +18,11 @@ from src.services.requests.explanation import Span, explain
 from src.services.requests.filters import Filters
 from src.services.requests.history import Counts, Page
 from src.services.requests.records import LaneKey
+
+_WHY_NOT_YET = {
+    CallbackStatus.PENDING: "The callback is still being delivered.",
+    CallbackStatus.CANCELLED: "The callback was cancelled just now, and an attempt may be under way; try again soon.",
+}
 
 
 async def list_requests(parts: Parts, filters: Filters, limit: int, cursor: str | None) -> Page:
@@ -80,10 +87,37 @@ async def redeliver(parts: Parts, view: View, request_id: UUID) -> None:
         NoCallback: it has no callback.
         Conflict: its callback has not ended.
     """
-    lane = await parts.store.redeliver(request_id, view, parts.now())
+    now = parts.now()
+    lane = await parts.store.redeliver(request_id, view, now, now - parts.attempt_ends_within)
     if lane is None:
         raise _why_not_redelivered(await _existing(parts, view, request_id))
     parts.engine.redeliver(lane)
+
+
+async def cancel(parts: Parts, view: View, request_id: UUID, *, notify: bool) -> None:
+    """Cancel a request that has not ended, or its callback if that is not delivered yet.
+
+    When it returns no attempt to deliver the report begins any more. Cancelling again changes nothing.
+
+    Args:
+        parts: of the service.
+        view: whose requests may be cancelled.
+        request_id: which.
+        notify: if the report has not ended, its receiver gets `report.cancelled` instead.
+
+    Raises:
+        NotFound: there is no such request.
+        AlreadyEnded: nothing is left to cancel.
+    """
+    if cancelled := await parts.store.cancel(request_id, view, parts.now(), notify=notify):
+        parts.sync.in_flight.cancel([request_id])
+        await parts.engine.cancelled(request_id, cancelled)
+        return
+    request = await _existing(parts, view, request_id)
+    if request.status != Status.CANCELLED and request.callback_status != CallbackStatus.CANCELLED:
+        raise AlreadyEnded(_how_it_ended(request))
+    if parts.now() - request.cancelled_at < SEEN_OWED_FOR:  # whoever cancelled it may not have been answered yet
+        await asyncio.sleep(SEEN_OWED_FOR.total_seconds())
 
 
 async def delete_request(parts: Parts, view: View, request_id: UUID) -> None:
@@ -122,13 +156,19 @@ async def _ahead(parts: Parts, request: Row[Any]) -> tuple[int, int]:
     return ahead.processing, parts.priorities.starts_before(Priority(request.priority), ahead.waiting, at)
 
 
+def _how_it_ended(request: Row[Any]) -> str:
+    if request.callback_status is None:
+        return f"The request has ended: its report is {request.status}."
+    return f"The request has ended: its report is {request.status}, its callback {request.callback_status}."
+
+
 def _why_not_redelivered(request: Row[Any]) -> Conflict:
     if request.mode == Mode.SYNC:
         return NoCallback("A sync request has no callback.")
     if request.callback_status is None:
         return NoCallback("The request was submitted without a callback URL.")
+    if request.status == Status.CANCELLED:
+        return Conflict("The request was cancelled; there is no report to deliver.")
     if request.status not in ENDED:
         return Conflict("The report has not ended; its callback follows by itself.")
-    if request.callback_status == CallbackStatus.PENDING:
-        return Conflict("The callback is still being delivered.")
-    return Conflict("The request changed meanwhile; try again.")
+    return Conflict(_WHY_NOT_YET.get(request.callback_status, "The request changed meanwhile; try again."))

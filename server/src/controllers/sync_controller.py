@@ -10,12 +10,13 @@ from uuid import UUID
 import orjson
 
 from src import failpoints
-from src.errors import Invalid, StillProcessing, Unavailable
+from src.errors import Cancelled, Invalid, StillProcessing, Unavailable
 from src.models import Mode, Status
 from src.random_ids import new_uuid
 from src.services.identity.caller import Caller
+from src.services.kit.waiting import happens_within
 from src.services.parts import SyncParts
-from src.services.report_files.production import describe, produce
+from src.services.report_files.production import Unwanted, describe, produce
 from src.services.report_generator import ReportParameters
 from src.services.requests.records import Duplicate, Finished, IdempotencyKey, NewRequest
 from src.services.requests.store import SYNC_ABANDONED_AFTER
@@ -49,6 +50,7 @@ async def generate_now(
     """Store the request, generate its report, store the result, and return it.
 
     Raises:
+        Cancelled: it was cancelled meanwhile.
         IdempotencyKeyReused: the key was used with a different body.
         StillProcessing: the first request with this key is still being processed.
         Unavailable: the database or the report storage is unavailable.
@@ -61,13 +63,13 @@ async def generate_now(
         created_at=parts.now(),
         idempotency_key=key,
     )
-    with parts.in_flight.includes(request.id):
+    with parts.in_flight.includes(request.id) as cancelled:
         try:
             accepted = await parts.batcher.accept(request)
             if isinstance(accepted, Duplicate):
                 return _ended(parts, accepted)
             failpoints.reached("after_sync_accept")
-            return await _generate_and_record(parts, request)
+            return await _generate_and_record(parts, request, cancelled)
         except asyncio.CancelledError:
             # Only a shutdown cancels. Writes already started go on; none may be committed after the failure below.
             await parts.batcher.drain()
@@ -76,15 +78,19 @@ async def generate_now(
             raise Unavailable("The server is stopping; try again.") from None
 
 
-async def _generate_and_record(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
+async def _generate_and_record(parts: SyncParts, request: NewRequest, cancelled: asyncio.Event) -> dict[str, Any]:
     reason = "The report could not be generated."
     try:
-        result = await _generate(parts, request)
+        result = await _generate(parts, request, cancelled)
         failpoints.reached("after_sync_file")
         reason = "The report was generated, but its result could not be recorded."
-        await parts.finisher.submit(
+        recorded = await parts.finisher.submit(
             Finished(request_id=request.id, completed_at=parts.now(), result=orjson.dumps(result).decode())
         )
+        if recorded is not None and recorded.status is Status.CANCELLED:
+            raise Unwanted  # noqa: TRY301  the row decides, whether we heard of it or not
+    except Unwanted:
+        raise Cancelled("The request was cancelled; there will be no report.") from None
     except Exception:
         await _fail(parts, request.id, reason)
         raise
@@ -105,14 +111,14 @@ async def _fail(parts: SyncParts, request_id: UUID, reason: str) -> None:
         log.warning("Sync request %s could not be marked as failed yet: %s", request_id, type(error).__name__)
 
 
-async def _generate(parts: SyncParts, request: NewRequest) -> dict[str, Any]:
+async def _generate(parts: SyncParts, request: NewRequest, cancelled: asyncio.Event) -> dict[str, Any]:
     started_s = time.perf_counter()
     simulated_s = parts.simulated_work.seconds(request.parameters.num_transactions)
-    if simulated_s:
-        await asyncio.sleep(simulated_s)
+    if simulated_s and await happens_within(cancelled, simulated_s):
+        raise Unwanted
     try:
         report = await asyncio.get_running_loop().run_in_executor(
-            parts.threads, produce, request.id, request.parameters, parts.storage
+            parts.threads, produce, request.id, request.parameters, parts.storage, cancelled.is_set
         )
     except OSError as error:
         raise Unavailable("The report cannot be stored now.") from error

@@ -31,6 +31,8 @@ class Status(StrEnum):
     COMPLETED = "COMPLETED"
     #: There will be no report; see `failure_reason`.
     FAILED = "FAILED"
+    #: There will be no report: its caller cancelled it.
+    CANCELLED = "CANCELLED"
 
 
 class Priority(StrEnum):
@@ -50,10 +52,12 @@ class CallbackStatus(StrEnum):
     SUCCESS = "SUCCESS"
     #: All attempts failed, or a response ruled out further ones.
     FAILED = "FAILED"
+    #: No attempt begins any more: its caller cancelled it.
+    CANCELLED = "CANCELLED"
 
 
 #: Which way a callback can end is only open once the report has ended.
-ENDED = (Status.COMPLETED, Status.FAILED)
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 #: The requests listed in the history.
 _LISTED = text("run_id IS NULL")
 
@@ -90,7 +94,7 @@ class RequestModel(Base):
     callback_url: Mapped[str | None] = mapped_column(String(2048))
     #: Scheme, host and port of the callback URL; caller and receiver identify the lane.
     receiver: Mapped[str | None] = mapped_column(String(300))
-    callback_status: Mapped[str | None] = mapped_column(String(7))
+    callback_status: Mapped[str | None] = mapped_column(String(9))
     #: Its order in the lane: that of its priority, or that of what is redelivered.
     callback_sequence: Mapped[str] = mapped_column(String(10), server_default=text("'normal'"))
     #: Number of attempts so far, over all series.
@@ -109,7 +113,10 @@ class RequestModel(Base):
 
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    #: When the report ended. Null with `CANCELLED`: `report.cancelled` is owed once it is its turn in the queue.
     completed_at: Mapped[datetime | None]
+    #: When the request, or its callback alone, was cancelled.
+    cancelled_at: Mapped[datetime | None]
     callback_finished_at: Mapped[datetime | None]
 
     #: The benchmark run that sent it. It is processed like any other request, but not listed in the history.
@@ -128,14 +135,20 @@ class RequestModel(Base):
         CheckConstraint("(status = 'COMPLETED') = (result_payload IS NOT NULL)", name="completed_has_result"),
         CheckConstraint("(status = 'FAILED') = (failure_reason IS NOT NULL)", name="failed_has_reason"),
         CheckConstraint(
-            "(status IN ('COMPLETED', 'FAILED')) = (completed_at IS NOT NULL)", name="ended_has_completed_at"
+            "CASE WHEN status = 'CANCELLED' THEN completed_at IS NOT NULL OR callback_status = 'PENDING'"
+            " ELSE (status IN ('COMPLETED', 'FAILED')) = (completed_at IS NOT NULL) END",
+            name="ended_has_completed_at",
+        ),
+        CheckConstraint(
+            "'CANCELLED' NOT IN (status, coalesce(callback_status, '')) OR cancelled_at IS NOT NULL",
+            name="cancelled_has_cancelled_at",
         ),
         # For the feed and recovery: only contains unfinished requests.
         Index(
             "ix_requests_unfinished",
             "priority",
             "queue_position",
-            postgresql_where=text("mode = 'async' AND status IN ('PENDING', 'PROCESSING')"),
+            postgresql_where=text("mode = 'async' AND completed_at IS NULL"),
         ),
         # For failing the sync requests of a process that died.
         Index(
@@ -150,7 +163,7 @@ class RequestModel(Base):
             "receiver",
             "callback_sequence",
             "queue_position",
-            postgresql_where=text("callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')"),
+            postgresql_where=text("callback_status = 'PENDING' AND completed_at IS NOT NULL"),
         ),
         # The receivers of pending requests, which count towards the limit of receivers per caller.
         Index(

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Row
 
 from src import failpoints
 from src.controllers import async_controller, downloads_controller, requests_controller, sync_controller
 from src.errors import NotFound
-from src.models import Mode
+from src.models import Mode, Status
 from src.routes.http.dependencies import (
     KEY_HEADER,
     PartsDependency,
@@ -28,7 +29,7 @@ from src.routes.http.file_response import ReportResponse
 from src.routes.http.filters import FiltersDependency
 from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER, RESPOND_ASYNC_HEADER, preferences_in
 from src.routes.http.problems import responses
-from src.routes.http.strict_json import DirectRoute
+from src.routes.http.strict_json import DirectRoute, OptionalBodyRoute
 from src.routes.http.strict_query import PlainRoute
 from src.routes.http.waiting import held
 from src.routes.wire import views
@@ -38,6 +39,7 @@ from src.routes.wire.requests import (
     AcceptedAnswer,
     AllDeletedAnswer,
     AsyncRequest,
+    CancelRequest,
     DeletedAnswer,
     DuplicateAnswer,
     FailedAnswer,
@@ -54,13 +56,18 @@ from src.services.requests.records import Duplicate, IdempotencyKey
 
 LIST_LIMIT_MAX = 200
 CURSOR_LENGTH_MAX = 200
+USED_BEFORE = "This idempotency key was used before; no new work was begun."
+CANCELLED_BEFORE = "This idempotency key was used before, and that request was cancelled; no new work was begun."
 
 submitting = APIRouter(prefix="/api", tags=["Submit"], route_class=DirectRoute)
 managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
+cancelling = APIRouter(prefix="/api", tags=["Requests"], route_class=OptionalBodyRoute)
 demo_managing = APIRouter(prefix="/api", tags=["Requests"], route_class=PlainRoute)
 
 SENT_LATER = "Accepted. The result will be sent to the callback URL."
 READ_LATER = "Accepted. The result will be at the status URL."
+#: Without a body.
+CANCEL = CancelRequest()
 
 DUPLICATE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -161,7 +168,7 @@ async def _accept(body: AsyncRequest, request: Request, key: IdempotencyKey | No
         )
         ended = await hold.until_ended(outcome.request_id)
     if isinstance(outcome, Duplicate):
-        return _replay(replace(outcome, result=ended.result_payload) if ended else outcome, hold.headers)
+        return _replay(_as_it_ended(outcome, ended) if ended else outcome, hold.headers)
     if ended:
         return _json(views.result(ended), 200, {"location": _status_url(outcome.request_id), **hold.headers})
     status_url = _status_url(outcome.request_id)
@@ -261,6 +268,28 @@ async def redeliver_callback(
     return RedeliverAnswer(request_id=request_id, status="pending", message="The callback will be sent again.")
 
 
+@cancelling.post(
+    "/requests/{request_id}/cancel",
+    response_model=RequestDetail,
+    responses=responses(400, 404, 409, 413, 415, 422, 503),
+)
+async def cancel_request(
+    request_id: RequestIdDependency,
+    parts: PartsDependency,
+    view: ViewDependency,
+    body: CancelRequest = CANCEL,
+) -> RequestDetail:
+    """Cancel a request: it is never run, its generation stops, or its callback is not sent any more.
+
+    Once this is answered no attempt to deliver the report begins; one that is under way ends, and is logged. A report
+    that has ended stays, and its callback alone is cancelled. Cancelling again changes nothing; where the callback has
+    ended, too, it is 409 `already-ended`.
+    """
+    await requests_controller.cancel(parts, view, request_id, notify=body.notify)
+    row, place_in_line, pause = await requests_controller.get_request(parts, view, request_id)
+    return views.detail(row, place_in_line, parts.engine.state().trouble, pause)
+
+
 @managing.delete("/requests/{request_id}", response_model=DeletedAnswer, responses=responses(404, 409, 503))
 async def delete_request(
     request_id: RequestIdDependency, parts: PartsDependency, view: ViewDependency
@@ -323,13 +352,17 @@ def _replay(duplicate: Duplicate, headers: Mapping[str, str] = MappingProxyType(
         "status": "duplicate",
         "request_id": str(duplicate.request_id),
         "queue_position": duplicate.queue_position,
-        "message": "This idempotency key was used before; no new work was begun.",
+        "message": CANCELLED_BEFORE if duplicate.status is Status.CANCELLED else USED_BEFORE,
         "original_result": duplicate.result,
     }
     headers = {"idempotent-replayed": "true", **headers}
     if duplicate.mode is Mode.ASYNC:
         answer["status_url"] = headers["location"] = _status_url(duplicate.request_id)
     return _json(answer, 200, headers)
+
+
+def _as_it_ended(duplicate: Duplicate, ended: Row[Any]) -> Duplicate:
+    return replace(duplicate, status=Status(ended.status), result=ended.result_payload)
 
 
 def _status_url(request_id: UUID) -> str:

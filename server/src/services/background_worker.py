@@ -15,6 +15,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 import asyncpg
 import uvloop
@@ -22,6 +23,7 @@ import uvloop
 from src import failpoints
 from src.errors import DatabaseAway, LeadershipLost
 from src.logs import log_loop_errors
+from src.services.delivery.cancellations import SEEN_OWED_FOR
 from src.services.delivery.sender import CallbackSender, LaneState
 from src.services.engine.job_queue import JobQueue
 from src.services.engine.job_runner import JobRunner
@@ -32,7 +34,7 @@ from src.services.kit.supervision import Supervisor
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.observers import Observers, TermBegun, TermEnded
-from src.services.requests.records import LaneKey
+from src.services.requests.records import Cancelled, LaneKey
 from src.services.requests.store import RequestStore
 
 HEARTBEAT_EVERY_S = 1.0
@@ -50,6 +52,7 @@ class _Term:
 
     runner: JobRunner
     sender: CallbackSender
+    epoch: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -130,6 +133,27 @@ class BackgroundWorker:
         """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
         if term := self._term:
             self._call(partial(term.sender.recheck, lane))
+
+    def stop_work(self, request_ids: Collection[UUID]) -> None:
+        """Say that requests or their callbacks were cancelled, here or elsewhere."""
+        if request_ids and (term := self._term):
+            self._call(partial(_stop_work, term, request_ids))
+
+    async def cancelled(self, request_id: UUID, cancelled: Cancelled) -> None:
+        """Stop working on a request that was cancelled.
+
+        When it returns, no attempt to deliver the end of its report begins any more, whichever process works: the one
+        that does is told, and one elsewhere has looked at the row since.
+        """
+        term, loop = self._term, self._loop
+        if term is not None and loop is not None and term.epoch == cancelled.epoch:
+
+            async def stop() -> None:
+                _stop_work(term, [request_id])
+
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(stop(), loop))
+        elif cancelled.callback_alone:
+            await asyncio.sleep(SEEN_OWED_FOR.total_seconds())
 
     def receivers_changed(self, receivers: Collection[str]) -> None:
         """Notify the engine that the pauses of receivers may have ended."""
@@ -219,12 +243,12 @@ class BackgroundWorker:
             failpoints.reached("after_election")
             store = RequestStore(pool, self._observers, epoch, self._on_away)
             await store.recover(self._now())
-            await self._work(store, large_reports, leadership)
+            await self._work(store, large_reports, leadership, epoch)
         finally:
             large_reports.shutdown(wait=False)
             pool.terminate()
 
-    async def _work(self, store: RequestStore, large_reports: Executor, leadership: Leadership) -> None:
+    async def _work(self, store: RequestStore, large_reports: Executor, leadership: Leadership, epoch: int) -> None:
         sender = self._create_sender(store)
         runner = JobRunner(
             self._jobs,
@@ -236,7 +260,7 @@ class BackgroundWorker:
             now=self._now,
         )
         await sender.prepare()
-        term = self._term = _Term(runner, sender)
+        term = self._term = _Term(runner, sender, epoch)
         self._feed.begin()
         working = asyncio.create_task(runner.run())
         others = [self._tasks.start("delivery", sender.run), asyncio.create_task(leadership.keep())]
@@ -252,3 +276,8 @@ class BackgroundWorker:
             await asyncio.gather(working, *others, return_exceptions=True)
             await sender.aclose(DELIVERIES_END_WITHIN_S if self._stopping.is_set() else 0)
             term.ended.set()
+
+
+def _stop_work(term: _Term, request_ids: Collection[UUID]) -> None:
+    term.runner.cancel(request_ids)
+    term.sender.cancel(request_ids)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
@@ -26,7 +26,7 @@ from src.services.requests.database_condition import DatabaseCondition
 from src.services.requests.in_flight import InFlight
 from src.services.requests.observers import Observers
 from src.services.requests.reader import RequestReader
-from src.services.requests.records import Finished
+from src.services.requests.records import Finished, Recorded
 from src.services.requests.redeliveries import RedeliveryStore
 from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
@@ -39,7 +39,7 @@ class SyncParts:
 
     batcher: AcceptBatcher
     #: Stores results, many per transaction.
-    finisher: GroupCommit[Finished, None]
+    finisher: GroupCommit[Finished, Recorded | None]
     #: Stores failures of requests that will have no report, many per transaction.
     failer: GroupCommit[Finished, None]
     #: The requests that this process is generating.
@@ -87,6 +87,8 @@ class Parts:
     engine: Engine
     #: Whose turn it is.
     priorities: PriorityCycle
+    #: The longest time that an attempt to deliver a callback takes.
+    attempt_ends_within: timedelta
     local_lacks: LocalLacks
     events: EventBus
     demo_receiver: DemoReceiver

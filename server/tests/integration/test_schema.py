@@ -51,7 +51,8 @@ CREATE INDEX ix_requests_callbacks_owed ON requests (receiver, queue_position);
 ALTER TABLE paused_receivers DROP COLUMN caller;
 ALTER TABLE paused_receivers ADD CONSTRAINT pk_paused_receivers PRIMARY KEY (receiver);
 DROP INDEX ix_requests_run, ix_requests_newest, ix_requests_newest_by_state, ix_requests_newest_of_account;
-ALTER TABLE requests DROP COLUMN run_id, DROP COLUMN account, DROP COLUMN priority, DROP COLUMN callback_sequence;
+ALTER TABLE requests DROP COLUMN run_id, DROP COLUMN account, DROP COLUMN priority, DROP COLUMN callback_sequence,
+                     DROP COLUMN cancelled_at;
 CREATE INDEX ix_requests_unfinished ON requests (queue_position);
 CREATE INDEX ix_requests_newest ON requests (created_at);
 CREATE INDEX ix_requests_newest_by_state ON requests (created_at);

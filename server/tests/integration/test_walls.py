@@ -102,6 +102,30 @@ async def test_nobody_waits_for_the_request_of_another(service: Service, of_acme
     assert max(answer.elapsed.total_seconds() for answer in answers) < 5
 
 
+async def test_nobody_cancels_the_request_of_another(
+    run_service: RunService, receiver: Receiver, database_url: str
+) -> None:
+    settings = {"simulated_ms_per_transaction": 1000, "simulated_max_seconds": 60}
+    async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
+        accepted = [await service.submit(receiver.url, report_name=f"canary-{n}") for n in range(2)]
+        ids = [UUID(one["request_id"]) for one in accepted]
+        await run_sql(database_url, GIVE)
+        for one in (*ids, uuid4()):
+            for view in OTHERS:
+                with pytest.raises(NotFound):
+                    await requests_controller.cancel(service.parts, view, one, notify=False)
+        answers = [await service.client.post(f"/api/requests/{one}/cancel") for one in (ids[1], uuid4())]
+        kept = [(await requests_controller.get_request(service.parts, ACME, one))[0].status for one in ids]
+        for view, one in zip((ACME, EVERYTHING), ids, strict=True):
+            await requests_controller.cancel(service.parts, view, one, notify=False)
+        ended = [(await requests_controller.get_request(service.parts, ACME, one))[0].status for one in ids]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json()["detail"] == answers[1].json()["detail"]
+    assert "CANCELLED" not in kept
+    assert ended == ["CANCELLED"] * 2
+
+
 async def test_the_queue_counts_ones_own_alone(run_service: RunService, receiver: Receiver, database_url: str) -> None:
     settings = {"simulated_ms_per_transaction": 1000, "simulated_max_seconds": 60}
     async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts
+from src.services.delivery.cancellations import Cancellations
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import RetryRules
 from src.services.delivery.lane import DeliveryLane
@@ -199,6 +200,7 @@ class World:
             proven=ProvenLanes(),
             statement_slots=Bulkhead(STATEMENTS_MAX),
             still_owed=GroupCommit(self.store.still_owed, items_max=100),
+            cancellations=Cancellations(self.now),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),
             base_url="http://service.test",
             expires_after=timedelta(hours=24),

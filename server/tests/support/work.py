@@ -18,7 +18,7 @@ from src.services.engine.queue_feed import QueueFeed
 from src.services.report_files.local_folder import LocalFolder
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import StoredFile
-from src.services.requests.records import Finished, Job, OwedCallback
+from src.services.requests.records import Finished, Job, OwedCallback, Recorded
 from src.services.requests.store import RequestStore
 from tests.support.virtual_time import VirtualTime
 
@@ -34,6 +34,8 @@ class Requests:
     #: Every statement that changed something: its name, and the positions.
     done: list[tuple[str, list[int]]] = field(default_factory=list)
     faults: dict[str, list[Exception]] = field(default_factory=lambda: defaultdict(list))
+    #: What was cancelled and keeps its place, so that its receiver is told in its turn.
+    to_be_told: set[UUID] = field(default_factory=set)
     #: Called once, when the answer of the next reading is on its way.
     on_read: Callable[[], object] | None = None
 
@@ -57,7 +59,9 @@ class Requests:
     async def waiting_after(self, tails: Mapping[Priority, tuple[int, int]]) -> list[Job]:
         """Return waiting requests behind a position."""
         self._run("waiting_after")
-        waiting = [job for one, job in self.jobs.items() if self.status[one] is Status.PENDING]
+        waiting = [
+            job for one, job in self.jobs.items() if self.status[one] is Status.PENDING or one in self.to_be_told
+        ]
         found: list[Job] = []
         for priority, (position, limit) in tails.items():
             behind = [job for job in waiting if job.priority is priority and job.queue_position > position]
@@ -73,10 +77,27 @@ class Requests:
                 self.jobs[one] = replace(self.jobs[one], generation_attempts=self.jobs[one].generation_attempts + 1)
         return self._move("start", ids, (Status.PENDING, Status.PROCESSING), Status.PROCESSING)
 
-    async def finish(self, finished: Sequence[Finished]) -> list[None]:
-        moved = self._move("finish", [f.request_id for f in finished], (Status.PROCESSING,), Status.COMPLETED)
+    async def finish(self, finished: Sequence[Finished]) -> list[Recorded | None]:
+        ended = [f.request_id for f in finished if f.status is not Status.CANCELLED]
+        moved = self._move("finish", ended, (Status.PROCESSING,), Status.COMPLETED)
         self.status.update({f.request_id: f.status for f in finished if f.request_id in moved})
-        return [None] * len(finished)
+        told = {f.request_id for f in finished} & self.to_be_told
+        self.to_be_told -= told
+        return [
+            Recorded(
+                self.status[f.request_id],
+                owed=f.request_id in moved | told and self.jobs[f.request_id].receiver is not None,
+            )
+            if f.request_id in self.status
+            else None
+            for f in finished
+        ]
+
+    def cancel(self, position: int, *, notify: bool = False) -> None:
+        """Cancel a request that has not ended."""
+        self.status[UUID(int=position)] = Status.CANCELLED
+        if notify:
+            self.to_be_told.add(UUID(int=position))
 
     async def release(self, ids: Collection[UUID]) -> None:
         for one in self._move("release", ids, (Status.PROCESSING,), Status.PENDING):

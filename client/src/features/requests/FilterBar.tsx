@@ -99,6 +99,7 @@ function States({ filters, counts, onChange }: StatesProps) {
         <option value="PROCESSING">{of('Generating', statuses?.PROCESSING)}</option>
         <option value="COMPLETED">{of('Completed', statuses?.COMPLETED)}</option>
         <option value="FAILED">{of('Failed', statuses?.FAILED)}</option>
+        <option value="CANCELLED">{of('Cancelled', statuses?.CANCELLED)}</option>
       </SelectField>
       <SelectField
         label="Callback"
@@ -109,6 +110,7 @@ function States({ filters, counts, onChange }: StatesProps) {
         <option value="PENDING">{of('Pending, retrying', callbacks?.PENDING)}</option>
         <option value="SUCCESS">{of('Delivered', callbacks?.SUCCESS)}</option>
         <option value="FAILED">{of('Undelivered', callbacks?.FAILED)}</option>
+        <option value="CANCELLED">{of('Cancelled', callbacks?.CANCELLED)}</option>
       </SelectField>
     </>
   )

@@ -2,9 +2,9 @@ import type { RequestFilters } from '@/api/keys'
 import type { ErrorCode } from '@/api/types'
 
 const modes = ['sync', 'async'] as const
-const statuses = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED'] as const
+const statuses = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
 const priorities = ['high', 'normal', 'low'] as const
-const callbackStatuses = ['PENDING', 'SUCCESS', 'FAILED'] as const
+const callbackStatuses = ['PENDING', 'SUCCESS', 'FAILED', 'CANCELLED'] as const
 
 /** How an attempt failed, in words. A code without words does not compile. */
 export const errorWords: Record<ErrorCode, string> = {

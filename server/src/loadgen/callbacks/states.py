@@ -14,7 +14,7 @@ READERS = 16
 #: Seconds for reading all states; those not read by then are reported as such.
 READ_WITHIN_S = 120.0
 NOT_READ = "not read"
-FINAL = {"SUCCESS", "FAILED"}
+FINAL = {"SUCCESS", "FAILED", "CANCELLED"}
 
 
 class State(NamedTuple):

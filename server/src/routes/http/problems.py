@@ -16,7 +16,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from src.errors import (
+    AlreadyEnded,
     CallerQueueFull,
+    Cancelled,
     Conflict,
     CountMoved,
     ForbiddenCallbackUrl,
@@ -51,6 +53,8 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (NoCallback, 409, "no-callback"),
     (StillProcessing, 409, "still-processing"),
     (CountMoved, 409, "count-moved"),
+    (AlreadyEnded, 409, "already-ended"),
+    (Cancelled, 409, "cancelled"),
     (Conflict, 409, "conflict"),
     (CallerQueueFull, 429, "too-many-waiting"),
     (TooManyReceivers, 429, "too-many-receivers"),

@@ -51,6 +51,21 @@ class StrictRoute(PlainRoute):
         return handle_strictly
 
 
+class OptionalBodyRoute(PlainRoute):
+    """A route whose body may be left out; where there is one, it is JSON and parsed strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if await strict.body():
+                _require_json(request.scope)
+            return await handle(strict)
+
+        return handle_strictly
+
+
 class DirectRoute(PlainRoute):
     """A strict route whose operation takes the parsed body and the request, and builds its response itself.
 

@@ -60,6 +60,16 @@ EXAMPLES: dict[str, Any] = {
             "links": {"request": _LINK},
         },
     },
+    "cancelled": {
+        "summary": "It was cancelled with `notify`.",
+        "value": {
+            "type": "report.cancelled",
+            **_COMMON,
+            "status": "cancelled",
+            "data": {"reason": "The request was cancelled."},
+            "links": {"request": _LINK},
+        },
+    },
 }
 
 
@@ -85,10 +95,10 @@ class CallbackLinks(BaseModel):
 class CallbackMessage(BaseModel):
     """What a receiver is sent. Signed as Standard Webhooks 1.0 says."""
 
-    type: Literal["report.completed", "report.failed"]
+    type: Literal["report.completed", "report.failed", "report.cancelled"]
     timestamp: str = Field(description="When the report ended, RFC 3339 in UTC.")
     request_id: UUID
-    status: Literal["completed", "failed"]
+    status: Literal["completed", "failed", "cancelled"]
     queue_position: int
     data: ReportResult | CallbackFailure
     links: CallbackLinks

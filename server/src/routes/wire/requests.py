@@ -132,6 +132,18 @@ class AsyncRequest(_Body):
     )
 
 
+class CancelRequest(_Body):
+    """How to cancel; may be left out."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"notify": True}]})
+
+    notify: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="Where the report has not ended, its receiver gets `report.cancelled` instead, in its place in the"
+        " order.",
+    )
+
+
 class Summary(BaseModel):
     """The exact sums of a report's rows; money is a decimal string with the currency's own number of decimals."""
 
@@ -168,11 +180,11 @@ class AcceptedAnswer(BaseModel):
 
 
 class FailedAnswer(BaseModel):
-    """The report that was waited for has failed."""
+    """The report that was waited for has failed, or was cancelled."""
 
     request_id: UUID
     mode: Mode
-    status: Literal["failed"]
+    status: Literal["failed", "cancelled"]
     reason: str
 
 
@@ -205,7 +217,10 @@ class RequestItem(BaseModel):
     failure_reason: str | None
     created_at: datetime
     started_at: datetime | None
-    completed_at: datetime | None
+    completed_at: datetime | None = Field(
+        description="When the report ended; null until a receiver that is to be told of a cancel is told."
+    )
+    cancelled_at: datetime | None = Field(description="When the request, or its callback alone, was cancelled.")
 
 
 class RequestDetail(RequestItem):
@@ -238,8 +253,8 @@ class RequestCounts(BaseModel):
             "examples": [
                 {
                     "total": 42,
-                    "by_status": {"PENDING": 1, "PROCESSING": 1, "COMPLETED": 38, "FAILED": 2},
-                    "by_callback_status": {"PENDING": 3, "SUCCESS": 30, "FAILED": 2},
+                    "by_status": {"PENDING": 1, "PROCESSING": 1, "COMPLETED": 37, "FAILED": 2, "CANCELLED": 1},
+                    "by_callback_status": {"PENDING": 3, "SUCCESS": 30, "FAILED": 2, "CANCELLED": 1},
                     "exact": True,
                 }
             ]

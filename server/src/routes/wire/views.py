@@ -7,7 +7,7 @@ from sqlalchemy import Row
 from src.models import CallbackStatus, Status
 from src.routes.wire.callback_logs import AttemptedCallback, AttemptRequest, AttemptResponse, CallbackLog
 from src.routes.wire.requests import RequestDetail, RequestItem
-from src.services.delivery.message import message_id
+from src.services.delivery.message import CANCELLED, message_id
 from src.services.delivery.sent_requests import SentRequest
 
 
@@ -21,7 +21,8 @@ def result(row: Row[Any]) -> dict[str, Any]:
     if row.status == Status.COMPLETED:
         found: dict[str, Any] = row.result_payload
         return found
-    return {"request_id": str(row.id), "mode": row.mode, "status": "failed", "reason": row.failure_reason}
+    how, reason = ("failed", row.failure_reason) if row.status == Status.FAILED else ("cancelled", CANCELLED)
+    return {"request_id": str(row.id), "mode": row.mode, "status": how, "reason": reason}
 
 
 def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> RequestDetail:
@@ -86,6 +87,7 @@ def _common(row: Row[Any]) -> dict[str, Any]:
         "created_at": row.created_at,
         "started_at": row.started_at,
         "completed_at": row.completed_at,
+        "cancelled_at": row.cancelled_at,
     }
 
 
@@ -95,10 +97,14 @@ def _reason(row: Row[Any], place_in_line: int | None, worker_trouble: str | None
         return worker_trouble or f"Waits for its turn; {place_in_line} ahead of it."
     if row.status == Status.PROCESSING:
         return worker_trouble or "The report is being generated."
-    if row.callback_status == CallbackStatus.PENDING:
-        if pause:
-            return f"The receiver is paused: {pause} It is probed periodically, and served in order once it recovers."
-        if row.callback_attempts > row.callback_series_start:
-            return f"Attempt {row.callback_attempts} failed; the callback is tried again."
-        return "The callback waits for those before it to the same receiver, or is being sent."
-    return None
+    return _reason_of_callback(row, pause) if row.callback_status == CallbackStatus.PENDING else None
+
+
+def _reason_of_callback(row: Row[Any], pause: str | None) -> str:
+    if pause:
+        return f"The receiver is paused: {pause} It is probed periodically, and served in order once it recovers."
+    if row.callback_attempts > row.callback_series_start:
+        return f"Attempt {row.callback_attempts} failed; the callback is tried again."
+    if row.completed_at is None:
+        return "Cancelled; its receiver is told when it is its turn in the queue."
+    return "The callback waits for those before it to the same receiver, or is being sent."

@@ -86,20 +86,28 @@ class CallbackAttempts:
         await self._slots.pace.until_free(receiver)
 
     async def make(
-        self, callback: OwedCallback, body: bytes, connection: Connection, *, proven: bool, begun: Callable[[], None]
-    ) -> Tried:
-        """Wait for a slot and make one attempt.
+        self,
+        callback: OwedCallback,
+        body: bytes,
+        connection: Connection,
+        *,
+        proven: bool,
+        may_begin: Callable[[], Awaitable[bool]],
+    ) -> Tried | None:
+        """Wait for a slot and make one attempt; None: it may not begin any more.
 
         Args:
             callback: the callback.
             body: its body.
             connection: the client of its receiver.
             proven: whether the receiver's last response was prompt.
-            begun: called when the attempt begins; if cancelled before that, nothing was sent.
+            may_begin: the last thing that is awaited before the attempt begins; if it returns False, or is cancelled,
+                nothing was sent.
         """
         address = await self._address(callback)
         async with self._slots.slot(callback.lane.caller, callback.lane.receiver, address, proven=proven):
-            begun()
+            if not await may_begin():
+                return None
             self.in_flight += 1
             try:
                 attempted_at = self._now()

@@ -1,12 +1,14 @@
 """Delivery of single callbacks of a lane: waiting until due, checking for deletion, attempts and their records."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from src import failpoints
-from src.errors import DatabaseAway
 from src.services.delivery.attempt_records import LastRecord, Persistence
 from src.services.delivery.attempts import Connection, expiry_of, record_of
+from src.services.delivery.cancellations import SEEN_OWED_FOR
 from src.services.delivery.decision import PauseLane, PauseReceiver, next_attempt_at
 from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.lane_standing import LaneStanding
@@ -15,8 +17,6 @@ from src.services.delivery.schedule import longest_wait_s
 from src.services.outbound.client import Reply
 from src.services.requests.records import LaneKey, OwedCallback
 
-#: If the report is older, its request is looked up again before the callback is sent: it may have been deleted.
-LOOKED_UP_AGAIN_AFTER = timedelta(seconds=1)
 #: A receiver that responds within this time may use the slots reserved for prompt ones next time.
 PROMPT_WITHIN = timedelta(seconds=2)
 #: Minimum time that closing a lane waits for the record of its last attempt.
@@ -52,8 +52,10 @@ class CallbackDelivery:
         self._parts = parts
         self._connection = connection
         self._standing = standing
+        self._persistence = persistence
         self._last_record = LastRecord(parts.records, persistence, parts.observers)
         self._stopping = False
+        self._waiting: asyncio.Task[None] | None = None
 
     @property
     def recorded(self) -> bool:
@@ -83,6 +85,11 @@ class CallbackDelivery:
         finally:
             self.only_waits = False
 
+    def look_at_cancellations(self) -> None:
+        """Wait no longer for the retry of a callback that was cancelled."""
+        if self._waiting and self.current and self.current in self._parts.cancellations:
+            self._waiting.cancel()
+
     def stop(self) -> None:
         """Start no further attempt."""
         self._stopping = True
@@ -107,8 +114,6 @@ class CallbackDelivery:
         if self._standing.paused and not self._is_expired(callback):
             await self.settle()
             raise LaneRests
-        if not await self._is_still_owed(callback):
-            return None
         try:
             return await self._try(callback, body)
         finally:
@@ -120,17 +125,27 @@ class CallbackDelivery:
             return
         longest = timedelta(seconds=longest_wait_s(self._parts.retries.delays_s))
         until = min(callback.next_attempt_at, self._expires_at(callback), self._parts.now() + longest)
-        # The loop's clock is coarser than ours: it may wake us slightly early.
-        while (wait_s := (until - self._parts.now()).total_seconds()) > 0:
-            await self._parts.sleep(wait_s)
+        # The loop's clock is coarser than ours: it may wake us a moment too early.
+        while callback not in self._parts.cancellations and (wait_s := (until - self._parts.now()).total_seconds()) > 0:
+            self._waiting = asyncio.ensure_future(self._parts.sleep(wait_s))
+            try:
+                await asyncio.wait([self._waiting])
+            finally:
+                self._waiting.cancel()
+                self._waiting = None
 
-    async def _is_still_owed(self, callback: OwedCallback) -> bool:
-        if self._parts.now() - callback.finished.completed_at < LOOKED_UP_AGAIN_AFTER:
-            return True
-        try:
-            return await self._parts.still_owed.submit(callback.request_id)
-        except DatabaseAway:
-            return True  # delivery is at least once: better one attempt too many
+    async def _may_begin(self, callback: OwedCallback) -> bool:
+        """Return whether the callback is still owed; where its row was not seen to say so just now, look at it."""
+        seen_at = callback.seen_at or callback.finished.completed_at
+        while callback not in self._parts.cancellations:
+            if timedelta() <= self._parts.now() - seen_at < SEEN_OWED_FOR:
+                self._begun()
+                return True
+            seen_at = self._parts.now()
+            callback = replace(callback, seen_at=seen_at)
+            if not await self._persistence.retry(partial(self._parts.still_owed.submit, callback.request_id)):
+                return False
+        return False
 
     def _expires_at(self, callback: OwedCallback) -> datetime:
         return callback.owed_since + self._parts.expires_after
@@ -147,13 +162,20 @@ class CallbackDelivery:
             LaneRests: the lane has been paused.
         """
         if self._is_expired(callback):
-            self._begun()
+            if not await self._may_begin(callback):
+                return None
             hours = self._parts.expires_after.total_seconds() / 3600
             await self._last_record.write(expiry_of(callback, self._parts.now(), hours))
             return None
         tried = await self._parts.attempts.make(
-            callback, body, self._connection, proven=self._key.whole in self._parts.proven, begun=self._begun
+            callback,
+            body,
+            self._connection,
+            proven=self._key.whole in self._parts.proven,
+            may_begin=partial(self._may_begin, callback),
         )
+        if tried is None:
+            return None
         prompt = isinstance(tried.outcome, Reply) and tried.ended_at - tried.attempted_at < PROMPT_WITHIN
         self._parts.proven.judge(self._key.whole, prompt=prompt)
         step = self._standing.decide(callback, tried)

@@ -6,6 +6,7 @@ are retried: a lane never ends because of one, and reports it as its `trouble` i
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from src.errors import LeadershipLost
 from src.services.delivery.attempt_records import Persistence
@@ -130,4 +131,6 @@ class DeliveryLane:
     async def _load(self, limit: int) -> list[OwedCallback]:
         # Until the last attempt is recorded, the table still shows its callback as undelivered.
         await self.delivery.settle()
-        return await self._persistence.run(lambda: self._parts.store.owed(self.key, limit))
+        seen_at = self._parts.now()
+        owed = await self._persistence.run(lambda: self._parts.store.owed(self.key, limit))
+        return [replace(callback, seen_at=seen_at) for callback in owed]

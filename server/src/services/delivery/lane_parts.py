@@ -7,6 +7,7 @@ from uuid import UUID
 
 from src.services.delivery.attempt_records import AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts
+from src.services.delivery.cancellations import Cancellations
 from src.services.delivery.decision import RetryRules
 from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.proven import ProvenLanes
@@ -30,6 +31,7 @@ class LaneParts:
         proven: lanes whose receiver's last response was prompt.
         statement_slots: limits the concurrent statements of all lanes.
         still_owed: returns whether a callback is still to be delivered; batched over many lanes.
+        cancellations: recently cancelled callbacks.
         retries: the retry schedule.
         base_url: prefix of the links in the body.
         expires_after: the age at which an undelivered callback is given up.
@@ -46,6 +48,7 @@ class LaneParts:
     proven: ProvenLanes
     statement_slots: Bulkhead
     still_owed: GroupCommit[UUID, bool]
+    cancellations: Cancellations
     retries: RetryRules
     base_url: str
     expires_after: timedelta

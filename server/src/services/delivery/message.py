@@ -11,6 +11,9 @@ from src.services.report_files.production import REPORTS_PATH
 from src.services.report_files.storage import file_name
 from src.services.requests.records import OwedCallback
 
+#: Why there is no report.
+CANCELLED = "The request was cancelled."
+
 
 def message_id(request_id: UUID) -> str:
     """Return the `webhook-id` of a request's callback, the same for all attempts and redeliveries."""
@@ -25,14 +28,15 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
         base_url: prefix of the links, so that a receiver needs no other knowledge of this server.
     """
     finished = callback.finished
-    completed = finished.status is Status.COMPLETED
+    how, completed = finished.status.lower(), finished.status is Status.COMPLETED
+    reason = {"reason": finished.failure_reason or CANCELLED}
     message: dict[str, Any] = {
-        "type": "report.completed" if completed else "report.failed",
+        "type": f"report.{how}",
         "timestamp": utc_text(finished.completed_at),
         "request_id": str(callback.request_id),
-        "status": "completed" if completed else "failed",
+        "status": how,
         "queue_position": callback.queue_position,
-        "data": orjson.Fragment(finished.result) if finished.result else {"reason": finished.failure_reason},
+        "data": orjson.Fragment(finished.result) if finished.result else reason,
         "links": {"request": f"{base_url}/api/requests/{callback.request_id}"},
     }
     if completed:

@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from src.errors import DatabaseAway
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts, Connection
+from src.services.delivery.cancellations import Cancellations
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import PROBE_WAIT_MAX_S, RetryRules
 from src.services.delivery.lane import DeliveryLane
@@ -171,6 +173,12 @@ class CallbackSender:
         """Notify the sender that the table holds a callback for a lane, such as a redelivery."""
         self._lanes.recheck([lane])
 
+    def cancel(self, request_ids: Collection[UUID]) -> None:
+        """Begin no attempt for the callbacks of requests any more: their rows say that they were cancelled."""
+        self._parts.cancellations.add(request_ids)
+        for lane in self._lanes:
+            lane.delivery.look_at_cancellations()
+
     def pauses_changed(self, receivers: Collection[str]) -> None:
         """Notify the sender that pauses of receivers may have been ended, or their probes brought forward."""
         self._pauses_to_read.update(receivers)
@@ -295,6 +303,7 @@ def _shared(
         proven=ProvenLanes(),
         statement_slots=Bulkhead(STATEMENTS_MAX),
         still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
+        cancellations=Cancellations(now),
         retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
         base_url=rules.base_url,
         expires_after=rules.expires_after,

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol, TypeVar
@@ -16,9 +17,9 @@ from src.services.engine.generation import Generation, Interrupted
 from src.services.engine.job_queue import JobQueue
 from src.services.kit.backoff import Backoff, until_available
 from src.services.kit.waiting import Wait, happens_within
-from src.services.report_files.production import SimulatedWork
+from src.services.report_files.production import SimulatedWork, Unwanted
 from src.services.report_files.storage import ReportStorage
-from src.services.requests.records import Finished, Job, OwedCallback
+from src.services.requests.records import Finished, Job, OwedCallback, Recorded
 from src.services.requests.store import GENERATION_ATTEMPTS_MAX, RequestStore
 
 #: Short reports are started in batches that share a transaction; each is still generated alone, in order.
@@ -72,12 +73,20 @@ class JobRunner:
         self._sender = sender
         self._simulated_work = simulated_work
         self._generation = Generation(
-            storage=storage, simulated_work=simulated_work, large_reports=large_reports, pause=self._pause, now=now
+            storage=storage,
+            simulated_work=simulated_work,
+            large_reports=large_reports,
+            pause=self._pause_generation,
+            is_unwanted=lambda: self._unwanted is not None,
+            now=now,
         )
         self._now = now
         self._wait = wait
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
+        #: Set when the report under way is to stop: the term is over, or it was cancelled.
+        self._stop = asyncio.Event()
+        self._unwanted: UUID | None = None
         self._database_trouble: str | None = None
         #: The request being processed; may be read from any thread.
         self.busy_with: UUID | None = None
@@ -94,7 +103,14 @@ class JobRunner:
     def end(self) -> None:
         """End the term: the current report returns to the queue."""
         self._over.set()
+        self._stop.set()
         self._wake.set()
+
+    def cancel(self, request_ids: Collection[UUID]) -> None:
+        """Stop the report under way, if it is one of these: their rows say that they were cancelled."""
+        if self.busy_with in request_ids:
+            self._unwanted = self.busy_with
+            self._stop.set()
 
     async def run(self) -> None:
         """Process jobs until the term is over.
@@ -138,7 +154,12 @@ class JobRunner:
         ids = [job.request_id for job in turn]
         wanted = await self._retry(lambda: self._store.start(ids, self._now()))
         failpoints.reached("after_start_commit")
-        finished: list[Finished] = []
+        # What is not wanted was deleted, or cancelled: then it ends now, because it is its turn.
+        finished = [
+            Finished(request_id=request_id, completed_at=self._now(), result=None)
+            for request_id in ids
+            if request_id not in wanted
+        ]
         try:
             overtaken = await self._generate([job for job in turn if job.request_id in wanted], finished)
         finally:
@@ -153,18 +174,18 @@ class JobRunner:
         for number, job in enumerate(turn):
             if not self._jobs.begin(turn[number:]):
                 return turn[number:]
-            self.busy_with = job.request_id
+            self._unwanted, self.busy_with = None, job.request_id
+            if not self._over.is_set():
+                self._stop.clear()
             finished.append(await self._generation.run_job(job))
         return ()
 
     async def _record(self, turn: Sequence[Job], finished: list[Finished], left: set[UUID]) -> None:
         if finished:
             failpoints.reached("after_file")
-            await self._retry(partial(self._store.finish, finished))
+            recorded = await self._retry(partial(self._store.finish, finished))
             failpoints.reached("after_complete_commit")
-            jobs = {job.request_id: job for job in turn if job.receiver is not None}
-            owed = [OwedCallback(job=jobs[f.request_id], finished=f) for f in finished if f.request_id in jobs]
-            self._sender.offer(owed)
+            self._sender.offer(_owed(turn, finished, recorded))
         if left:
             await self._store.release(left)
 
@@ -185,3 +206,22 @@ class JobRunner:
         """
         if seconds > 0 and await self._wait(self._over, seconds):
             raise Interrupted
+
+    async def _pause_generation(self, seconds: float) -> None:
+        """Wait, unless the report under way is to stop.
+
+        Raises:
+            Interrupted: it is time to stop.
+            Unwanted: it was cancelled.
+        """
+        if seconds > 0 and await self._wait(self._stop, seconds):
+            raise Interrupted if self._over.is_set() else Unwanted
+
+
+def _owed(turn: Sequence[Job], finished: Sequence[Finished], recorded: Sequence[Recorded | None]) -> list[OwedCallback]:
+    """Choose what is to be delivered, in the order of the turn: what the rows say, whatever was made."""
+    owed = {}
+    for end, row in zip(finished, recorded, strict=True):
+        if row is not None and row.owed:
+            owed[end.request_id] = end if end.status is row.status else replace(end, result=None, failure_reason=None)
+    return [OwedCallback(job=job, finished=owed[job.request_id]) for job in turn if job.request_id in owed]

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from src.services.delivery.sender import DeliveryState, LaneState
-from src.services.requests.records import LaneKey
+from src.services.requests.records import Cancelled, LaneKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,15 @@ class Engine(Protocol):
 
     def redeliver(self, lane: LaneKey) -> None:
         """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
+
+    def stop_work(self, request_ids: Collection[UUID]) -> None:
+        """Say that requests or their callbacks were cancelled, here or elsewhere."""
+
+    async def cancelled(self, request_id: UUID, cancelled: Cancelled) -> None:
+        """Stop working on a request that was cancelled.
+
+        When it returns, no attempt to deliver the end of its report begins any more, whichever process works.
+        """
 
     def receivers_changed(self, receivers: Collection[str]) -> None:
         """Notify the engine that the pauses of receivers may have ended."""

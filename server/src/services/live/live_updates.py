@@ -49,6 +49,7 @@ CHANGING = (
     "failure_reason",
     "started_at",
     "completed_at",
+    "cancelled_at",
 )
 PING = Event(HEARTBEAT, {})
 #: The stream is the unnamed account's: nothing of a named account is in it.

@@ -110,7 +110,7 @@ class RequestMetrics:
         generation = Histogram(
             "frg_generation_seconds", "From a report's begin to its end", ["mode"], buckets=LONG_S, registry=registry
         )
-        ends = (Status.COMPLETED, Status.FAILED)
+        ends = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
         self._accepted = {
             (mode, priority): accepted.labels(mode.value, priority.value) for mode in Mode for priority in Priority
         }
@@ -142,6 +142,8 @@ class RequestMetrics:
         """Count reports that have ended."""
         for one in ended:
             self._finished[one.mode, one.status].inc()
+            if one.status is Status.CANCELLED:  # its times are those of its caller's decision
+                continue
             if one.generating_s is not None:
                 self._generation[one.mode].observe(one.generating_s)
             if one.mode is Mode.ASYNC:
@@ -168,7 +170,7 @@ class CallbackMetrics:
     def ended(self, ended: Sequence[Ended]) -> None:
         """Remember when requests were accepted whose callbacks are owed from now on."""
         for one in ended:
-            if one.mode is Mode.ASYNC:
+            if one.mode is Mode.ASYNC and one.status is not Status.CANCELLED:
                 self._accepted_at[one.request_id] = one.created_at
 
     def attempted(self, attempt: Attempt) -> None:

@@ -1,7 +1,7 @@
 """Produces a stored report and its description; shared by sync requests, async requests and rebuilds."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -39,10 +39,27 @@ class ProducedReport:
     totals: Totals
 
 
-def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStorage) -> ProducedReport:
+class Unwanted(Exception):
+    """The report was cancelled while it was being generated; nothing of it is stored."""
+
+
+def _wanted() -> bool:
+    return False
+
+
+def produce(
+    request_id: UUID, parameters: ReportParameters, storage: ReportStorage, is_unwanted: Callable[[], bool] = _wanted
+) -> ProducedReport:
     """Generate a report and store it. Blocks; keeps one chunk in memory.
 
+    Args:
+        request_id: names the file.
+        parameters: what it is made from.
+        storage: where it goes.
+        is_unwanted: asked behind each chunk, on this thread.
+
     Raises:
+        Unwanted: it is.
         OSError: the report could not be stored.
     """
     totals = Totals()
@@ -53,6 +70,8 @@ def produce(request_id: UUID, parameters: ReportParameters, storage: ReportStora
             totals += of_chunk
             yield chunk
             failpoints.reached("mid_generate")
+            if is_unwanted():
+                raise Unwanted
 
     file = storage.write(request_id, parameters.report_name, rows())
     return ProducedReport(file, totals)

@@ -45,6 +45,8 @@ class Changes:
     attempts: dict[tuple[UUID, int], None] = field(default_factory=dict)
     #: Receivers that were paused or resumed.
     receivers: dict[str, None] = field(default_factory=dict)
+    #: Requests that were cancelled, or their callbacks; they are among the updated ones, too.
+    cancelled: dict[UUID, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there are any changes."""
@@ -60,16 +62,18 @@ class Changes:
         self.deleted.update(other.deleted)
         self.attempts.update(other.attempts)
         self.receivers.update(other.receivers)
+        self.cancelled.update(other.cancelled)
 
     def parts(self) -> tuple[dict[Any, Any], ...]:
         """Return the changes of each kind."""
-        return (self.updated, self.deleted, self.attempts, self.receivers)
+        return (self.updated, self.deleted, self.attempts, self.receivers, self.cancelled)
 
     def notices(self) -> list[str]:
         """Return the batch as NOTIFY payloads within PostgreSQL's size limit."""
         entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]
         entries += [("d", request_id) for request_id, account in self.deleted.items() if account is None]
         entries += [("a", request_id, number) for request_id, number in self.attempts]
+        entries += [("c", request_id) for request_id in self.cancelled]
         of_accounts = [
             ("d", request_id, account) for request_id, account in self.deleted.items() if account is not None
         ]
@@ -94,6 +98,8 @@ class Changes:
                     self.attempts[UUID(name), number[0]] = None
                 case "r":
                     self.receivers[name] = None
+                case "c":
+                    self.cancelled[UUID(name)] = None
 
 
 def batched(entries: Sequence[T], size: int) -> list[Sequence[T]]:
@@ -130,6 +136,7 @@ class ChangeNotifier:
             recorded=lambda attempts: self.attempted([(one.request_id, one.attempt_number) for one in attempts]),
             changed=self.updated,
             deleted=self.deleted,
+            cancelled=self.cancelled,
             paused=lambda pause: self.receiver(pause.receiver),
             pauses_changed=self.receiver,
         )
@@ -144,6 +151,13 @@ class ChangeNotifier:
         """Record that requests were deleted, and whose they were."""
         with self._lock:
             self._changes.deleted.update(accounts)
+            self._wake_up()
+
+    def cancelled(self, request_ids: Collection[UUID]) -> None:
+        """Say that requests or their callbacks were cancelled."""
+        with self._lock:
+            self._changes.updated.update(dict.fromkeys(request_ids))
+            self._changes.cancelled.update(dict.fromkeys(request_ids))
             self._wake_up()
 
     def attempted(self, attempts: Collection[tuple[UUID, int]]) -> None:

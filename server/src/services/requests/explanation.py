@@ -70,6 +70,8 @@ class Lifetime:
     owes_callback: bool
     #: Starts between its acceptance and its own.
     ahead: int
+    #: Whether its report was cancelled, and ended by that.
+    is_cancelled: bool = False
     attempts: Sequence[Attempted] = ()
     pauses: Sequence[Paused] = ()
     #: Of the earlier callbacks of its lane, the last to end before its own began: request id and time.
@@ -105,11 +107,16 @@ def explain(life: Lifetime) -> list[Span]:
     # A request that ended without having started was given up; it waited until then.
     begun_at = life.started_at or life.completed_at or life.now
     timeline.until(begun_at, "waiting", _waited(life), count=life.ahead)
-    words = "The report was generated." if life.completed_at else "The report is being generated."
-    timeline.until(life.completed_at or life.now, "generating", words)
+    timeline.until(life.completed_at or life.now, "generating", _generated(life))
     if life.completed_at is not None:
         _deliver(timeline, life)
     return timeline.spans
+
+
+def _generated(life: Lifetime) -> str:
+    if life.is_cancelled:
+        return "The report was being generated, until it was cancelled."
+    return "The report was generated." if life.completed_at else "The report is being generated."
 
 
 def _last(life: Lifetime) -> datetime:

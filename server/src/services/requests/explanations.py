@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, null, select, union_all
 
-from src.models import CallbackStatus, EndedPauseModel, Mode, PausedReceiverModel, RequestModel
+from src.models import CallbackStatus, EndedPauseModel, Mode, PausedReceiverModel, RequestModel, Status
 from src.services.identity.caller import View
 from src.services.requests.explanation import Attempted, Lifetime, Paused
 from src.services.requests.filters import Filters, plan_for
@@ -45,10 +45,12 @@ class Explanations:
             starts_to_come: while it waits, the starts that will come before its own.
         """
         delivers = request.receiver is not None and request.completed_at is not None
+        is_cancelled = request.status == Status.CANCELLED
         return Lifetime(
             created_at=request.created_at,
             started_at=request.started_at,
-            completed_at=request.completed_at,
+            completed_at=request.cancelled_at if is_cancelled else request.completed_at,
+            is_cancelled=is_cancelled,
             redelivered_at=request.callback_redelivered_at,
             callback_finished_at=request.callback_finished_at,
             owes_callback=request.callback_status == CallbackStatus.PENDING,

@@ -8,14 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Executable, Row, and_, distinct, func, select
 
 from src.models import CallbackStatus, Mode, PausedReceiverModel, Priority, RequestModel, Status
-from src.models.request_model import ENDED
 
 #: Counts stop here.
 COUNT_MAX = 100_000
 
 R = RequestModel
-_WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
-_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
+_WAITING = and_(R.mode == Mode.ASYNC, R.completed_at.is_(None), R.status == Status.PENDING)
+_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.completed_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,6 @@ from src.models import (
     RequestModel,
     Status,
 )
-from src.models.request_model import ENDED
 from src.services.identity.caller import View
 from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
@@ -59,8 +58,8 @@ R = RequestModel
 #: The columns of an attempt in an event: all but those that only the callback log shows.
 _ONLY_LOGGED = {"request_headers", "request_body_sha256", "response_headers"}
 _EVENT = [column for column in CallbackLogModel.__table__.columns if column.name not in _ONLY_LOGGED]
-_WAITING = and_(R.mode == Mode.ASYNC, R.status == Status.PENDING)
-_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.status.in_(ENDED))
+_WAITING = and_(R.mode == Mode.ASYNC, R.completed_at.is_(None), R.status == Status.PENDING)
+_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.completed_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +213,8 @@ class RequestReader:
                 caller=row.caller,
                 receiver=row.receiver,
                 priority=Priority(row.priority),
-                generated_at=row.completed_at,
-                delivered_at=row.callback_finished_at,
+                generated_at=None if row.status == Status.CANCELLED else row.completed_at,
+                delivered_at=None if row.callback_status == CallbackStatus.CANCELLED else row.callback_finished_at,
             )
             for row in await self._all(newest.order_by(R.queue_position.desc()).limit(limit))
         ]
@@ -260,7 +259,7 @@ def _first_of_each(condition: ColumnElement[bool], limit: int, *columns: ColumnE
 
 def _first_unfinished(*columns: ColumnElement[Any]) -> Subquery:
     """Return the first unfinished requests of each priority, which include all that are being processed."""
-    unfinished = and_(R.mode == Mode.ASYNC, R.status.in_((Status.PENDING, Status.PROCESSING)))
+    unfinished = and_(R.mode == Mode.ASYNC, R.completed_at.is_(None))
     return _first_of_each(unfinished, PROCESSING_AMONG_FIRST, *columns)
 
 

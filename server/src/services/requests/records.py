@@ -115,7 +115,7 @@ class CompletedReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """The outcome of a generation: a result, or the reason for its failure."""
+    """The outcome of a generation: a result, the reason for its failure, or that it was cancelled."""
 
     request_id: UUID
     completed_at: datetime
@@ -125,8 +125,29 @@ class Finished:
 
     @property
     def status(self) -> Status:
-        """`COMPLETED` with a result, else `FAILED`."""
-        return Status.COMPLETED if self.result is not None else Status.FAILED
+        """`COMPLETED` with a result, `FAILED` with a reason, else `CANCELLED`."""
+        if self.result is not None:
+            return Status.COMPLETED
+        return Status.CANCELLED if self.failure_reason is None else Status.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the row says of a report that has ended."""
+
+    status: Status
+    #: Whether its callback is to be delivered.
+    owed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancel changed."""
+
+    #: Whether the report had ended, so that its callback alone was cancelled.
+    callback_alone: bool
+    #: The term of the process that may be working on it.
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +164,8 @@ class OwedCallback:
     next_attempt_at: datetime | None = None
     #: When a redelivery was requested; None: this is the first delivery.
     redelivered_at: datetime | None = None
+    #: When its row was last seen to owe it; null: when its report ended, in this process.
+    seen_at: datetime | None = None
 
     @property
     def request_id(self) -> UUID:

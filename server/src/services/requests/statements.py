@@ -52,17 +52,18 @@ FREE_KEYS = "DELETE FROM idempotency_keys WHERE request_id = ANY($1::uuid[])"
 # Uses the index of unfinished requests: the cost grows with the queue, not with the history.
 COUNT_WAITING = """
 SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
-    SELECT caller FROM requests WHERE mode = 'async' AND status = 'PENDING' LIMIT $1
+    SELECT caller FROM requests WHERE mode = 'async' AND completed_at IS NULL AND status = 'PENDING' LIMIT $1
 ) AS waiting GROUP BY caller ORDER BY number DESC LIMIT $2
 """
 
-# For each priority: the requests after a position, up to a limit.
+# For each priority: the requests after a position, up to a limit. Cancelled ones with a notification keep their places.
 WAITING_AFTER = """
 SELECT job.* FROM unnest($1::text[], $2::bigint[], $3::int[]) AS tail (priority, position, room), LATERAL (
     SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
            account, run_id
     FROM requests r
-    WHERE r.mode = 'async' AND r.status = 'PENDING' AND r.priority = tail.priority AND r.queue_position > tail.position
+    WHERE r.mode = 'async' AND r.completed_at IS NULL AND r.status IN ('PENDING', 'CANCELLED')
+    AND r.priority = tail.priority AND r.queue_position > tail.position
     ORDER BY r.queue_position LIMIT tail.room
 ) AS job
 """
@@ -75,14 +76,49 @@ FROM term WHERE id = ANY($1::uuid[]) AND mode = 'async' AND status IN ('PENDING'
 RETURNING id
 """
 
+# One that was cancelled meanwhile stays so; it ends here where it is to be told of, because it is its turn.
 FINISH = """
 WITH term AS MATERIALIZED (SELECT require_epoch($6))
-UPDATE requests SET status = f.status, result_payload = f.result::json, failure_reason = f.reason,
-                    completed_at = f.completed_at
+UPDATE requests SET completed_at = f.completed_at,
+                    status = CASE requests.status WHEN 'PROCESSING' THEN f.status ELSE requests.status END,
+                    result_payload = CASE requests.status WHEN 'PROCESSING' THEN f.result::json END,
+                    failure_reason = CASE requests.status WHEN 'PROCESSING' THEN f.reason END
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
      AS f (id, status, result, reason, completed_at), term
-WHERE requests.id = f.id AND requests.status = 'PROCESSING'
-RETURNING requests.id, mode, requests.status, created_at, started_at, requests.completed_at
+WHERE requests.id = f.id AND requests.completed_at IS NULL
+AND (requests.status = 'CANCELLED' OR requests.status = 'PROCESSING' AND f.status <> 'CANCELLED')
+RETURNING requests.id, mode, requests.status, callback_status, created_at, started_at, requests.completed_at
+"""
+
+# For those that the statement above did not change: recorded before by it, its answer lost; cancelled; or gone.
+RECORDED = """
+SELECT requests.id, requests.status,
+       requests.completed_at = f.completed_at AND callback_status = 'PENDING' AS owed
+FROM unnest($1::uuid[], $2::timestamptz[]) AS f (id, completed_at) JOIN requests ON requests.id = f.id
+WHERE requests.completed_at = f.completed_at OR requests.status = 'CANCELLED'
+"""
+
+# By the state of the row alone. A report that was being generated leaves a file behind, now or in a moment.
+CANCEL = """
+WITH changed AS (
+    UPDATE requests SET
+        status = CASE WHEN completed_at IS NULL THEN 'CANCELLED' ELSE status END,
+        completed_at = CASE WHEN completed_at IS NULL AND $3 AND callback_status = 'PENDING' THEN NULL
+                            ELSE coalesce(completed_at, $2) END,
+        callback_status = CASE WHEN completed_at IS NULL AND $3 OR callback_status IS NULL THEN callback_status
+                               ELSE 'CANCELLED' END,
+        callback_finished_at = CASE WHEN completed_at IS NULL AND $3 OR callback_status IS NULL THEN NULL ELSE $2 END,
+        callback_next_attempt_at = NULL,
+        cancelled_at = $2
+    WHERE id = $1 AND ($5 OR account IS NOT DISTINCT FROM $4::text)
+    AND (status IN ('PENDING', 'PROCESSING')
+                       OR status IN ('COMPLETED', 'FAILED') AND callback_status = 'PENDING')
+    RETURNING id, mode, status, created_at, started_at, cancelled_at AS completed_at
+), noted AS (
+    INSERT INTO files_to_delete (request_id)
+    SELECT id FROM changed WHERE status = 'CANCELLED' AND started_at IS NOT NULL ON CONFLICT DO NOTHING
+)
+SELECT *, (SELECT epoch FROM leader) AS epoch FROM changed
 """
 
 RELEASE = """
@@ -95,14 +131,14 @@ RETURNING id
 FAIL_POISON = """
 WITH term AS MATERIALIZED (SELECT require_epoch($4))
 UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
-FROM term WHERE mode = 'async' AND status = 'PROCESSING' AND generation_attempts >= $1
+FROM term WHERE mode = 'async' AND completed_at IS NULL AND status = 'PROCESSING' AND generation_attempts >= $1
 RETURNING id, mode, status, created_at, started_at, completed_at
 """
 
 RECOVER = """
 WITH term AS MATERIALIZED (SELECT require_epoch($1))
 UPDATE requests SET status = 'PENDING', started_at = NULL
-FROM term WHERE mode = 'async' AND status = 'PROCESSING'
+FROM term WHERE mode = 'async' AND completed_at IS NULL AND status = 'PROCESSING'
 RETURNING id
 """
 
@@ -141,7 +177,7 @@ SELECT id, queue_position, caller, input_payload, callback_url, receiver, genera
        account, run_id, result_payload, failure_reason, completed_at,
        callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
 FROM requests
-WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
+WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
 AND callback_sequence = $3
 ORDER BY queue_position LIMIT $4
 """
@@ -149,11 +185,11 @@ ORDER BY queue_position LIMIT $4
 # Skip scan over the index of undelivered callbacks: the cost grows with the callers returned, not their callbacks.
 CALLERS_OWED = """
 WITH RECURSIVE found AS (
-    (SELECT caller FROM requests WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED')
+    (SELECT caller FROM requests WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL
      AND caller > $1 ORDER BY caller LIMIT 1)
     UNION ALL
     SELECT (SELECT r.caller FROM requests r WHERE r.callback_status = 'PENDING'
-            AND r.status IN ('COMPLETED', 'FAILED') AND r.caller > found.caller ORDER BY r.caller LIMIT 1)
+            AND r.completed_at IS NOT NULL AND r.caller > found.caller ORDER BY r.caller LIMIT 1)
     FROM found WHERE found.caller IS NOT NULL
 )
 SELECT caller FROM found WHERE caller IS NOT NULL LIMIT $2
@@ -168,7 +204,7 @@ WITH RECURSIVE found AS (
         SELECT r.receiver, r.callback_sequence AS sequence, r.callback_next_attempt_at,
                coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
         FROM requests r
-        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED') AND r.caller = asked.caller
+        WHERE r.callback_status = 'PENDING' AND r.completed_at IS NOT NULL AND r.caller = asked.caller
         AND (r.receiver, r.callback_sequence) > (asked.receiver, asked.sequence)
         ORDER BY r.receiver, r.callback_sequence, r.queue_position LIMIT 1
     ) AS head
@@ -178,7 +214,7 @@ WITH RECURSIVE found AS (
         SELECT r.receiver, r.callback_sequence AS sequence, r.callback_next_attempt_at,
                coalesce(r.callback_redelivered_at, r.completed_at) AS owed_since
         FROM requests r
-        WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED') AND r.caller = found.caller
+        WHERE r.callback_status = 'PENDING' AND r.completed_at IS NOT NULL AND r.caller = found.caller
         AND (r.receiver, r.callback_sequence) > (found.receiver, found.sequence)
         ORDER BY r.receiver, r.callback_sequence, r.queue_position LIMIT 1
     ) AS head
@@ -189,7 +225,7 @@ SELECT caller, receiver, sequence, callback_next_attempt_at, owed_since FROM fou
 
 IS_OWED = """
 SELECT 1 FROM requests
-WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2 LIMIT 1
+WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2 LIMIT 1
 """
 
 # The receivers of some callers, up to a limit each: those of undelivered callbacks and of waiting or processing
@@ -199,7 +235,7 @@ WITH RECURSIVE owed AS (
     SELECT asked.caller, ''::varchar AS receiver, 0 AS n FROM unnest($1::text[]) AS asked (caller)
     UNION ALL
     SELECT owed.caller, next.receiver, owed.n + 1 FROM owed, LATERAL (
-        SELECT r.receiver FROM requests r WHERE r.callback_status = 'PENDING' AND r.status IN ('COMPLETED', 'FAILED')
+        SELECT r.receiver FROM requests r WHERE r.callback_status = 'PENDING' AND r.completed_at IS NOT NULL
         AND r.caller = owed.caller AND r.receiver > owed.receiver ORDER BY r.receiver LIMIT 1
     ) AS next
     WHERE owed.n < $2
@@ -216,7 +252,7 @@ SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM
 SELECT caller, receiver FROM (
     SELECT each.* FROM unnest('{high,normal,low}'::text[]) AS priorities (priority), LATERAL (
         SELECT r.caller, r.receiver, r.status FROM requests r
-        WHERE r.mode = 'async' AND r.status IN ('PENDING', 'PROCESSING') AND r.priority = priorities.priority
+        WHERE r.mode = 'async' AND r.completed_at IS NULL AND r.priority = priorities.priority
         ORDER BY r.queue_position LIMIT 64
     ) AS each
 ) AS first WHERE status = 'PROCESSING' AND caller = ANY($1::text[]) AND receiver IS NOT NULL
@@ -237,7 +273,8 @@ WITH RECURSIVE found AS (
 (SELECT receiver FROM found WHERE receiver IS NOT NULL LIMIT :limit)
 UNION
 (SELECT DISTINCT receiver FROM requests
- WHERE mode = 'async' AND status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED') AND callback_status = 'PENDING'
+ WHERE mode = 'async' AND status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED')
+ AND callback_status = 'PENDING'
  AND run_id IS NULL AND receiver ~>=~ :first AND receiver ~<~ :end LIMIT :limit)
 LIMIT :limit
 """
@@ -245,7 +282,8 @@ LIMIT :limit
 STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"
 
 # The update locks the request, so it cannot be deleted before its log row is inserted. A record that is written
-# again because the first result was lost finds its row and changes nothing.
+# again because the first result was lost finds its row and changes nothing. An attempt that was under way when its
+# callback was cancelled is logged, and the callback stays cancelled.
 RECORD_ATTEMPTS = """
 WITH term AS MATERIALIZED (
     SELECT require_epoch($12)
@@ -259,19 +297,20 @@ WITH term AS MATERIALIZED (
 ), updated AS (
     UPDATE requests SET
         callback_attempts = tried.attempt_number,
-        callback_next_attempt_at = tried.next_attempt_at,
+        callback_next_attempt_at = CASE callback_status WHEN 'PENDING' THEN tried.next_attempt_at END,
         callback_error_code = tried.error_code,
-        callback_status = CASE WHEN tried.success THEN 'SUCCESS'
+        callback_status = CASE WHEN callback_status = 'CANCELLED' THEN 'CANCELLED' WHEN tried.success THEN 'SUCCESS'
                                WHEN tried.next_attempt_at IS NULL THEN 'FAILED' ELSE 'PENDING' END,
-        callback_finished_at = CASE WHEN tried.next_attempt_at IS NULL THEN tried.ended_at END
-    FROM tried, term WHERE requests.id = tried.request_id AND requests.callback_status = 'PENDING'
-    RETURNING requests.id
+        callback_finished_at = CASE WHEN callback_status = 'CANCELLED' THEN callback_finished_at
+                                    WHEN tried.next_attempt_at IS NULL THEN tried.ended_at END
+    FROM tried, term WHERE requests.id = tried.request_id AND requests.callback_status IN ('PENDING', 'CANCELLED')
+    RETURNING requests.id, callback_next_attempt_at
 )
 INSERT INTO callback_logs (id, request_id, attempt_number, status_code, success, error_code, error_message,
                            response_excerpt, response_time_ms, attempted_at, next_attempt_at,
                            request_headers, request_body_sha256, response_headers)
 SELECT gen_random_uuid(), request_id, attempt_number, status_code, success, error_code, error_message,
-       response_excerpt, response_time_ms, attempted_at, next_attempt_at,
+       response_excerpt, response_time_ms, attempted_at, updated.callback_next_attempt_at,
        request_headers::json, request_body_sha256, response_headers::json
 FROM tried JOIN updated ON updated.id = tried.request_id
 ON CONFLICT (request_id, attempt_number) DO NOTHING
@@ -316,7 +355,7 @@ WITH changed AS (
     ON CONFLICT (receiver, caller, paused_at) DO UPDATE SET ended_at = excluded.ended_at
 ), due AS (
     UPDATE requests SET callback_next_attempt_at = NULL
-    WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
+    WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
     AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
 )
 SELECT caller FROM changed
@@ -327,7 +366,7 @@ WITH changed AS (
     UPDATE paused_receivers SET next_probe_at = $3 WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller
 ), due AS (
     UPDATE requests SET callback_next_attempt_at = NULL
-    WHERE callback_status = 'PENDING' AND status IN ('COMPLETED', 'FAILED') AND caller = $1 AND receiver = $2
+    WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
     AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
 )
 SELECT caller FROM changed
@@ -336,8 +375,9 @@ SELECT caller FROM changed
 REDELIVER = """
 UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
                     callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $2,
-                    callback_sequence = 'redelivery'
-WHERE id = $1 AND callback_status IN ('SUCCESS', 'FAILED') AND ($4 OR account IS NOT DISTINCT FROM $3::text)
+                    callback_sequence = 'redelivery', cancelled_at = NULL
+WHERE id = $1 AND status <> 'CANCELLED' AND ($4 OR account IS NOT DISTINCT FROM $3::text)
+AND (callback_status IN ('SUCCESS', 'FAILED') OR callback_status = 'CANCELLED' AND callback_finished_at < $5)
 RETURNING caller, receiver
 """
 

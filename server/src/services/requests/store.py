@@ -1,8 +1,9 @@
 """All changes of requests and callback logs; the only code that writes a status.
 
     PENDING ──start──▶ PROCESSING ──finish──▶ COMPLETED | FAILED        callback: PENDING ──▶ SUCCESS | FAILED
-       ▲                   │                                                        ▲                │
-       └──────recover──────┘                                                        └───redeliver────┘
+     │ ▲                │ │                                               │         ▲                │
+     │ └────recover─────┘ │                                            cancel       └───redeliver────┤
+     └─────────cancel─────┴──▶ CANCELLED                                  └──▶ CANCELLED ────────────┘
 
 Each change is one statement, conditional on the state it expects, so that a process may die between any two of them.
 Statements are prepared once per connection and process many rows.
@@ -20,7 +21,7 @@ from src import failpoints
 from src.database import database_errors
 from src.database_faults import COLLISIONS
 from src.errors import DatabaseAway, LeadershipLost
-from src.models import Priority
+from src.models import CallbackStatus, Priority, Status
 from src.services.identity.caller import View
 from src.services.requests import statements
 from src.services.requests.observers import Observers
@@ -28,6 +29,7 @@ from src.services.requests.records import (
     REDELIVERY,
     Accepted,
     Attempt,
+    Cancelled,
     CompletedReport,
     Duplicate,
     Finished,
@@ -38,6 +40,7 @@ from src.services.requests.records import (
     OwedCallback,
     OwedLane,
     Pause,
+    Recorded,
     Waiting,
 )
 from src.services.requests.rows import completed_of, duplicate_of, ended_of, job_of, owed_of
@@ -200,9 +203,13 @@ class RequestStore:
         self._observers.started(started)
         return started
 
-    async def finish(self, finished: Sequence[Finished]) -> list[None]:
-        """Record the outcomes of generations; returns one entry for each, in the same order."""
-        await self._end(
+    async def finish(self, finished: Sequence[Finished]) -> list[Recorded | None]:
+        """Record how reports ended; a cancelled one stays so, and ends here where its caller is to be told.
+
+        Returns:
+            What the rows say, in the same order, whether this or an earlier try wrote it; None: it is gone.
+        """
+        records = await self._fetch(
             statements.FINISH,
             [f.request_id for f in finished],
             [f.status for f in finished],
@@ -210,9 +217,20 @@ class RequestStore:
             [f.failure_reason for f in finished],
             [f.completed_at for f in finished],
             self._epoch,
-            results={f.request_id: f.result for f in finished},
         )
-        return [None] * len(finished)
+        results = {f.request_id: f.result for f in finished}
+        rows = {r["id"]: Recorded(Status(r["status"]), r["callback_status"] == CallbackStatus.PENDING) for r in records}
+        if ended := [
+            ended_of(record, results[record["id"]]) for record in records if record["status"] != Status.CANCELLED
+        ]:
+            self._observers.ended(ended)
+        if len(ended) < len(records):  # the end of those was told when they were cancelled
+            self._observers.changed([record["id"] for record in records if record["status"] == Status.CANCELLED])
+        if left := [f for f in finished if f.request_id not in rows]:
+            ids, ends = [f.request_id for f in left], [f.completed_at for f in left]
+            for record in await self._fetch(statements.RECORDED, ids, ends):
+                rows[record["id"]] = Recorded(Status(record["status"]), bool(record["owed"]))
+        return [rows.get(f.request_id) for f in finished]
 
     async def release(self, ids: Collection[UUID]) -> None:
         """Return requests whose generation was interrupted to their positions in the queue."""
@@ -224,6 +242,27 @@ class RequestStore:
         await self._end(statements.FAIL_POISON, GENERATION_ATTEMPTS_MAX, reason, now, self._epoch)
         failpoints.reached("mid_recovery")
         await self._change(statements.RECOVER, self._epoch)
+
+    async def cancel(self, request_id: UUID, view: View, now: datetime, *, notify: bool) -> Cancelled | None:
+        """Cancel a request that has not ended, else its callback, if that is owed.
+
+        Args:
+            request_id: which.
+            view: whose requests may be cancelled.
+            now: when.
+            notify: `report.cancelled` is owed in place of the callback, where the report has not ended.
+
+        Returns:
+            What was cancelled; None: nothing is left to cancel.
+        """
+        records = await self._fetch(statements.CANCEL, request_id, now, notify, view.account, view.everybody)
+        if not records:
+            return None
+        status = Status(records[0]["status"])
+        if status is Status.CANCELLED:
+            self._observers.ended([ended_of(records[0])])
+        self._observers.cancelled([request_id])
+        return Cancelled(status is not Status.CANCELLED, records[0]["epoch"])
 
     async def fail_sync(self, failed: Sequence[Finished]) -> list[None]:
         """Mark sync requests as failed, and free their keys; returns one entry for each."""
@@ -335,13 +374,23 @@ class RequestStore:
             self._observers.pauses_changed(lane.receiver)
         return bool(changed)
 
-    async def redeliver(self, request_id: UUID, view: View, now: datetime) -> LaneKey | None:
+    async def redeliver(
+        self, request_id: UUID, view: View, now: datetime, cancelled_before: datetime
+    ) -> LaneKey | None:
         """Begin a new series of attempts for a callback that has ended.
+
+        Args:
+            request_id: whose.
+            view: whose callbacks may be redelivered.
+            now: when it was asked for.
+            cancelled_before: of a callback that was cancelled later an attempt may still be under way.
 
         Returns:
             The lane, or None if the request has no callback whose delivery has ended.
         """
-        records = await self._fetch(statements.REDELIVER, request_id, now, view.account, view.everybody)
+        records = await self._fetch(
+            statements.REDELIVER, request_id, now, view.account, view.everybody, cancelled_before
+        )
         self._observers.changed([request_id] if records else [])
         return LaneKey(records[0]["caller"], records[0]["receiver"], REDELIVERY) if records else None
 

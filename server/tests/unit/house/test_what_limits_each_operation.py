@@ -27,6 +27,7 @@ LIMITS = {
     "POST /api/receivers/{origin:path}/resume": ASYNC,
     "POST /api/receivers/{origin:path}/probe": ASYNC,
     "POST /api/callbacks/check": "10 of a caller in a minute, CHECKS_RATE",
+    "POST /api/requests/{request_id}/cancel": "once for each request that was accepted; further ones change nothing",
     "DELETE /api/requests/{request_id}": MADE_BEFORE,
     "DELETE /api/requests": MADE_BEFORE,
     "POST /api/benchmark/sync": ONE_RUN,

@@ -12,6 +12,7 @@ from src.models import Priority, Status
 from src.services.engine.job_runner import LAST_ATTEMPT_WAITS_S, PAUSE_AFTER_FAULT_S, TURN_JOBS_MAX, TURN_ROWS_MAX
 from src.services.requests.store import GENERATION_ATTEMPTS_MAX
 from tests.support.jobs import job
+from tests.support.waiting import eventually
 from tests.support.work import Work
 
 
@@ -198,5 +199,91 @@ async def test_a_high_one_that_comes_within_a_turn_begins_next_and_the_rest_goes
     assert work.sent == [1, 2, 6, 3, 4, 5]
     assert ("release", [3, 4, 5]) in work.table.done
     assert {job.generation_attempts for job in work.table.jobs.values()} == {1}
+    work.runner.end()
+    await running
+
+
+async def test_a_report_that_is_cancelled_frees_the_worker_at_once(tmp_path: Path) -> None:
+    work = Work(tmp_path, ms_per_row=1_000)
+    work.table.accept(job(1, rows=3_000), job(2))
+    work.queue.put([job(1, rows=3_000), job(2)])
+    running = asyncio.create_task(work.runner.run())
+    await work.time.pass_by(10)
+    work.table.cancel(1)
+    work.runner.cancel([UUID(int=2), UUID(int=1)])
+    await work.time.pass_by(1.01)
+
+    assert work.sent == [2]
+    assert work.table.positions(Status.CANCELLED) == [1]
+    work.runner.end()
+    await running
+
+
+async def test_a_cancel_of_another_request_stops_nothing(tmp_path: Path) -> None:
+    work = Work(tmp_path, ms_per_row=1_000)
+    work.table.accept(job(1), job(2))
+    work.queue.put([job(1), job(2)])
+    running = asyncio.create_task(work.runner.run())
+    await work.time.pass_by(0.5)
+    work.table.cancel(2)
+    work.runner.cancel([UUID(int=2)])
+    await work.time.pass_by(5)
+
+    assert work.sent == [1]
+    work.runner.end()
+    await running
+
+
+async def test_a_large_report_stops_behind_its_next_chunk_and_leaves_no_file(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    large, after = job(1, rows=200_000), job(2)
+    work.table.accept(large, after)
+    work.queue.put([large, after])
+    loop = asyncio.get_running_loop()
+
+    def cancel() -> None:
+        work.table.cancel(1)
+        work.runner.cancel([UUID(int=1)])
+
+    work.storage.on_write = {UUID(int=1): lambda: loop.call_soon_threadsafe(cancel)}
+    running = asyncio.create_task(work.runner.run())
+    await eventually(lambda: work.sent == [2])
+
+    assert reports_in(tmp_path) == [f"{UUID(int=2)}.csv"]
+    assert work.table.positions(Status.CANCELLED) == [1]
+    work.runner.end()
+    await running
+
+
+async def test_what_is_cancelled_while_its_turn_is_recorded_is_not_delivered(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    work.table.accept(job(1), job(2), job(3))
+    work.queue.put([job(1), job(2), job(3)])
+    work.storage.on_write = {UUID(int=3): lambda: work.table.cancel(2)}
+    running = asyncio.create_task(work.runner.run())
+    await work.time.settle()
+
+    assert work.sent == [1, 3]
+    work.runner.end()
+    await running
+
+
+async def test_whoever_is_to_be_told_of_a_cancel_is_told_in_its_turn(tmp_path: Path) -> None:
+    work = Work(tmp_path, ms_per_row=1_000)
+    work.table.accept(*(job(position) for position in range(1, 6)))
+    work.queue.put([job(position) for position in range(1, 6)])
+    running = asyncio.create_task(work.runner.run())
+    await work.time.pass_by(0.5)
+    work.table.cancel(1, notify=True)
+    work.table.cancel(3, notify=True)
+    work.table.cancel(4)
+    work.runner.cancel([UUID(int=1)])
+    await work.time.pass_by(0.5)
+    told_at_first = work.sent
+    await work.time.pass_by(10)
+
+    assert told_at_first == [1]
+    assert work.sent == [1, 2, 3, 5]
+    assert [one.finished.status for one in work.offered] == ["CANCELLED", "COMPLETED", "CANCELLED", "COMPLETED"]
     work.runner.end()
     await running

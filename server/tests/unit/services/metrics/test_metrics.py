@@ -59,6 +59,16 @@ def test_a_report_that_ended_is_counted_with_its_times_rows_and_bytes() -> None:
     assert (value(metrics, "frg_report_rows_total"), value(metrics, "frg_report_bytes_total")) == (150, 12_000)
 
 
+def test_what_was_cancelled_is_counted_without_its_times() -> None:
+    metrics = Metrics("1")
+    metrics.observers().ended([ended(mode, Status.CANCELLED) for mode in Mode])
+
+    for mode in Mode:
+        assert value(metrics, "frg_requests_finished_total", mode=mode.value, status="cancelled") == 1
+        assert value(metrics, "frg_generation_seconds_count", mode=mode.value) == 0
+    assert value(metrics, "frg_queue_wait_seconds_count") == 0
+
+
 def test_the_time_to_callback_is_counted_once_when_it_was_delivered() -> None:
     metrics = Metrics("1")
     hears = metrics.observers()
