@@ -64,6 +64,24 @@ async def test_the_queue_of_any_moment_is_what_the_times_of_all_rows_say(service
         assert queue["callbacks_owed"] == sum(completed <= at < done for _, _, completed, done in lives.values())
 
 
+async def test_what_was_cancelled_waits_no_longer_and_owes_what_its_receiver_is_to_be_told(service: Service) -> None:
+    await run_sql(
+        service.settings.database_url,
+        *(row(number, [moment(0), moment(1), moment(2), moment(3)]) for number in (1, 2, 3)),
+        "UPDATE requests SET status = 'CANCELLED', result_payload = NULL, started_at = NULL, "
+        f"cancelled_at = '{moment(10).isoformat()}'",
+        "UPDATE requests SET callback_status = 'PENDING', completed_at = NULL, callback_finished_at = NULL "
+        "WHERE queue_position = 1",  # to be told when it is its turn
+        f"UPDATE requests SET callback_status = 'CANCELLED', completed_at = '{moment(10).isoformat()}', "
+        f"callback_finished_at = '{moment(10).isoformat()}' WHERE queue_position = 2",
+        f"UPDATE requests SET callback_status = NULL, callback_url = NULL, receiver = NULL, "
+        f"completed_at = '{moment(10).isoformat()}', callback_finished_at = NULL WHERE queue_position = 3",
+    )
+    seen = [await look_back(service, moment(second)) for second in (9, 11)]
+
+    assert [(queue["waiting"], queue["callbacks_owed"]) for queue in seen] == [(3, 0), (0, 1)]
+
+
 async def test_what_was_paused_then_is_shown_with_its_reason(service: Service) -> None:
     pause = PAUSES.format(begin=moment(10).isoformat(), end=moment(20).isoformat())
     await run_sql(service.settings.database_url, row(1, [moment(0)] * 4), pause)

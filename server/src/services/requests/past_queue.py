@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, union_all
 
-from src.models import EndedPauseModel, Mode, PausedReceiverModel, RequestModel
+from src.models import EndedPauseModel, Mode, PausedReceiverModel, RequestModel, Status
 from src.services.identity.caller import ACCOUNT_MARK, View
 from src.services.requests.history import IN_HISTORY, LISTED, Read
 from src.services.requests.visible import visible
@@ -80,11 +80,14 @@ def _states(request: Any, moment: datetime) -> tuple[ColumnElement[bool], Column
         return and_(at.is_not(None), at <= moment)
 
     is_async = request.mode == Mode.ASYNC
-    began, ended = by_then(request.started_at), by_then(request.completed_at)
+    # One that was cancelled waits no longer, even if its end is recorded when it is its turn.
+    end = case((request.status == Status.CANCELLED, request.cancelled_at), else_=request.completed_at)
+    began, ended = by_then(request.started_at), by_then(end)
     # A callback that was redelivered later had ended before that; the exact time is not stored.
     again_later = and_(request.callback_redelivered_at.is_not(None), request.callback_redelivered_at > moment)
     delivered = or_(by_then(request.callback_finished_at), again_later)
-    return and_(is_async, ~began, ~ended), and_(began, ~ended), and_(is_async, ended, ~delivered)
+    owed = and_(request.callback_status.is_not(None), ended, ~delivered)
+    return and_(is_async, ~began, ~ended), and_(began, ~ended), owed
 
 
 def _paused(moment: datetime, view: View, own_receivers: ColumnElement[str]) -> Any:
