@@ -138,6 +138,29 @@ async def test_what_has_no_report_or_is_still_owed_is_left_alone(service: Servic
     assert (await drained(service, await begin(service, wanted, 1)))["queued"] == 1
 
 
+async def test_what_was_cancelled_is_sent_once_no_attempt_can_be_under_way(
+    service: Service, receiver: Receiver
+) -> None:
+    await have(service, receiver.origin, 3)
+    await run_sql(
+        service.settings.database_url,
+        "UPDATE requests SET callback_status = 'CANCELLED', cancelled_at = callback_finished_at"
+        " WHERE queue_position > 1",
+        "UPDATE requests SET callback_finished_at = now() + interval '1 minute', cancelled_at = now()"
+        " WHERE queue_position = 2",  # cancelled just now, however long this takes
+    )
+    counts = [
+        (await post(service, {"filter": wanted})).json()["count"]
+        for wanted in ({"callback_status": "CANCELLED"}, {"receiver": receiver.origin})
+    ]
+    ended = await drained(service, await begin(service, {"callback_status": "CANCELLED"}, 1))
+    [sent] = (await service.client.get("/api/requests", params={"callback_status": "SUCCESS"})).json()["requests"]
+
+    assert counts == [1, 2]
+    assert (ended["queued"], ended["succeeded"], len(receiver.callbacks)) == (1, 1, 1)
+    assert (sent["queue_position"], sent["cancelled_at"]) == (3, None)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

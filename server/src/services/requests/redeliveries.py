@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, or_, select, tuple_
 
 from src.database import database_errors
 from src.models import CallbackStatus, Mode, RedeliveryModel, RedeliveryStatus, RequestModel, Status
@@ -101,16 +101,18 @@ class RedeliveryStore:
         pool: connections, on this loop.
         read: runs a query within its caller's share.
         observers: told which requests changed.
+        attempt_ends_within: how long an attempt may still be under way once its callback was cancelled.
     """
 
-    def __init__(self, pool: asyncpg.Pool, read: Read, observers: Observers) -> None:
+    def __init__(self, pool: asyncpg.Pool, read: Read, observers: Observers, *, attempt_ends_within: timedelta) -> None:
         self._pool = pool
         self._read = read
         self._observers = observers
+        self._attempt_ends_within = attempt_ends_within
 
     async def matching(self, account: str | None, wanted: RedeliveryFilter) -> Matching:
         """Look what a filter matches."""
-        found = _matching(account, wanted).subquery()
+        found = _matching(account, wanted, self._attempt_ends_within).subquery()
         number = func.count().label("number")
         counted = select(found.c.receiver, number, func.sum(number).over().label("total")).group_by(found.c.receiver)
         by_receiver = await self._read(counted.order_by(number.desc()).limit(RECEIVERS_NAMED_MAX))
@@ -156,7 +158,9 @@ class RedeliveryStore:
             every: until the next batch.
             now: the time, aware UTC.
         """
-        records = await self._fetch(statements.ADVANCE, redelivery_id, batch, WINDOW_POSITIONS, now, every)
+        records = await self._fetch(
+            statements.ADVANCE, redelivery_id, batch, WINDOW_POSITIONS, now, every, self._attempt_ends_within
+        )
         if not records:
             return None
         queued = [record for record in records if record["id"] is not None]
@@ -215,9 +219,9 @@ def _of(account: str | None) -> Select[Any]:
     return select(*D.__table__.columns).where(D.account.is_not_distinct_from(account))
 
 
-def _matching(account: str | None, wanted: RedeliveryFilter) -> Select[Any]:
+def _matching(account: str | None, wanted: RedeliveryFilter, attempt_ends_within: timedelta) -> Select[Any]:
     """Choose the requests that a filter matches, one more than may be redelivered."""
-    ended = [CallbackStatus.SUCCESS, CallbackStatus.FAILED]
+    ended = [CallbackStatus.SUCCESS, CallbackStatus.FAILED, CallbackStatus.CANCELLED]
     statuses = ended if wanted.callback_status is None else [wanted.callback_status]
     conditions: list[ColumnElement[bool]] = [
         R.mode == Mode.ASYNC,
@@ -225,6 +229,7 @@ def _matching(account: str | None, wanted: RedeliveryFilter) -> Select[Any]:
         R.callback_status.in_(statuses),
         # Written out: of a parameter PostgreSQL cannot tell whether a partial index holds the rows.
         R.callback_status != literal_column("'PENDING'"),
+        or_(R.callback_status != CallbackStatus.CANCELLED, R.callback_finished_at < func.now() - attempt_ends_within),
         R.account.is_not_distinct_from(account),
         IN_HISTORY,
     ]

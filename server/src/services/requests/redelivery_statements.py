@@ -22,9 +22,10 @@ WHERE status = 'RUNNING' ORDER BY next_batch_at LIMIT $1
 """
 
 # One step: the next callbacks in queue order are owed again, and the position moves with them, so that a process may
-# die at any moment. It looks at a window of positions, however few of them match. What this redelivery itself has
-# sent again ends after it was created and is not found a second time; the row's lock and `next_batch_at` keep the
-# rate, however many servers there are.
+# die at any moment. It looks at a window of positions, however few of them match. Those that were cancelled a moment
+# ago are left out: an attempt may still be under way. What this redelivery itself has sent again ends after it was
+# created and is not found a second time; the row's lock and `next_batch_at` keep the rate, however many servers there
+# are.
 ADVANCE = """
 WITH due AS (
     SELECT *, least(position + $3, last_position) AS window_end FROM redeliveries
@@ -34,7 +35,9 @@ WITH due AS (
         SELECT id, queue_position FROM requests
         WHERE queue_position > due.position AND queue_position <= due.window_end
         AND mode = 'async' AND status = 'COMPLETED' AND callback_status IN ('SUCCESS', 'FAILED', 'CANCELLED')
-        AND callback_finished_at < due.created_at AND run_id IS NULL AND account IS NOT DISTINCT FROM due.account
+        AND callback_finished_at < due.created_at
+        AND (callback_status <> 'CANCELLED' OR callback_finished_at < $4::timestamptz - $6::interval)
+        AND run_id IS NULL AND account IS NOT DISTINCT FROM due.account
         AND callback_status = coalesce(due.filter->>'callback_status', callback_status)
         AND receiver = coalesce(due.filter->>'receiver', receiver)
         AND (due.filter->>'error_code' IS NULL OR callback_error_code = due.filter->>'error_code')
@@ -47,8 +50,10 @@ WITH due AS (
 ), again AS (
     UPDATE requests SET callback_status = 'PENDING', callback_series_start = callback_attempts,
                         callback_next_attempt_at = NULL, callback_finished_at = NULL, callback_redelivered_at = $4,
-                        callback_sequence = 'redelivery', redelivery_id = $1
-    FROM found WHERE requests.id = found.id AND callback_status IN ('SUCCESS', 'FAILED', 'CANCELLED')
+                        callback_sequence = 'redelivery', redelivery_id = $1, cancelled_at = NULL
+    FROM found WHERE requests.id = found.id
+    AND (callback_status IN ('SUCCESS', 'FAILED')
+         OR callback_status = 'CANCELLED' AND callback_finished_at < $4::timestamptz - $6::interval)
     RETURNING requests.id, caller, receiver
 ), reached AS (
     SELECT CASE WHEN batch.size < $2 THEN due.window_end ELSE batch.last END AS position FROM due, batch
