@@ -2010,8 +2010,10 @@ export interface components {
        * Type
        * @description `about:blank` where the request was refused before it was routed, else one of:
        *
+       *     * `urn:problem:financial-report-generator:already-ended`: the request and its callback have ended: nothing is left to cancel
        *     * `urn:problem:financial-report-generator:body-too-large`: the body has too many bytes
        *     * `urn:problem:financial-report-generator:callback-url-forbidden`: the callback URL breaks the rule that `rule` names
+       *     * `urn:problem:financial-report-generator:cancelled`: the request was cancelled while its caller waited
        *     * `urn:problem:financial-report-generator:conflict`: the state of the request forbids it now
        *     * `urn:problem:financial-report-generator:count-moved`: what matches differs from `expected_count` by more than a tenth
        *     * `urn:problem:financial-report-generator:cross-origin`: a page of another origin may not send this

@@ -87,8 +87,10 @@ _SLUGS = {
 _TYPE_PREFIX = "urn:problem:financial-report-generator:"
 #: Every kind of problem, and when it comes: what the OpenAPI document says of `type`.
 _MEANINGS = {
+    "already-ended": "the request and its callback have ended: nothing is left to cancel",
     "body-too-large": "the body has too many bytes",
     "callback-url-forbidden": "the callback URL breaks the rule that `rule` names",
+    "cancelled": "the request was cancelled while its caller waited",
     "conflict": "the state of the request forbids it now",
     "count-moved": "what matches differs from `expected_count` by more than a tenth",
     "cross-origin": "a page of another origin may not send this",
