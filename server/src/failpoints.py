@@ -21,6 +21,7 @@ Failpoint = Literal[
     "after_election",  # this process leads, and has recovered nothing
     "mid_recovery",  # what had killed a process too often has failed, and the rest is not put back
     "after_sync_accept",  # a sync request is stored, and its report not begun
+    "after_cancel_commit",  # CANCELLED, and the worker does not know it, nor does its caller
     "after_delete_commit",  # a request is deleted, and its file is there
     "after_file_delete",  # its file is deleted, and the note of it is there
     "after_sync_file",  # its file is there, and its result is not recorded

@@ -11,10 +11,9 @@ export function generation(detail: RequestDetail, offsetMs: number): Phase[] {
   const created = localTime(detail.created_at, offsetMs) ?? 0
   const started = localTime(detail.started_at, offsetMs)
   const phases: Phase[] = []
-  if (detail.mode === 'async') phases.push({ kind: 'queued', from: created, to: started })
-  if (started !== null) {
-    phases.push({ kind: 'generating', from: started, to: localTime(detail.completed_at, offsetMs) })
-  }
+  const end = localTime(detail.status === 'CANCELLED' ? detail.cancelled_at : detail.completed_at, offsetMs)
+  if (detail.mode === 'async') phases.push({ kind: 'queued', from: created, to: started ?? end })
+  if (started !== null) phases.push({ kind: 'generating', from: started, to: end })
   return phases
 }
 

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import asyncpg
@@ -98,12 +97,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics)
         reader=reader,
         lane_ids=LaneIds(await reader.lane_secret()),
         store=store,
-        redeliveries=RedeliveryStore(
-            pool,
-            reader.read,
-            observers,
-            attempt_ends_within=timedelta(seconds=settings.callback_timeout_seconds),
-        ),
+        redeliveries=RedeliveryStore(pool, reader.read, observers, settings.callback_timeout_seconds),
         changes=changes,
         completions=completions,
         observers=observers,

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
@@ -31,6 +31,7 @@ from src.services.engine.leadership import Leadership
 from src.services.engine.protocol import EngineState
 from src.services.engine.queue_feed import QueueFeed
 from src.services.kit.supervision import Supervisor
+from src.services.kit.waiting import happens_within
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.observers import Observers, TermBegun, TermEnded
@@ -92,7 +93,7 @@ class BackgroundWorker:
     ) -> None:
         self._jobs = jobs
         self._feed = feed
-        jobs.on_jobs = self._wake_runner
+        jobs.on_jobs = partial(self._tell, lambda term: term.runner.wake())
         self._tasks = tasks
         self._on_away = on_away
         self._on_beat = on_beat
@@ -103,7 +104,7 @@ class BackgroundWorker:
         self._connect = connect
         self._create_sender = create_sender
         self._now = now
-        self._thread = threading.Thread(target=self._run, name="worker")
+        self._thread = threading.Thread(target=_run, args=[self._main], name="worker")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_ready = threading.Event()
         self._feeding: asyncio.Task[None] | None = None
@@ -120,7 +121,9 @@ class BackgroundWorker:
         """Stop and wait: the current report returns to the queue, attempts in flight get a deadline."""
         if self._feeding is None:
             return
-        self._call(self._stopping.set)
+        with suppress(RuntimeError):  # the thread has ended, and its loop is closed
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._stopping.set)
         await asyncio.to_thread(self._thread.join, THREAD_ENDS_WITHIN_S)
         self._feeding.cancel()
         await asyncio.wait([self._feeding])
@@ -131,34 +134,35 @@ class BackgroundWorker:
 
     def redeliver(self, lane: LaneKey) -> None:
         """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
-        if term := self._term:
-            self._call(partial(term.sender.recheck, lane))
+        self._tell(lambda term: term.sender.recheck(lane))
+
+    def receivers_changed(self, receivers: Collection[str]) -> None:
+        """Notify the engine that the pauses of receivers may have ended."""
+        if receivers:
+            self._tell(lambda term: term.sender.pauses_changed(receivers))
 
     def stop_work(self, request_ids: Collection[UUID]) -> None:
-        """Say that requests or their callbacks were cancelled, here or elsewhere."""
-        if request_ids and (term := self._term):
-            self._call(partial(_stop_work, term, request_ids))
+        """Notify the engine of requests or callbacks that were cancelled, in this or another process."""
+        if request_ids:
+            self._tell(lambda term: _stop_work(term, request_ids))
 
     async def cancelled(self, request_id: UUID, cancelled: Cancelled) -> None:
         """Stop working on a request that was cancelled.
 
-        When it returns, no attempt to deliver the end of its report begins any more, whichever process works: the one
-        that does is told, and one elsewhere has looked at the row since.
+        When it returns, no attempt to deliver its report begins any more, whichever process delivers: this one has been
+        told, or else everything that was seen to be owed before the cancel is looked at again before it is sent.
         """
-        term, loop = self._term, self._loop
-        if term is not None and loop is not None and term.epoch == cancelled.epoch:
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
 
-            async def stop() -> None:
-                _stop_work(term, [request_id])
+        def stop(term: _Term) -> None:
+            _stop_work(term, [request_id])
+            if term.epoch == cancelled.epoch:
+                loop.call_soon_threadsafe(told.set)
 
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(stop(), loop))
-        elif cancelled.callback_alone:
-            await asyncio.sleep(SEEN_OWED_FOR.total_seconds())
-
-    def receivers_changed(self, receivers: Collection[str]) -> None:
-        """Notify the engine that the pauses of receivers may have ended."""
-        if receivers and (term := self._term):
-            self._call(partial(term.sender.pauses_changed, receivers))
+        self._tell(stop)
+        if cancelled.callback_alone:
+            await happens_within(told, SEEN_OWED_FOR.total_seconds())
 
     def state(self) -> EngineState:
         """Return a snapshot of the state; thread-safe."""
@@ -182,22 +186,15 @@ class BackgroundWorker:
             return []
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(term.sender.lanes(), self._loop))
 
-    def _wake_runner(self) -> None:
-        if term := self._term:
-            self._call(term.runner.wake)
-
-    def _call(self, action: Callable[[], object]) -> None:
+    def _tell(self, action: Callable[[_Term], object]) -> None:
+        """Run an action on the worker's loop, if this process leads."""
         # RuntimeError: the thread has ended and its loop is closed; there is nothing left to notify.
         with suppress(RuntimeError):
-            if self._loop is not None:
+            if (term := self._term) and self._loop is not None:
                 # In a context of its own: work started here belongs to no HTTP call.
-                self._loop.call_soon_threadsafe(action, context=Context())
+                self._loop.call_soon_threadsafe(action, term, context=Context())
 
     # --- on the worker's thread ------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._main())
 
     async def _main(self) -> None:
         self._stopping = asyncio.Event()
@@ -276,6 +273,11 @@ class BackgroundWorker:
             await asyncio.gather(working, *others, return_exceptions=True)
             await sender.aclose(DELIVERIES_END_WITHIN_S if self._stopping.is_set() else 0)
             term.ended.set()
+
+
+def _run(main: Callable[[], Coroutine[None, None, None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
 
 
 def _stop_work(term: _Term, request_ids: Collection[UUID]) -> None:

@@ -55,6 +55,7 @@ function ReportTab({ run }: { run: Run }) {
   if (run.error) return <ErrorState error={run.error} />
   if (error && !data) return <ErrorState error={error} onRetry={() => void refetch()} />
   if (data?.result_payload) return <ReportPreview result={data.result_payload} />
+  if (data?.status === 'CANCELLED') return <p className="text-muted">The request was cancelled.</p>
   if (data?.status === 'FAILED') return <p className="text-bad">{data.failure_reason}</p>
   return (
     <>

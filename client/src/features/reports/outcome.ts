@@ -13,6 +13,9 @@ export type Failure = {
 /** Null for a run that measures, or still may. */
 export function failureOf(run: Run, detail?: RequestDetail): Failure | null {
   if (run.error) return failureFrom(run.error)
+  if (detail?.status === 'CANCELLED') {
+    return { kind: 'failed', status: null, reason: 'The request was cancelled.' }
+  }
   if (detail?.status !== 'FAILED') return null
   return {
     kind: 'failed',

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { CircleStop, RotateCw, Trash2 } from 'lucide-react'
+import { Ban, CircleStop, RotateCw, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { keys, type RequestFilters } from '@/api/keys'
 import { settingsQuery } from '@/api/queries'
@@ -10,6 +10,8 @@ import { ErrorState } from '@/components/ErrorState'
 import { useStore } from '@/hooks/useStore'
 import { formatCount, formatNumber } from '@/lib/format'
 import { showToast } from '@/lib/toasts'
+import { CancelDialog } from './CancelDialog'
+import { cancellable } from './cancelling'
 import { describeCount } from './describeCount'
 import { redeliveryFilter, watchedRedelivery } from './matching'
 import { countsQuery, deleteAllRequests } from './queries'
@@ -82,6 +84,8 @@ function Selection({
   onClear,
 }: Pick<BulkBarProps, 'selected' | 'onDelete' | 'onRedeliver' | 'onClear'>) {
   const again = redeliverable(selected)
+  const unfinished = cancellable(selected)
+  const [cancelling, setCancelling] = useState(false)
   return (
     <>
       <span className="font-medium text-ink">{formatNumber(selected.length)} selected</span>
@@ -94,6 +98,15 @@ function Selection({
         <RotateCw aria-hidden size={14} />
         Redeliver {formatNumber(again.length)}
       </Button>
+      <Button
+        small
+        disabled={unfinished.length === 0}
+        title={unfinished.length === 0 ? 'All of these have finished' : undefined}
+        onClick={() => setCancelling(true)}
+      >
+        <Ban aria-hidden size={14} />
+        Cancel {formatNumber(unfinished.length)}…
+      </Button>
       <Button small look="danger" onClick={onDelete}>
         <Trash2 aria-hidden size={14} />
         Delete selected
@@ -101,6 +114,7 @@ function Selection({
       <Button small look="ghost" onClick={onClear}>
         Clear selection
       </Button>
+      {cancelling && <CancelDialog items={unfinished} onClose={() => setCancelling(false)} />}
     </>
   )
 }

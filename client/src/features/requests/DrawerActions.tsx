@@ -1,18 +1,22 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Download, RotateCw, Trash2 } from 'lucide-react'
+import { Ban, Download, RotateCw, Trash2 } from 'lucide-react'
+import { useState } from 'react'
 import { keys } from '@/api/keys'
-import { isFinal } from '@/api/queries'
 import type { RequestDetail } from '@/api/types'
 import { Button } from '@/components/Button'
 import { CopyButton } from '@/components/CopyButton'
 import { ErrorState } from '@/components/ErrorState'
 import { showToast } from '@/lib/toasts'
+import { CancelDialog } from './CancelDialog'
+import { stopsOf } from './cancelling'
 import { redeliver } from './queries'
+import { canRedeliver } from './redelivery'
 
 type DrawerActionsProps = { detail: RequestDetail; story: string; onDelete: () => void }
 
 export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
   const client = useQueryClient()
+  const [cancelling, setCancelling] = useState(false)
   const again = useMutation({
     mutationFn: () => redeliver(detail.id),
     onSuccess: async ({ message }) => {
@@ -25,7 +29,7 @@ export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
     <>
       <div className="flex flex-wrap gap-2">
         {detail.callback_url !== null && (
-          <Button small disabled={!isFinal(detail) || again.isPending} onClick={() => again.mutate()}>
+          <Button small disabled={!canRedeliver(detail) || again.isPending} onClick={() => again.mutate()}>
             <RotateCw aria-hidden size={14} />
             Redeliver
           </Button>
@@ -40,12 +44,19 @@ export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
             Download CSV
           </a>
         )}
+        {stopsOf(detail) !== null && (
+          <Button small onClick={() => setCancelling(true)}>
+            <Ban aria-hidden size={14} />
+            Cancel…
+          </Button>
+        )}
         <Button small look="danger" disabled={detail.status === 'PROCESSING'} onClick={onDelete}>
           <Trash2 aria-hidden size={14} />
           Delete
         </Button>
         <CopyButton text={story} label="Copy the timeline as text" withText="Copy timeline" className="h-8" />
       </div>
+      {cancelling && <CancelDialog items={[detail]} onClose={() => setCancelling(false)} />}
       {again.error && <ErrorState error={again.error} onRetry={() => again.mutate()} />}
     </>
   )

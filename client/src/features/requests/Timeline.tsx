@@ -1,5 +1,6 @@
 import {
   BadgeCheck,
+  Ban,
   CircleCheck,
   CircleX,
   Cog,
@@ -24,6 +25,7 @@ const looks: Record<EntryKind, { icon: LucideIcon; tone: Tone }> = {
   started: { icon: Cog, tone: 'running' },
   generated: { icon: FileCheck2, tone: 'running' },
   'generation-failed': { icon: CircleX, tone: 'bad' },
+  cancelled: { icon: Ban, tone: 'warn' },
   'attempt-failed': { icon: RotateCw, tone: 'warn' },
   'attempt-ok': { icon: CircleCheck, tone: 'good' },
   received: { icon: Inbox, tone: 'queued' },

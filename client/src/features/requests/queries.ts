@@ -34,6 +34,12 @@ export function redeliver(id: string) {
   return unwrap(api.POST('/api/requests/{request_id}/redeliver', { params: { path: { request_id: id } } }))
 }
 
+export function cancelRequest(id: string, notify: boolean) {
+  return unwrap(
+    api.POST('/api/requests/{request_id}/cancel', { params: { path: { request_id: id } }, body: { notify } }),
+  )
+}
+
 export function deleteRequest(id: string) {
   return unwrap(api.DELETE('/api/requests/{request_id}', { params: { path: { request_id: id } } }))
 }

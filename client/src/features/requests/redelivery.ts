@@ -18,9 +18,13 @@ export function stopRedelivering(): void {
   stopped = true
 }
 
-/** Only async requests that have ended can be delivered again. */
+/** Only what has ended otherwise than by a cancel of the whole request can be delivered again. */
+export function canRedeliver(item: Pick<RequestItem, 'status' | 'callback_status'>): boolean {
+  return item.callback_status !== null && item.status !== 'CANCELLED' && isFinal(item)
+}
+
 export function redeliverable(items: readonly RequestItem[]): string[] {
-  return items.filter((item) => item.mode === 'async' && isFinal(item)).map((item) => item.id)
+  return items.filter(canRedeliver).map((item) => item.id)
 }
 
 export type BulkResult = { done: number; failures: unknown[]; left: number }

@@ -127,3 +127,23 @@ test('a redelivery that was not sent yet is told too, and an earlier one whose t
     'attempt-ok',
   ])
 })
+
+test('a cancel ends the story of the report, or only that of its callback', () => {
+  const stopped = detail({
+    status: 'CANCELLED',
+    created_at: at(0),
+    started_at: at(100),
+    completed_at: at(300),
+  })
+  const kinds = (of: typeof stopped) =>
+    timelineOf({ detail: of, logs: [], received: [] }).map(({ kind, title }) => [kind, title])
+  expect(kinds({ ...stopped, cancelled_at: at(300), callback_status: 'CANCELLED' }).slice(1)).toEqual([
+    ['started', 'Generation started'],
+    ['cancelled', 'Request cancelled'],
+  ])
+  const called_off = detail({ ...generated, callback_status: 'CANCELLED', cancelled_at: at(700) })
+  expect(kinds(called_off).slice(2)).toEqual([
+    ['generated', 'Report generated'],
+    ['cancelled', 'Callback cancelled'],
+  ])
+})

@@ -8,6 +8,7 @@ export type EntryKind =
   | 'started'
   | 'generated'
   | 'generation-failed'
+  | 'cancelled'
   | 'attempt-failed'
   | 'attempt-ok'
   | 'received'
@@ -63,8 +64,22 @@ function generationEntries(detail: RequestDetail): Entry[] {
       }),
     )
   }
-  if (completed !== null) entries.push(completedEntry(detail, started, completed))
+  const cancelled = time(detail.cancelled_at)
+  if (cancelled !== null) entries.push(cancelledEntry(detail, created, cancelled))
+  if (completed !== null && detail.status !== 'CANCELLED') {
+    entries.push(completedEntry(detail, started, completed))
+  }
   return entries
+}
+
+function cancelledEntry(detail: RequestDetail, created: number | null, cancelled: number): Entry {
+  if (detail.status !== 'CANCELLED') return entry('cancelled', cancelled, 'Callback cancelled')
+  const waited = detail.started_at === null && detail.mode === 'async'
+  return entry('cancelled', cancelled, 'Request cancelled', {
+    durationMs: since(time(detail.started_at), cancelled),
+    waitedMs: waited ? since(created, cancelled) : null,
+    waitedFor: 'in the queue',
+  })
 }
 
 function completedEntry(detail: RequestDetail, started: number | null, completed: number): Entry {

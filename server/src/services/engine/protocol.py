@@ -45,17 +45,17 @@ class Engine(Protocol):
     def redeliver(self, lane: LaneKey) -> None:
         """Notify the engine of a callback stored for this lane; a leader in another process polls for it."""
 
+    def receivers_changed(self, receivers: Collection[str]) -> None:
+        """Notify the engine that the pauses of receivers may have ended."""
+
     def stop_work(self, request_ids: Collection[UUID]) -> None:
-        """Say that requests or their callbacks were cancelled, here or elsewhere."""
+        """Notify the engine of requests or callbacks that were cancelled, in this or another process."""
 
     async def cancelled(self, request_id: UUID, cancelled: Cancelled) -> None:
         """Stop working on a request that was cancelled.
 
-        When it returns, no attempt to deliver the end of its report begins any more, whichever process works.
+        When it returns, no attempt to deliver its report begins any more, whichever process delivers.
         """
-
-    def receivers_changed(self, receivers: Collection[str]) -> None:
-        """Notify the engine that the pauses of receivers may have ended."""
 
     def state(self) -> EngineState:
         """Return a snapshot of the state; thread-safe."""

@@ -101,14 +101,14 @@ class RedeliveryStore:
         pool: connections, on this loop.
         read: runs a query within its caller's share.
         observers: told which requests changed.
-        attempt_ends_within: how long an attempt may still be under way once its callback was cancelled.
+        attempt_timeout_s: the longest that an attempt may still be under way once its callback was cancelled.
     """
 
-    def __init__(self, pool: asyncpg.Pool, read: Read, observers: Observers, *, attempt_ends_within: timedelta) -> None:
+    def __init__(self, pool: asyncpg.Pool, read: Read, observers: Observers, attempt_timeout_s: float) -> None:
         self._pool = pool
         self._read = read
         self._observers = observers
-        self._attempt_ends_within = attempt_ends_within
+        self._attempt_ends_within = timedelta(seconds=attempt_timeout_s)
 
     async def matching(self, account: str | None, wanted: RedeliveryFilter) -> Matching:
         """Look what a filter matches."""

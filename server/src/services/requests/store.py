@@ -258,6 +258,7 @@ class RequestStore:
         records = await self._fetch(statements.CANCEL, request_id, now, notify, view.account, view.everybody)
         if not records:
             return None
+        failpoints.reached("after_cancel_commit")
         status = Status(records[0]["status"])
         if status is Status.CANCELLED:
             self._observers.ended([ended_of(records[0])])
