@@ -9,13 +9,19 @@ from typing import Any
 
 import httpx
 
-from tests.support.databases import create_database
+from tests.support.databases import create_database, run_sql
 from tests.support.processes import ServerProcess, server_process
 from tests.support.prometheus import FOLDER, Prometheus, prometheus_of
 from tests.support.waiting import eventually
 
 DASHBOARD = FOLDER / "grafana" / "dashboards" / "financial-reports.json"
 SCRAPES = 3
+#: A key that ends by itself: without one, nothing is told of the next.
+KEY = (
+    "INSERT INTO accounts (name, created_at) VALUES ('acme', now())",
+    """INSERT INTO api_keys (id, account, name, sha256, scopes, created_at, expires_at)
+       VALUES ('00000001', 'acme', 'ci', sha256('x'), '{read}', now(), now() + interval '90 days')""",
+)
 #: A figure, a comparison and a limit.
 ALERT = re.compile(r"(?s)(.*\S)\s*(?:<|>)\s*[\d.]+\s*")
 
@@ -52,8 +58,10 @@ async def load(server: ServerProcess) -> None:
 async def test_every_expression_of_every_panel_and_alert_finds_a_series(postgres: str, tmp_path: Path) -> None:
     settings = {"RATE_LIMIT_SYNC": "off", "RATE_LIMIT_ASYNC": "off", "SIMULATED_MS_PER_TRANSACTION": "0"}
     (tmp_path / "prometheus").mkdir()
+    database_url = await create_database(postgres)
+    await run_sql(database_url, *KEY)
     with (
-        server_process(tmp_path / "data", DATABASE_URL=await create_database(postgres), **settings) as server,
+        server_process(tmp_path / "data", DATABASE_URL=database_url, **settings) as server,
         prometheus_of(server.port, tmp_path / "prometheus") as prometheus,
     ):
         await load(server)

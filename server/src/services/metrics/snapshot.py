@@ -27,6 +27,8 @@ class TableFigures:
     oldest_age_s: Mapping[Priority, float]
     callbacks_owed: int
     receivers_paused: int
+    #: Seconds since 1970 UTC; None where no key ends.
+    next_key_ends_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,9 @@ def _of_the_table(table: TableFigures) -> Iterator[Metric]:
     yield _gauges("frg_queue_oldest_age_seconds", oldest, "priority", table.oldest_age_s.items())
     yield _gauge("frg_callbacks_owed", "Callbacks that are owed", table.callbacks_owed)
     yield _gauge("frg_receivers_paused", "Receivers with a pause", table.receivers_paused)
+    if table.next_key_ends_s is not None:
+        ends = "When the next API key ends that was neither revoked nor rotated"
+        yield _gauge("frg_key_expiry_timestamp_seconds", ends, table.next_key_ends_s)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -128,6 +133,7 @@ def table_figures(reader: RequestReader, now: Callable[[], datetime]) -> Cached:
             oldest_age_s={priority: age_s(at) for priority, at in found.oldest_waiting_at.items()},
             callbacks_owed=found.callbacks_owed,
             receivers_paused=found.receivers_paused,
+            next_key_ends_s=found.next_key_ends_at.timestamp() if found.next_key_ends_at else None,
         )
 
     return Cached(look_up)

@@ -15,7 +15,7 @@ ROOT = SERVER_FOLDER.parent
 FOLDER = ROOT / "deploy" / "monitoring"
 ALERTS = {
     *("QueueTooOld", "NoLeader", "ReceiverPaused", "CallbacksFailing", "StorageTrouble", "DatabaseAway"),
-    "EventLoopSlow",
+    *("KeyExpiresSoon", "EventLoopSlow"),
 }
 
 
