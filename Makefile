@@ -18,6 +18,7 @@ WORKERS ?= 2
 VENV := server/.venv
 VENV_PYTHON := $(VENV)/bin/python
 RUN_STAMP := $(VENV)/.installed
+OTEL_STAMP := $(VENV)/.installed-otel
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 # As seen from server/, where the server, its tests and its checks run.
@@ -52,7 +53,7 @@ help: ## list the targets
 run: setup page ## set up what is missing, then start everything on http://localhost:8000 (PORT, HOST, DATA_DIR, DATABASE_URL)
 	@$(ABSOLUTE_DATA_DIR); cd server && exec $(PY) -m src
 
-setup: $(RUN_STAMP) ## create server/.venv with the pinned packages (PYTHON=python3.12 chooses the Python)
+setup: $(RUN_STAMP) $(OTEL_STAMP) ## create server/.venv with the pinned packages (PYTHON=python3.12 chooses the Python)
 	@:
 
 page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
@@ -122,6 +123,7 @@ openapi: $(RUN_STAMP) $(if $(CLIENT),$(NODE_STAMP)) ## write the OpenAPI documen
 lock: ## recompile the pinned requirements with uv (UPGRADE=1 takes newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	cd server && $(LOCK) requirements.in -o requirements.txt
+	cd server && $(LOCK) requirements-otel.in -o requirements-otel.txt
 	cd server && $(LOCK) requirements-dev.in -o requirements-dev.txt
 	cd server && $(LOCK) requirements-bench.in -o requirements-bench.txt
 
@@ -157,8 +159,13 @@ $(RUN_STAMP): server/requirements.txt $(VENV_PYTHON)
 	@$(INSTALL)
 	@touch $@
 
-# After the others, never beside them: both install into one folder.
-$(DEV_STAMP): server/requirements-dev.txt $(RUN_STAMP)
+# After the others, never beside them: all install into one folder.
+$(OTEL_STAMP): server/requirements-otel.txt $(RUN_STAMP)
+	@echo "Installing what exports traces, for when OTEL_EXPORTER_OTLP_ENDPOINT is set (about 1 s with uv, 5 s with pip) …"
+	@$(INSTALL)
+	@touch $@
+
+$(DEV_STAMP): server/requirements-dev.txt $(OTEL_STAMP)
 	@echo "Installing the packages for tests and checks (about 5 s with uv, 25 s with pip) …"
 	@$(INSTALL)
 	@touch $@

@@ -37,6 +37,7 @@ from src.routes.middleware.measure import MeasureMiddleware
 from src.routes.middleware.rate_limits import RateLimitMiddleware, RateLimits
 from src.routes.middleware.same_origin import SameOriginMiddleware
 from src.routes.middleware.security_headers import SecurityHeadersMiddleware
+from src.routes.middleware.tracing import TracingMiddleware
 from src.routes.site import docs_pages, openapi, page
 from src.routes.site import metrics as metrics_page
 from src.routes.wire import views
@@ -44,6 +45,8 @@ from src.services.benchmarks.gate import TOKEN_HEADER, BenchmarkGate
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.metrics.metrics import Metrics
 from src.services.outbound.transport import Network
+from src.services.requests.observers import Observers
+from src.services.tracing.protocol import Tracing
 
 #: What makes the service send something, and so counts like an async submission.
 LIKE_A_SUBMISSION = (
@@ -83,16 +86,16 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     policies = CallbackPolicies(callback_policy(settings))
     benchmarks = BenchmarkGate()
     rate_limits = _rate_limits(settings)
-    metrics = Metrics(__version__)
+    metrics, tracing = Metrics(__version__), _tracing(settings)
     app = Application(
-        lifespan=_lifespan(settings, network or Network(), policies, benchmarks, rate_limits, metrics),
+        lifespan=_lifespan(settings, network or Network(), policies, benchmarks, rate_limits, metrics, tracing),
         openapi_url=None,  # ours is written once, not for each request
         docs_url=None,  # FastAPI's pages load from elsewhere; ours do not
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=_inner_middleware(settings, policies, benchmarks, rate_limits),
     )
-    app.outermost = _outer_middleware(settings, metrics, app.router.routes)
+    app.outermost = _outer_middleware(settings, metrics, tracing, app.router.routes)
     problems.install(app)
     openapi.install(app, settings)
     submitting = [api_routes.submitting, callback_checks.router]
@@ -115,21 +118,56 @@ def _lifespan(
     benchmarks: BenchmarkGate,
     rate_limits: RateLimits,
     metrics: Metrics,
+    tracing: Tracing | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     public_settings = queue_routes.PublicSettings.of(settings)
     shown = Views(request=views.item_event, attempt=views.attempt_event)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_parts(
-            settings, network, views=shown, policies=policies, gate=benchmarks, metrics=metrics
-        ) as parts:
+        async with (
+            _exporting(tracing) as traces,
+            running_parts(
+                settings, network, views=shown, policies=policies, gate=benchmarks, metrics=metrics, traces=traces
+            ) as parts,
+        ):
             app.state.parts = parts
             app.state.public_settings = public_settings
             yield
         await rate_limits.close()
 
     return lifespan
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    """Create what exports traces, where a setting asks for them.
+
+    Raises:
+        ValueError: its packages are not installed.
+    """
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    try:
+        # Optional packages, which take a quarter of a second to import.
+        from src.services.tracing.otlp import OtlpTracing  # noqa: PLC0415
+    except ImportError:
+        raise ValueError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: pip install -r requirements-otel.txt."
+        ) from None
+    return OtlpTracing(settings.otel_exporter_otlp_endpoint, __version__)
+
+
+@asynccontextmanager
+async def _exporting(tracing: Tracing | None) -> AsyncIterator[Observers]:
+    """Export traces for as long as the service runs, and what its end adds to them."""
+    if tracing is None:
+        yield Observers()
+        return
+    tracing.start()
+    try:
+        yield tracing.observers()
+    finally:
+        await tracing.aclose()
 
 
 def _inner_middleware(
@@ -149,9 +187,12 @@ def _inner_middleware(
     ]
 
 
-def _outer_middleware(settings: Settings, metrics: Metrics, routes: list[BaseRoute]) -> list[Middleware]:
+def _outer_middleware(
+    settings: Settings, metrics: Metrics, tracing: Tracing | None, routes: list[BaseRoute]
+) -> list[Middleware]:
     return [
         Middleware(MeasureMiddleware, metrics=metrics.http, routes=routes),
+        *([Middleware(TracingMiddleware, tracing=tracing)] if tracing else []),
         Middleware(CallIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
         Middleware(

@@ -300,6 +300,12 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="bearer token that GET /metrics asks for; empty: none"
     )
+    otel_exporter_otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$",
+        description="base URL of an OpenTelemetry collector that takes OTLP over HTTP, e.g. http://localhost:4318; "
+        "empty: nothing is traced",
+    )
     demo_tools: bool = Field(
         default=True, description="enable the demo receiver and its switches, benchmarks and delete-all"
     )

@@ -18,6 +18,7 @@ import orjson
 
 from src.errors import ServiceError
 from src.random_ids import new_hex
+from src.trace_context import current_trace
 
 LogFormat = Literal["plain", "json"]
 
@@ -72,12 +73,15 @@ class LineFormatter(logging.Formatter):
         return "\n  | ".join([f"{record.levelname} {record.name}{call}: {message}", *trace])
 
     def _as_json(self, record: logging.LogRecord, message: str, trace: list[str]) -> str:
+        trace_of_call = current_trace.get()
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname,
             "logger": record.name,
             "call_id": call_id.get() or None,
+            "trace_id": trace_of_call and trace_of_call.trace_id,
             "message": message,
+            **getattr(record, "fields", {}),
         }
         return orjson.dumps({**line, "traceback": trace} if trace else line, option=orjson.OPT_UTC_Z).decode()
 

@@ -66,7 +66,7 @@ class Data:
     connections: Callable[[], tuple[int, int]]
 
 
-async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Data:
+async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics, traces: Observers) -> Data:
     """Open the folders, connect to the database or start the embedded one, and migrate its schema.
 
     Raises:
@@ -80,13 +80,13 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics)
     await prepare_schema(queries, url)
     pool = await _open_pool(url, stack)
     threads = _open_threads(stack)
-
     slots = ReadSlots()
     reader = RequestReader(queries, slots)
     database = DatabaseCondition(queries, slots)
     changes = ChangeNotifier(partial(announce, pool))
     completions = Completions(reader.whole, settings.max_waiters, settings.max_waiters_per_caller)
-    observers = together(changes.observers(), completions.observers(), log_lines(), metrics.observers())
+    lines = log_lines(settings.log_format)
+    observers = together(changes.observers(), completions.observers(), lines, metrics.observers(), traces)
     store = RequestStore(pool, observers, on_away=database.note)
     return Data(
         url=url,

@@ -29,6 +29,7 @@ from src.services.outbound.transport import Network
 from src.services.parts import DownloadParts, Parts, SyncParts
 from src.services.report_files.production import SimulatedWork
 from src.services.requests.in_flight import InFlight
+from src.services.requests.observers import Observers
 
 
 @asynccontextmanager
@@ -40,6 +41,7 @@ async def running_parts(
     policies: CallbackPolicies,
     gate: BenchmarkGate,
     metrics: Metrics,
+    traces: Observers,
 ) -> AsyncIterator[Parts]:
     """Start the service and yield its parts; on exit, stop it without losing anything acknowledged.
 
@@ -50,6 +52,7 @@ async def running_parts(
         policies: which callback URLs each owner may use.
         gate: authenticates benchmark runs.
         metrics: counts events.
+        traces: record the spans of requests.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached or started.
@@ -59,7 +62,7 @@ async def running_parts(
         asyncio.get_running_loop().set_exception_handler(log_loop_errors)
         now = SteadyClock()
         tasks = Supervisor(now)
-        data = await open_data(settings, stack, metrics)
+        data = await open_data(settings, stack, metrics, traces)
         outbound = open_outbound(settings, network, policies, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)

@@ -119,6 +119,9 @@ class RequestModel(Base):
     cancelled_at: Mapped[datetime | None]
     callback_finished_at: Mapped[datetime | None]
 
+    #: The span of the call that submitted it (W3C Trace Context); null where nothing is traced.
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+
     #: The benchmark run that sent it. It is processed like any other request, but not listed in the history.
     run_id: Mapped[UUID | None]
 

@@ -89,7 +89,7 @@ async def test_no_line_is_forged_and_no_secret_is_told(
     assert SIGNING_SECRET not in text
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     assert any("callback attempt" in line for line in lines)
-    assert any("call-of-a-test" in line for line in lines) is ("DEBUG" in settings)
+    assert any("call-of-a-test" in line for line in lines)
     if "LOG_FORMAT" in settings:
         assert {json.loads(line)["level"] for line in lines if not line.startswith("Ready on")} <= {
             "DEBUG",

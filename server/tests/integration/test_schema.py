@@ -32,7 +32,7 @@ def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
 
 BACK_TO_0003 = """
 DROP TABLE redeliveries;
-ALTER TABLE requests DROP COLUMN redelivery_id;
+ALTER TABLE requests DROP COLUMN redelivery_id, DROP COLUMN traceparent;
 ALTER TABLE requests DROP CONSTRAINT ck_requests_async_has_position;
 ALTER TABLE requests DROP CONSTRAINT ck_requests_async_may_have_callback;
 ALTER TABLE requests ADD CONSTRAINT ck_requests_async_has_position_and_callback CHECK (

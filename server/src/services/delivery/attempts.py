@@ -18,7 +18,7 @@ from src.services.identity.caller import Owner
 from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.outbound.client import Failure, Reply
 from src.services.outbound.guard import ErrorCode
-from src.services.requests.records import Attempt, OwedCallback
+from src.services.requests.records import Attempt, OwedCallback, attempt_span
 
 #: The error codes of the callback log.
 LoggedErrorCode = Literal[ErrorCode, "bad_status", "expired"]
@@ -115,6 +115,9 @@ class CallbackAttempts:
                 # Signatures use the wall clock: the receiver compares it with its own.
                 own_headers = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
                 del own_headers["webhook-id"]  # the same at every attempt
+                if trace := callback.job.trace:
+                    span = attempt_span(trace, callback.request_id, callback.attempts + 1)
+                    own_headers["traceparent"] = span.header
                 outcome = await self._post(connection, callback, own_headers, body)
                 return Tried(outcome, attempted_at, self._now(), own_headers, digest(body))
             finally:
@@ -151,6 +154,9 @@ def record_of(callback: OwedCallback, tried: Tried, next_attempt_at: datetime | 
         next_attempt_at=next_attempt_at,
         request_headers=tried.headers,
         request_body_sha256=tried.body_sha256,
+        account=callback.job.owner.account,
+        url=callback.url,
+        trace=callback.job.trace,
         **_log_fields(tried.outcome),
     )
 
@@ -166,6 +172,7 @@ def expiry_of(callback: OwedCallback, now: datetime, hours: float) -> Attempt:
         success=False,
         error_code="expired",
         error_message=f"not sent: it had been undelivered for {hours:g} hours",
+        account=callback.job.owner.account,
     )
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from src.models import Mode, Status
 from src.services.requests.records import Attempt, NewRequest, Pause
+from src.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,10 @@ class Ended:
     #: Of the report; 0 where there is none.
     rows: int = 0
     size_bytes: int = 0
+    #: None: the unnamed account.
+    account: str | None = None
+    #: The span of the call that submitted it, if that was traced.
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True)

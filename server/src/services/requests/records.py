@@ -2,16 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import orjson
 
+from src.logs import call_id
 from src.models import Mode, Priority, Status
 from src.services.identity.caller import UNNAMED, Caller, Owner
 from src.services.report_generator import ReportParameters
+from src.trace_context import TraceContext, current_trace
 
 #: The sequence of callbacks that were asked for again.
 REDELIVERY = "redelivery"
@@ -64,6 +66,9 @@ class NewRequest:
     receiver: str | None = None
     idempotency_key: IdempotencyKey | None = None
     priority: Priority = Priority.NORMAL
+    #: The HTTP call that submitted it, and its span: what stores it runs in the context of another call.
+    call_id: str = field(default_factory=call_id.get)
+    trace: TraceContext | None = field(default_factory=current_trace.get)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,8 @@ class Job:
     generation_attempts: int
     priority: Priority = Priority.NORMAL
     owner: Owner = UNNAMED
+    #: The span of the call that submitted it, if that was traced.
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +236,10 @@ class Attempt:
     response_headers: Mapping[str, str] | None = None
     #: When the next attempt is due; None if this was the last.
     next_attempt_at: datetime | None = None
+    #: Of its request, for the log and the trace; None: the unnamed account, not known, and not traced.
+    account: str | None = None
+    url: str | None = None
+    trace: TraceContext | None = None
 
     @property
     def response_time_ms(self) -> int:
@@ -255,3 +266,8 @@ class Waiting:
     by_caller: Mapping[str, int]
     #: Upper bound for every caller not in `by_caller`.
     of_any_other_max: int
+
+
+def attempt_span(trace: TraceContext, request_id: UUID, attempt_number: int) -> TraceContext:
+    """Return the span of an attempt, which the receiver is told; the same after a crash and in every process."""
+    return trace.child(f"{request_id} {attempt_number}")

@@ -8,6 +8,7 @@ from src.services.identity.caller import Owner
 from src.services.report_generator import ReportParameters
 from src.services.requests.observers import Ended
 from src.services.requests.records import CompletedReport, Duplicate, Finished, Job, OwedCallback
+from src.trace_context import TraceContext
 
 
 def ended_of(record: asyncpg.Record, result: str | None = None) -> Ended:
@@ -28,6 +29,8 @@ def ended_of(record: asyncpg.Record, result: str | None = None) -> Ended:
         created_at=record["created_at"],
         rows=described["summary"]["total_transactions"] if described else 0,
         size_bytes=described["file_size_bytes"] if described else 0,
+        account=record["account"],
+        trace=_trace_of(record),
     )
 
 
@@ -56,6 +59,7 @@ def job_of(record: asyncpg.Record) -> Job:
         generation_attempts=record["generation_attempts"],
         priority=Priority(record["priority"]),
         owner=Owner(record["account"], record["run_id"]),
+        trace=_trace_of(record),
     )
 
 
@@ -85,3 +89,8 @@ def completed_of(record: asyncpg.Record) -> CompletedReport:
         size_bytes=result["file_size_bytes"],
         sha256=result["sha256"],
     )
+
+
+def _trace_of(record: asyncpg.Record) -> TraceContext | None:
+    header: str | None = record["traceparent"]
+    return TraceContext.parse(header) if header else None

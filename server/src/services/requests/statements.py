@@ -12,9 +12,10 @@ connection.
 INSERT = """
 WITH offered AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::text[], $9::text[], $10::bytea[], $11::text[], $12::uuid[], $13::text[]) WITH ORDINALITY
+                         $8::text[], $9::text[], $10::bytea[], $11::text[], $12::uuid[], $13::text[], $14::text[])
+    WITH ORDINALITY
     AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint,
-                account, run_id, priority, n)
+                account, run_id, priority, traceparent, n)
 ), claimed AS (
     INSERT INTO idempotency_keys (caller, route, key, fingerprint, request_id, created_at)
     SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
@@ -31,11 +32,11 @@ WITH offered AS (
 )
 INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
                       callback_url, receiver, callback_status, created_at, started_at, account, run_id,
-                      priority, callback_sequence)
+                      priority, callback_sequence, traceparent)
 SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
        CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
        CASE WHEN callback_url IS NOT NULL THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
-       account, run_id, priority, priority
+       account, run_id, priority, priority, traceparent
 FROM created LEFT JOIN counter ON true
 RETURNING id, queue_position
 """
@@ -60,7 +61,7 @@ SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
 WAITING_AFTER = """
 SELECT job.* FROM unnest($1::text[], $2::bigint[], $3::int[]) AS tail (priority, position, room), LATERAL (
     SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
-           account, run_id
+           account, run_id, traceparent
     FROM requests r
     WHERE r.mode = 'async' AND r.completed_at IS NULL AND r.status IN ('PENDING', 'CANCELLED')
     AND r.priority = tail.priority AND r.queue_position > tail.position
@@ -87,7 +88,8 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
      AS f (id, status, result, reason, completed_at), term
 WHERE requests.id = f.id AND requests.completed_at IS NULL
 AND (requests.status = 'CANCELLED' OR requests.status = 'PROCESSING' AND f.status <> 'CANCELLED')
-RETURNING requests.id, mode, requests.status, callback_status, created_at, started_at, requests.completed_at
+RETURNING requests.id, mode, requests.status, callback_status, created_at, started_at, requests.completed_at,
+          account, traceparent
 """
 
 # For those that the statement above did not change: recorded before by it, its answer lost; cancelled; or gone.
@@ -113,7 +115,7 @@ WITH changed AS (
     WHERE id = $1 AND ($5 OR account IS NOT DISTINCT FROM $4::text)
     AND (status IN ('PENDING', 'PROCESSING')
                        OR status IN ('COMPLETED', 'FAILED') AND callback_status = 'PENDING')
-    RETURNING id, mode, status, created_at, started_at, cancelled_at AS completed_at
+    RETURNING id, mode, status, created_at, started_at, cancelled_at AS completed_at, account, traceparent
 ), noted AS (
     INSERT INTO files_to_delete (request_id)
     SELECT id FROM changed WHERE status = 'CANCELLED' AND started_at IS NOT NULL ON CONFLICT DO NOTHING
@@ -132,7 +134,7 @@ FAIL_POISON = """
 WITH term AS MATERIALIZED (SELECT require_epoch($4))
 UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
 FROM term WHERE mode = 'async' AND completed_at IS NULL AND status = 'PROCESSING' AND generation_attempts >= $1
-RETURNING id, mode, status, created_at, started_at, completed_at
+RETURNING id, mode, status, created_at, started_at, completed_at, account, traceparent
 """
 
 RECOVER = """
@@ -148,7 +150,7 @@ WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = f.reason, completed_at = f.completed_at
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS f (id, reason, completed_at)
     WHERE requests.id = f.id AND mode = 'sync' AND status = 'PROCESSING'
-    RETURNING requests.id, mode, status, created_at, started_at, requests.completed_at
+    RETURNING requests.id, mode, status, created_at, started_at, requests.completed_at, account, traceparent
 ), freed AS (
     DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )
@@ -159,7 +161,7 @@ FAIL_ABANDONED_SYNC = """
 WITH failed AS (
     UPDATE requests SET status = 'FAILED', failure_reason = $2, completed_at = $3
     WHERE mode = 'sync' AND status = 'PROCESSING' AND created_at < $1
-    RETURNING id, mode, status, created_at, started_at, completed_at
+    RETURNING id, mode, status, created_at, started_at, completed_at, account, traceparent
 ), freed AS (
     DELETE FROM idempotency_keys WHERE request_id IN (SELECT id FROM failed)
 )
@@ -174,7 +176,7 @@ DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
 
 OWED = """
 SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
-       account, run_id, result_payload, failure_reason, completed_at,
+       account, run_id, traceparent, result_payload, failure_reason, completed_at,
        callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
 FROM requests
 WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2

@@ -153,6 +153,7 @@ class RequestStore:
             [request.caller.owner.account for request in requests],
             [request.caller.owner.run_id for request in requests],
             [request.priority for request in requests],
+            [request.trace and request.trace.header for request in requests],
         )
         created = {
             record["id"]: Accepted(request_id=record["id"], queue_position=record["queue_position"])

@@ -108,12 +108,14 @@ def test_every_promise_of_security_names_tests_that_exist_and_settings_that_do()
     assert "(SECURITY.md)" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-otel.txt", "requirements-dev.txt", "requirements-bench.txt"]
+)
 def test_every_package_is_pinned_with_its_hashes(name: str) -> None:
     text = (SERVER_FOLDER / name).read_text().replace("\\\n", " ")
     packages = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
-    assert len(packages) > 30
+    assert len(packages) > 10
     assert [
         line for line in packages if not re.match(r"[a-z0-9._-]+(\[[a-z,]+\])?==\S+.* --hash=sha256:[0-9a-f]{64}", line)
     ] == []

@@ -53,6 +53,6 @@ def test_an_attempt_is_a_line_of_the_log(
     success: bool, level: int, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    log_lines().attempted(attempt(success=success))
+    log_lines("plain").attempted(attempt(success=success))
 
     assert [(record.levelno, record.message) for record in caplog.records] == [(level, line)]

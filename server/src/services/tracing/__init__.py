@@ -1,0 +1,1 @@
+"""Traces for OpenTelemetry: an observer of the same records as the log and the metrics."""
