@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test'
 import { deleteAll, expect, expectNoAxeViolations, submitAsync, test } from './fixtures'
 
-const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']
+const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/health', '/api-explorer']
 
 async function openView(page: Page, path: string): Promise<void> {
   await page.goto(path)

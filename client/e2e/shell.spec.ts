@@ -10,6 +10,7 @@ test('every view has an address that works by itself', async ({ page }) => {
     ['/queue', 'Queue'],
     ['/history', 'History'],
     ['/tests', 'Resilience tests'],
+    ['/health', 'Health'],
     ['/api-explorer', 'API'],
   ] as const) {
     expect((await page.goto(path))?.status()).toBe(200)
@@ -37,6 +38,7 @@ test('the keyboard goes everywhere', async ({ page }) => {
     ['q', '/queue'],
     ['h', '/history'],
     ['t', '/tests'],
+    ['e', '/health'],
     ['a', '/api-explorer'],
     ['p', '/'],
   ] as const) {
@@ -58,7 +60,15 @@ test('nothing is wider than the window from 320 to 1920 px', async ({ page, requ
   await submitAsync(request, 'A_report_with_a_rather_long_name_that_wants_a_lot_of_room_on_the_screen')
   for (const width of [320, 768, 1280, 1920]) {
     await page.setViewportSize({ width, height: 900 })
-    for (const path of ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']) {
+    for (const path of [
+      '/',
+      '/queue',
+      '/history',
+      '/tests',
+      '/tests?view=load',
+      '/health',
+      '/api-explorer',
+    ]) {
       await page.goto(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
       const tooWide = await page.evaluate(

@@ -1,7 +1,7 @@
 import { expect, submitAsync, test } from './fixtures'
 
 const SHIFT_MAX = 0.01
-const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/api-explorer']
+const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/health', '/api-explorer']
 
 /** Cumulative layout shift, as the browser counts it, from the first paint until nothing has come for a while. */
 for (const [name, width] of [

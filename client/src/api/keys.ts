@@ -17,6 +17,8 @@ export const keys = {
   /** How much waited in the last 15 minutes. */
   depths: ['queue-depths'] as const,
   health: ['health'] as const,
+  /** The figures of the last hour. */
+  lastHour: ['last-hour'] as const,
   received: ['callbacks', 'history'] as const,
   settings: ['settings'] as const,
   benchmarks: ['benchmarks'] as const,

@@ -345,6 +345,28 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/health/last-hour': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get Last Hour
+     * @description Read the figures of the last hour in steps of 15 s, as `GET /metrics` has them; nothing is asked of the database.
+     *
+     *     They are of the whole service, and so empty for an account that shares it with others.
+     */
+    get: operations['get_last_hour_api_health_last_hour_get']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/health/live': {
     parameters: {
       query?: never
@@ -1892,6 +1914,22 @@ export interface components {
       trouble: string | null
     }
     /**
+     * LastHourAnswer
+     * @description Figures of this process since its start, kept in memory; those of the queue are of all servers.
+     */
+    LastHourAnswer: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string
+      series: components['schemas']['Series']
+      /** Step S */
+      step_s: number
+      /** Times */
+      times: string[]
+    }
+    /**
      * Mode
      * @description How the report is returned.
      * @enum {string}
@@ -2756,6 +2794,58 @@ export interface components {
     SecretAnswer: {
       /** Secret */
       secret: string
+    }
+    /**
+     * Series
+     * @description One number for each step: what happened in it, or what was so at its end. Null where nothing is known.
+     */
+    Series: {
+      /** Accepted */
+      accepted: (number | null)[]
+      /** Attempts */
+      attempts: (number | null)[]
+      /** Attempts Succeeded */
+      attempts_succeeded: (number | null)[]
+      /** Callbacks Owed */
+      callbacks_owed: (number | null)[]
+      /** Completed */
+      completed: (number | null)[]
+      /** Connections Used */
+      connections_used: (number | null)[]
+      /** Database Up */
+      database_up: (number | null)[]
+      /** Event Loop Lag P99 S */
+      event_loop_lag_p99_s: (number | null)[]
+      /** Failed */
+      failed: (number | null)[]
+      /** Generation P95 S */
+      generation_p95_s: (number | null)[]
+      /** Http Calls */
+      http_calls: (number | null)[]
+      /** Http Errors */
+      http_errors: (number | null)[]
+      /** Http P95 S */
+      http_p95_s: (number | null)[]
+      /** Leading */
+      leading: (number | null)[]
+      /** Oldest Age S */
+      oldest_age_s: (number | null)[]
+      /** Queue Wait P95 S */
+      queue_wait_p95_s: (number | null)[]
+      /** Receivers Paused */
+      receivers_paused: (number | null)[]
+      /** Refused */
+      refused: (number | null)[]
+      /** Storage Up */
+      storage_up: (number | null)[]
+      /** Time To Callback P95 S */
+      time_to_callback_p95_s: (number | null)[]
+      /** Waiting */
+      waiting: (number | null)[]
+      /** Websockets */
+      websockets: (number | null)[]
+      /** Worker Loop Lag P99 S */
+      worker_loop_lag_p99_s: (number | null)[]
     }
     /**
      * SimulationAnswer
@@ -4296,6 +4386,44 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['HealthAnswer']
+        }
+      }
+    }
+  }
+  get_last_hour_api_health_last_hour_get: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['LastHourAnswer']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }

@@ -3,6 +3,7 @@ import type { components, paths } from './schema.gen'
 type Schemas = components['schemas']
 
 export type Health = Schemas['HealthAnswer']
+export type LastHour = Schemas['LastHourAnswer']
 export type RequestItem = Schemas['RequestItem']
 export type RequestDetail = Schemas['RequestDetail']
 export type RequestList = Schemas['RequestList']

@@ -104,7 +104,7 @@ function BottomNav() {
   return (
     <nav
       aria-label="Pages"
-      className="fixed inset-x-0 bottom-0 z-30 grid grid-cols-5 border-t border-line bg-surface md:hidden"
+      className="fixed inset-x-0 bottom-0 z-30 flex border-t border-line bg-surface md:hidden"
     >
       {routes.map(({ path: href, name, icon: Icon }) => (
         <Link
@@ -112,7 +112,8 @@ function BottomNav() {
           href={href}
           aria-current={path === href ? 'page' : undefined}
           className={cx(
-            'flex flex-col items-center gap-0.5 py-2 text-xs font-medium -outline-offset-2',
+            // As wide as its word needs: six of equal width would not fit on a phone.
+            'flex flex-auto flex-col items-center gap-0.5 py-2 text-xs font-medium -outline-offset-2',
             path === href ? 'text-accent' : 'text-muted',
           )}
         >

@@ -21,6 +21,7 @@ export const views: Command[] = [
   { name: 'History', words: ['requests', 'list'], run: go(paths.history) },
   { name: 'Resilience tests', words: ['checks', 'signature', 'verify'], run: go(paths.tests) },
   { name: 'Load tests', words: ['benchmark', 'runs', 'compare'], run: go(paths.load) },
+  { name: 'Health', words: ['metrics', 'charts', 'status', 'monitoring'], run: go(paths.health) },
   { name: 'API explorer', words: ['openapi', 'curl', 'try'], run: go(paths.api) },
   { name: 'API documentation', words: ['swagger', 'docs'], run: () => location.assign('/docs') },
 ]

@@ -1,4 +1,12 @@
-import { FlaskConical, History, ListOrdered, Play, SquareTerminal, type LucideIcon } from 'lucide-react'
+import {
+  FlaskConical,
+  HeartPulse,
+  History,
+  ListOrdered,
+  Play,
+  SquareTerminal,
+  type LucideIcon,
+} from 'lucide-react'
 import type { ComponentType } from 'react'
 import { lazyView } from '@/components/lazyView'
 import { paths } from '@/lib/paths'
@@ -31,6 +39,13 @@ export const routes: Route[] = [
     icon: FlaskConical,
     key: 't',
     page: lazyView(() => import('@/pages/TestsPage'), room),
+  },
+  {
+    path: paths.health,
+    name: 'Health',
+    icon: HeartPulse,
+    key: 'e',
+    page: lazyView(() => import('@/pages/HealthPage'), room),
   },
   {
     path: paths.api,

@@ -5,31 +5,54 @@ import { Plot, type PlotOptions, type PlotStyle } from './Plot'
 export type ChartSeries = { name: string; colour: string; dashed?: boolean }
 type LineChartProps = {
   /** Times in seconds since 1970 first, then one array for each series. */
-  data: number[][]
+  data: (number | null)[][]
   series: ChartSeries[]
   label: string
   height: number
   /** The shortest time the axis shows, in seconds. */
   spanMin?: number
+  /** The value axis goes up to this at least. */
+  topMin?: number
+  /** Of values on that axis. */
+  format?: (value: number) => string
 }
 
 /** What happened at which time of the day, or on which day. */
-export function LineChart({ data, series, label, height, spanMin = 0 }: LineChartProps) {
-  const options = useCallback((style: PlotStyle) => chartOptions(series, spanMin, style), [series, spanMin])
+export function LineChart(props: LineChartProps) {
+  const { data, series, label, height, spanMin = 0, topMin = 4, format } = props
+  const isSmall = height < SMALL_BELOW
+  const options = useCallback(
+    (style: PlotStyle) => chartOptions({ series, spanMin, topMin, format, isSmall }, style),
+    [series, spanMin, topMin, format, isSmall],
+  )
   return <Plot data={data as uPlot.AlignedData} options={options} label={label} height={height} />
 }
 
-function chartOptions(series: ChartSeries[], spanMin: number, { colour, axis }: PlotStyle): PlotOptions {
+/** Below this height, in pixels, the labels of the times get less room. */
+const SMALL_BELOW = 160
+
+type Shape = Required<Pick<LineChartProps, 'series' | 'spanMin' | 'topMin'>> &
+  Pick<LineChartProps, 'format'> & { isSmall: boolean }
+
+function chartOptions(
+  { series, spanMin, topMin, format, isSmall }: Shape,
+  { colour, axis }: PlotStyle,
+): PlotOptions {
   return {
     legend: { show: false },
     cursor: { y: false },
     scales: {
       x: { range: (chart) => timeRange(chart.data[0], spanMin) },
-      y: { range: (_chart, _min, max) => [0, Math.max(4, max * 1.08)] },
+      y: { range: (_chart, _min, max) => [0, Math.max(topMin, max * 1.08)] },
     },
     axes: [
-      { ...axis, space: 70, values: (_chart, times) => times.map(timeLabel(times)) },
-      { ...axis, size: 56 },
+      {
+        ...axis,
+        space: 70,
+        ...(isSmall && { size: 28 }),
+        values: (_chart, times) => times.map(timeLabel(times)),
+      },
+      { ...axis, size: 56, ...(format && { values: (_chart, values) => values.map(format) }) },
     ],
     series: [{}, ...series.map((one) => lineOf(one, colour(one.colour)))],
   }

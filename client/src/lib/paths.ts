@@ -4,6 +4,7 @@ export const paths = {
   queue: '/queue',
   history: '/history',
   tests: '/tests',
+  health: '/health',
   api: '/api-explorer',
   load: '/tests?view=load',
   benchmark: (id: string) => `/tests?view=load&run=${encodeURIComponent(id)}`,

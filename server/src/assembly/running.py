@@ -15,6 +15,7 @@ from src.assembly.live import Live, Views, open_live
 from src.assembly.outbound import Outbound, open_outbound
 from src.assembly.upkeep import Upkeep, open_upkeep
 from src.config import Settings
+from src.controllers.metrics_controller import take_snapshot
 from src.logs import log_loop_errors
 from src.services.benchmarks.gate import BenchmarkGate
 from src.services.demo.receiver import DemoReceiver
@@ -23,6 +24,7 @@ from src.services.engine.protocol import Engine
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.kit.clock import SteadyClock
 from src.services.kit.supervision import Supervisor, Work
+from src.services.metrics.last_hour import LastHour
 from src.services.metrics.metrics import Metrics
 from src.services.metrics.snapshot import measure_loop_lag, table_figures
 from src.services.outbound.transport import Network
@@ -60,21 +62,19 @@ async def running_parts(
     """
     async with AsyncExitStack() as stack:
         asyncio.get_running_loop().set_exception_handler(log_loop_errors)
-        now = SteadyClock()
-        tasks = Supervisor(now)
+        tasks = Supervisor(now := SteadyClock())
         data = await open_data(settings, stack, metrics, traces)
         outbound = open_outbound(settings, network, policies, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
-        in_flight = InFlight()
-        live = open_live(data, engine, in_flight, views)
+        live = open_live(data, engine, in_flight := InFlight(), views)
         upkeep = open_upkeep(settings, data, outbound, engine, stack, live.events, gate, now=now, tasks=tasks)
         _start_tasks(data, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
         await live.until_it_listens()
         accepting = open_accepting(settings, data, in_flight, stack, on_accepted=engine.wake, now=now)
-        opened = _Opened(data, outbound, engine, priorities, live, upkeep, accepting)
-        yield _parts(settings, opened, simulated_work, now=now, tasks=tasks)
+        opened = _Opened(data, outbound, engine, priorities, live, upkeep, accepting, LastHour(metrics, now))
+        yield _observed(_parts(settings, opened, simulated_work, now=now, tasks=tasks), stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,10 @@ class _Opened:
     live: Live
     upkeep: Upkeep
     accepting: Accepting
+    last_hour: LastHour
 
 
-def _parts(
-    settings: Settings, opened: _Opened, simulated_work: SimulatedWork, *, now: SteadyClock, tasks: Supervisor
-) -> Parts:
+def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: SteadyClock, tasks: Supervisor) -> Parts:
     data, outbound, accepting = opened.data, opened.outbound, opened.accepting
     return Parts(
         tasks=tasks,
@@ -101,7 +100,7 @@ def _parts(
         completions=data.completions,
         wait_max_s=settings.prefer_wait_max_seconds,
         batcher=accepting.batcher,
-        sync=_sync_parts(data, accepting, simulated_work, now),
+        sync=_sync_parts(data, accepting, work, now),
         downloads=_download_parts(settings, data),
         storage=data.storage,
         removal=data.removal,
@@ -121,6 +120,7 @@ def _parts(
         threads=data.threads,
         connections=data.connections,
         table_figures=table_figures(data.reader, now),
+        last_hour=opened.last_hour,
         lane_ids=data.lane_ids,
         sync_max_transactions=settings.sync_max_transactions,
         async_max_transactions=settings.async_max_transactions,
@@ -128,6 +128,13 @@ def _parts(
         started_at=now(),
         stopping=accepting.stopping,
     )
+
+
+def _observed(parts: Parts, stack: AsyncExitStack) -> Parts:
+    """Add what all of them do to the last hour, for as long as they run."""
+    look = partial(take_snapshot, parts, whoever_leads=True)
+    stack.push_async_callback(_cancel, parts.tasks.start("last hour", partial(parts.last_hour.run, look)))
+    return parts
 
 
 def _sync_parts(data: Data, accepting: Accepting, simulated_work: SimulatedWork, now: SteadyClock) -> SyncParts:

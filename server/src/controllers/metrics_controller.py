@@ -7,11 +7,16 @@ from src.services.metrics.snapshot import Snapshot, TableFigures
 from src.services.parts import Parts
 
 
-async def take_snapshot(parts: Parts) -> Snapshot:
-    """Look at every part; what does not answer is told as such."""
+async def take_snapshot(parts: Parts, *, whoever_leads: bool = False) -> Snapshot:
+    """Look at every part; what does not answer is told as such.
+
+    Args:
+        parts: what is looked at.
+        whoever_leads: look into the table even if another process leads; not for figures that are added up.
+    """
     state = parts.engine.state()
     storage = await asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state)
-    database_up, table = await _database(parts, leading=state.leading)
+    database_up, table = await _database(parts, told=state.leading or whoever_leads)
     idle, connections = parts.connections()
     return Snapshot(
         leading=state.leading,
@@ -26,10 +31,10 @@ async def take_snapshot(parts: Parts) -> Snapshot:
     )
 
 
-async def _database(parts: Parts, *, leading: bool) -> tuple[bool, TableFigures | None]:
+async def _database(parts: Parts, *, told: bool) -> tuple[bool, TableFigures | None]:
     try:
         await parts.database.check()
-        return True, await parts.table_figures.get() if leading else None
+        return True, await parts.table_figures.get() if told else None
     except DatabaseAway:
         return False, None
     except Unavailable:  # it answers, but too many read

@@ -14,6 +14,7 @@ from src.routes.http.dependencies import PartsDependency, ViewDependency
 from src.routes.http.strict_query import PlainRoute
 from src.routes.wire.worker import WorkerHealth, worker_health
 from src.services.identity.caller import View
+from src.services.metrics.last_hour import SERIES, STEP_S
 
 router = APIRouter(prefix="/api/health", tags=["Health"], route_class=PlainRoute)
 
@@ -90,6 +91,52 @@ class HealthAnswer(BaseModel):
     system: str
 
 
+#: One figure for each step, oldest first.
+Figures = list[float | None]
+
+
+class Series(BaseModel):
+    """One number for each step: what happened in it, or what was so at its end. Null where nothing is known."""
+
+    accepted: Figures
+    refused: Figures
+    completed: Figures
+    failed: Figures
+    attempts: Figures
+    attempts_succeeded: Figures
+    http_calls: Figures
+    #: Answered 5xx.
+    http_errors: Figures
+    #: The 95th percentile of what ended in the step, seconds; likewise below.
+    queue_wait_p95_s: Figures
+    generation_p95_s: Figures
+    time_to_callback_p95_s: Figures
+    http_p95_s: Figures
+    #: How late the loop of the HTTP server, and that of the worker, came back.
+    event_loop_lag_p99_s: Figures
+    worker_loop_lag_p99_s: Figures
+    waiting: Figures
+    oldest_age_s: Figures
+    callbacks_owed: Figures
+    receivers_paused: Figures
+    websockets: Figures
+    connections_used: Figures
+    #: 1 or 0.
+    leading: Figures
+    database_up: Figures
+    storage_up: Figures
+
+
+class LastHourAnswer(BaseModel):
+    """Figures of this process since its start, kept in memory; those of the queue are of all servers."""
+
+    at: datetime
+    step_s: float
+    #: When each step ended.
+    times: list[datetime]
+    series: Series
+
+
 class Alive(BaseModel):
     """The process answers."""
 
@@ -117,6 +164,17 @@ async def get_health(response: Response, parts: PartsDependency, view: ViewDepen
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
     )
+
+
+@router.get("/last-hour", response_model=LastHourAnswer)
+async def get_last_hour(parts: PartsDependency, view: ViewDependency) -> LastHourAnswer:
+    """Read the figures of the last hour in steps of 15 s, as `GET /metrics` has them; nothing is asked of the database.
+
+    They are of the whole service, and so empty for an account that shares it with others.
+    """
+    steps = parts.last_hour.steps if view.covers_service else ()
+    series = {name: [step.figures.get(name) for step in steps] for name in SERIES}
+    return LastHourAnswer(at=parts.now(), step_s=STEP_S, times=[step.at for step in steps], series=Series(**series))
 
 
 @router.get("/live", response_model=Alive)

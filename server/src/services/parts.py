@@ -17,6 +17,7 @@ from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
 from src.services.live.completions import Completions
 from src.services.live.event_bus import EventBus
+from src.services.metrics.last_hour import LastHour
 from src.services.metrics.snapshot import Cached
 from src.services.outbound.client import LocalLacks
 from src.services.report_files.production import SimulatedWork
@@ -109,6 +110,8 @@ class Parts:
     connections: Callable[[], tuple[int, int]]
     #: The figures of the table in `/metrics`.
     table_figures: Cached
+    #: What the page charts.
+    last_hour: LastHour
     #: Maps lanes to their public ids.
     lane_ids: LaneIds
     sync_max_transactions: int

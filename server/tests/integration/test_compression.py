@@ -98,6 +98,7 @@ def test_nothing_that_may_hold_a_secret_is_chosen(service: Service) -> None:
         "/api/requests",
         "/api/queue",
         "/api/queue/fifo-proof",
+        "/api/health/last-hour",
         "/api/benchmark/runs",
         "/api/benchmark/runs/{run_id}",
         "/api/benchmark/comparison",

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from src.database import connect
 from tests.support.databases import run_sql
 from tests.support.over_http import over_http
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.receivers import Receiver
 from tests.support.service import Service, running_service
 from tests.support.waiting import eventually

@@ -19,7 +19,8 @@ _THREAD_FROM_BYTES = 64 * 1024
 #: nor one that has a strong `ETag`, which would have to differ for each coding; neither are answers to a POST, which
 #: keeps submissions as quick as they are.
 COMPRESSED = re.compile(
-    r"/api/(?:requests|requests/counts|queue|queue/fifo-proof|benchmark/(?:runs(?:/[^/]+)?|comparison))", re.ASCII
+    r"/api/(?:requests|requests/counts|queue|queue/fifo-proof|health/last-hour|benchmark/(?:runs(?:/[^/]+)?|comparison))",
+    re.ASCII,
 )
 
 

@@ -91,9 +91,15 @@ class OtlpTracing:
             self._record("wait", trace, attributes, (report.created_at, begun_at))
         if report.generating_s is not None:
             ended_at = begun_at + timedelta(seconds=report.generating_s)
-            sizes = {"frg.report.rows": report.rows, "frg.report.size": report.size_bytes}
+            about: Attributes = {"frg.report.status": report.status.lower(), "frg.report.rows": report.rows}
             error = "report failed" if report.status is Status.FAILED else None
-            self._record("generate", trace, {**attributes, **sizes}, (begun_at, ended_at), error=error)
+            self._record(
+                "generate",
+                trace,
+                {**attributes, **about, "frg.report.size": report.size_bytes},
+                (begun_at, ended_at),
+                error=error,
+            )
 
     def _attempted(self, attempt: Attempt) -> None:
         if attempt.trace is None:
