@@ -6,13 +6,15 @@ from alembic import context
 from sqlalchemy import Connection
 
 from src.config import Settings
-from src.database import create_engine
+from src.database import MIGRATION_TIMEOUT_S, create_engine
 from src.models import Base
 
 
 def run(connection: Connection) -> None:
-    """Run what is missing; a connection in a transaction leaves the COMMIT to its owner."""
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    """Run what is missing, each migration in a transaction of its own."""
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, compare_type=True, transaction_per_migration=True
+    )
     with context.begin_transaction():
         context.run_migrations()
 
@@ -22,8 +24,8 @@ async def run_from_command_line() -> None:
     url = Settings().database_url
     if not url:
         raise SystemExit("Set DATABASE_URL; the embedded PostgreSQL is migrated when the server starts.")
-    engine = create_engine(url).execution_options(isolation_level="READ COMMITTED")
-    async with engine.begin() as connection:
+    engine = create_engine(url, MIGRATION_TIMEOUT_S).execution_options(isolation_level="READ COMMITTED")
+    async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()
 

@@ -73,11 +73,12 @@ def connect_arguments(url: str) -> dict[str, Any]:
     }
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """Create the engine for ordinary queries. It connects on first use."""
+def create_engine(url: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> AsyncEngine:
+    """Create the engine for ordinary queries, or for longer ones. It connects on first use."""
+    arguments = {**connect_arguments(url), "command_timeout": statement_timeout_s}
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=partial(asyncpg.connect, **connect_arguments(url)),
+        async_creator=partial(asyncpg.connect, **arguments),
         pool_size=ENGINE_CONNECTIONS_MAX,
         max_overflow=0,
         pool_timeout=POOL_WAIT_TIMEOUT_S,
@@ -131,19 +132,27 @@ async def database_errors(within_s: float = ANSWER_TIMEOUT_S) -> AsyncIterator[N
         raise away from error
 
 
-async def migrate(engine: AsyncEngine) -> None:
+async def migrate(url: str) -> None:
     """Migrate the schema to the newest revision. If several processes start at once, one migrates and the others wait.
+
+    A statement may take as long as the whole: with a million requests an index takes longer than a query ever may.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached.
         NotStarted: the schema belongs to a newer release.
     """
-    if await _is_current(engine):
-        return
-    transactional = engine.execution_options(isolation_level="READ COMMITTED")
-    async with database_errors(within_s=MIGRATION_TIMEOUT_S), transactional.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        await connection.run_sync(_upgrade)
+    engine = create_engine(url, statement_timeout_s=MIGRATION_TIMEOUT_S)
+    try:
+        if await _is_current(engine):
+            return
+        transactional = engine.execution_options(isolation_level="READ COMMITTED")
+        async with database_errors(within_s=MIGRATION_TIMEOUT_S), transactional.connect() as connection:
+            # Held until the connection is closed: a migration may consist of several transactions.
+            await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            await connection.commit()
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
 
 
 def newest_revision() -> str:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.database import SESSION, connect_arguments, migrate
 from src.database_faults import READ_ONLY, sqlstate_of
@@ -100,7 +99,7 @@ async def check_database(url: str) -> None:
         log.warning("The database is read-only: no requests can be accepted until it is writable.")
 
 
-async def prepare_schema(engine: AsyncEngine, url: str) -> None:
+async def prepare_schema(url: str) -> None:
     """Migrate the schema to the newest revision.
 
     Raises:
@@ -109,7 +108,7 @@ async def prepare_schema(engine: AsyncEngine, url: str) -> None:
     """
     address = read_database_url(url)
     try:
-        await migrate(engine)
+        await migrate(url)
     except (DatabaseAway, DBAPIError) as error:
         reason = _why_no_schema(sqlstate_of(error.__cause__ or error) or sqlstate_of(error), address)
         if reason is None:

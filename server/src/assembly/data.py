@@ -75,9 +75,9 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
     """
     storage = CountedStorage(await _opened_storage(settings), metrics.storage_failed)
     postgres, url = await _found_database(settings, stack)
+    await prepare_schema(url)
     queries = create_engine(url)
     stack.push_async_callback(queries.dispose)
-    await prepare_schema(queries, url)
     pool = await _open_pool(url, stack)
     threads = _open_threads(stack)
     slots = ReadSlots()

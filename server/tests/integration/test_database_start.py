@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from src.database import create_engine
 from src.database_start import check_database, prepare_schema
 from src.errors import NotStarted
 from src.postgres.cluster import SOCKET_NAME
@@ -63,11 +62,7 @@ async def hosted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Host
 async def start(url: str) -> None:
     """What a start does with the database."""
     await check_database(url)
-    engine = create_engine(url)
-    try:
-        await prepare_schema(engine, url)
-    finally:
-        await engine.dispose()
+    await prepare_schema(url)
 
 
 async def why_not(url: str) -> str:

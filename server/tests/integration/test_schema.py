@@ -1,5 +1,7 @@
 """The tables are what the models say, and a start asks for migrations only when there are some to run."""
 
+import asyncio
+
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -7,7 +9,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from src.config import SERVER_FOLDER
-from src.database import create_engine, create_pool, migrate, newest_revision
+from src.database import (
+    MIGRATION_LOCK,
+    STATEMENT_TIMEOUT_S,
+    connect,
+    create_engine,
+    create_pool,
+    migrate,
+    newest_revision,
+)
 from src.models import Base
 from src.services.requests.observers import Observers
 from src.services.requests.records import LaneKey
@@ -15,15 +25,33 @@ from src.services.requests.store import RequestStore
 from tests.support.databases import run_sql
 
 
-async def test_migrations_make_the_tables_that_the_models_describe(database_url: str) -> None:
-    def differences(connection: Connection) -> list[object]:
+async def differences(url: str) -> list[object]:
+    """How the tables differ from what the models describe."""
+
+    def compare(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
 
-    engine = create_engine(database_url)
+    engine = create_engine(url)
     async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
+        found = await connection.run_sync(compare)
     await engine.dispose()
+    return found
+
+
+async def test_migrations_make_the_tables_that_the_models_describe(database_url: str) -> None:
+    assert await differences(database_url) == []
+
+
+async def test_a_migration_of_several_transactions_that_was_cut_short_is_run_again(database_url: str) -> None:
+    await run_sql(
+        database_url,
+        "DROP INDEX ix_requests_newest_by_receiver",
+        "UPDATE alembic_version SET version_num = '0015'",
+    )
+    await migrate(database_url)
+
+    assert await differences(database_url) == []
 
 
 def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
@@ -74,7 +102,7 @@ async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str
     async with engine.connect() as connection:
         for statement in (BACK_TO_0003 + ";" + PAUSED_BEFORE).split(";"):
             await connection.execute(text(statement))
-    await migrate(engine)
+    await migrate(database_url)
     pool = await create_pool(database_url, connections_max=1)
     store = RequestStore(pool, Observers())
     [pause] = await store.pauses()
@@ -88,6 +116,20 @@ async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == newest_revision()
         assert (await connection.execute(text("SELECT count(*) FROM benchmark_runs"))).scalar() == 0
     await engine.dispose()
+
+
+async def test_a_start_waits_for_the_migration_of_another_longer_than_for_any_query(database_url: str) -> None:
+    await run_sql(database_url, "UPDATE alembic_version SET version_num = '0001'")
+    other = await connect(database_url)
+    await other.execute(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+    starting = asyncio.create_task(migrate(database_url))
+    await asyncio.wait([starting], timeout=STATEMENT_TIMEOUT_S + 0.5)
+    waits = not starting.done()
+    await other.execute(f"UPDATE alembic_version SET version_num = '{newest_revision()}'")
+    await other.close()
+    await starting
+
+    assert waits
 
 
 SOME_LANES = """

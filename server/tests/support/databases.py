@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from src.database import create_engine, migrate
+from src.database import migrate
 
 _numbers = itertools.count(1)
 TEMPLATE = "template_for_tests"
@@ -36,9 +36,7 @@ async def run_sql(url: str, *statements: str) -> None:
 async def create_template(url: str) -> None:
     """Create the template: an empty database with the schema."""
     await run_sql(url, f"CREATE DATABASE {TEMPLATE}")
-    engine = create_engine(database_at(url, TEMPLATE))
-    await migrate(engine)
-    await engine.dispose()
+    await migrate(database_at(url, TEMPLATE))
 
 
 async def create_database(url: str) -> str:
