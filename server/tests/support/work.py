@@ -38,6 +38,8 @@ class Requests:
     to_be_told: set[UUID] = field(default_factory=set)
     #: Called once, when the answer of the next reading is on its way.
     on_read: Callable[[], object] | None = None
+    #: Called when requests have begun, and nobody knows yet.
+    on_start: Callable[[], object] | None = None
 
     def accept(self, *jobs: Job) -> None:
         """Add waiting requests."""
@@ -75,7 +77,11 @@ class Requests:
         for one in ids:
             if one in self.jobs:
                 self.jobs[one] = replace(self.jobs[one], generation_attempts=self.jobs[one].generation_attempts + 1)
-        return self._move("start", ids, (Status.PENDING, Status.PROCESSING), Status.PROCESSING)
+        begun = self._move("start", ids, (Status.PENDING, Status.PROCESSING), Status.PROCESSING)
+        if on_start := self.on_start:
+            self.on_start = None
+            on_start()
+        return begun
 
     async def finish(self, finished: Sequence[Finished]) -> list[Recorded | None]:
         ended = [f.request_id for f in finished if f.status is not Status.CANCELLED]

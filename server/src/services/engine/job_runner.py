@@ -77,7 +77,7 @@ class JobRunner:
             simulated_work=simulated_work,
             large_reports=large_reports,
             pause=self._pause_generation,
-            is_unwanted=lambda: self._unwanted is not None,
+            is_unwanted=lambda: self.busy_with in self._unwanted,
             now=now,
         )
         self._now = now
@@ -86,7 +86,9 @@ class JobRunner:
         self._over = asyncio.Event()
         #: Set when the report under way is to stop: the term is over, or it was cancelled.
         self._stop = asyncio.Event()
-        self._unwanted: UUID | None = None
+        #: The requests of the turn under way, and those of them that were cancelled meanwhile.
+        self._turn: Collection[UUID] = ()
+        self._unwanted: set[UUID] = set()
         self._database_trouble: str | None = None
         #: The request being processed; may be read from any thread.
         self.busy_with: UUID | None = None
@@ -107,9 +109,9 @@ class JobRunner:
         self._wake.set()
 
     def cancel(self, request_ids: Collection[UUID]) -> None:
-        """Stop the report under way, if it is one of these: their rows say that they were cancelled."""
-        if self.busy_with in request_ids:
-            self._unwanted = self.busy_with
+        """Generate none of these any further: their rows say that they were cancelled."""
+        self._unwanted.update(request_id for request_id in request_ids if request_id in self._turn)
+        if self.busy_with in self._unwanted:
             self._stop.set()
 
     async def run(self) -> None:
@@ -151,7 +153,8 @@ class JobRunner:
         failpoints.reached("after_take")
         if turn[0].generation_attempts >= GENERATION_ATTEMPTS_MAX - 1:
             await self._pause(LAST_ATTEMPT_WAITS_S)
-        ids = [job.request_id for job in turn]
+        ids = self._turn = [job.request_id for job in turn]
+        self._unwanted.clear()
         wanted = await self._retry(lambda: self._store.start(ids, self._now()))
         failpoints.reached("after_start_commit")
         # What is not wanted was deleted, or cancelled: then it ends now, because it is its turn.
@@ -174,8 +177,10 @@ class JobRunner:
         for number, job in enumerate(turn):
             if not self._jobs.begin(turn[number:]):
                 return turn[number:]
-            self._unwanted, self.busy_with = None, job.request_id
-            if not self._over.is_set():
+            self.busy_with = job.request_id
+            if self._over.is_set() or job.request_id in self._unwanted:
+                self._stop.set()
+            else:
                 self._stop.clear()
             finished.append(await self._generation.run_job(job))
         return ()

@@ -219,6 +219,26 @@ async def test_a_report_that_is_cancelled_frees_the_worker_at_once(tmp_path: Pat
     await running
 
 
+async def test_a_report_that_is_cancelled_before_the_worker_knows_that_it_has_begun_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    work = Work(tmp_path, ms_per_row=1_000)
+    work.table.accept(job(1, rows=3_000), job(2))
+    work.queue.put([job(1, rows=3_000), job(2)])
+
+    def cancel() -> None:
+        work.table.cancel(1)
+        work.runner.cancel([UUID(int=1)])
+
+    work.table.on_start = cancel
+    running = asyncio.create_task(work.runner.run())
+    await work.time.pass_by(1.01)
+
+    assert work.sent == [2]
+    work.runner.end()
+    await running
+
+
 async def test_a_cancel_of_another_request_stops_nothing(tmp_path: Path) -> None:
     work = Work(tmp_path, ms_per_row=1_000)
     work.table.accept(job(1), job(2))
