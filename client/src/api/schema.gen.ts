@@ -2298,7 +2298,7 @@ export interface components {
       ended_at: string | null
       /**
        * Failed
-       * @description Requests that were deleted since count neither here nor as succeeded.
+       * @description Callbacks that were cancelled, or whose request was deleted, since then count neither here nor as succeeded.
        */
       failed: number
       /** Filter */
@@ -2315,6 +2315,11 @@ export interface components {
        * @description How many are due again, or were.
        */
       queued: number
+      /**
+       * Settled At
+       * @description When none of those that were queued was owed any more.
+       */
+      settled_at: string | null
       /** @description `COMPLETED`: all are queued; attempts may still be under way. */
       status: components['schemas']['RedeliveryStatus']
       /** Succeeded */

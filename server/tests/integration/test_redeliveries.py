@@ -314,8 +314,7 @@ async def test_what_was_counted_stays_when_its_requests_are_sent_again(service: 
     await drained(service, first)
 
     async def is_settled() -> bool:
-        rows = await fetch(service.settings.database_url, "SELECT settled_at FROM redeliveries")
-        return rows[0]["settled_at"] is not None
+        return bool((await state(service, first))["settled_at"])
 
     await eventually(is_settled)
     second = await begin(service, {"receiver": receiver.origin}, 3)
@@ -323,6 +322,31 @@ async def test_what_was_counted_stays_when_its_requests_are_sent_again(service: 
 
     assert (await state(service, first))["succeeded"] == 3
     assert (await state(service, second))["succeeded"] == 3
+
+
+async def test_what_is_cancelled_while_it_is_redelivered_leaves_nothing_open(
+    run_service: Run, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _number, _callback: 503
+    settings = {"callback_retry_delays": (3_600,), "callback_allowed_origins": (receiver.origin,)}
+    async with run_service(**settings) as service:
+        await have(service, receiver.origin, 2)
+        redelivery = await begin(service, FAILED, 2)
+
+        async def is_queued() -> bool:
+            return bool((await state(service, redelivery))["queued"] == 2)
+
+        await eventually(is_queued)
+        for request in (await service.client.get("/api/requests?mode=async")).json()["requests"]:
+            assert (await service.client.post(f"/api/requests/{request['id']}/cancel")).status_code == 200
+
+        async def is_settled() -> bool:
+            return bool((await state(service, redelivery))["settled_at"])
+
+        await eventually(is_settled)
+        ended = await state(service, redelivery)
+
+    assert (ended["status"], ended["succeeded"], ended["failed"]) == ("COMPLETED", 0, 0)
 
 
 async def test_the_list_goes_page_by_page_newest_first(service: Service) -> None:

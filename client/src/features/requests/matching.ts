@@ -56,7 +56,7 @@ export const redeliveryQuery = (id: string) =>
     refetchInterval: ({ state }) => (state.data && isDrained(state.data) ? false : 1_000),
   })
 
-/** Everything that was queued has ended. */
-export function isDrained({ status, queued, succeeded, failed }: Redelivery): boolean {
-  return status !== 'RUNNING' && succeeded + failed >= queued
+/** Everything that was queued has ended: delivered, given up, cancelled or deleted. */
+export function isDrained({ settled_at: settledAt }: Redelivery): boolean {
+  return settledAt !== null
 }

@@ -121,6 +121,7 @@ class Redelivery(BaseModel):
                     "failed": 1,
                     "created_at": "2026-01-31T12:00:00Z",
                     "ended_at": None,
+                    "settled_at": None,
                 }
             ]
         }
@@ -132,9 +133,13 @@ class Redelivery(BaseModel):
     count: int = Field(description="How many matched at the start.")
     queued: int = Field(description="How many are due again, or were.")
     succeeded: int
-    failed: int = Field(description="Requests that were deleted since count neither here nor as succeeded.")
+    failed: int = Field(
+        description="Callbacks that were cancelled, or whose request was deleted, since then count neither here nor as"
+        " succeeded."
+    )
     created_at: datetime
     ended_at: datetime | None = Field(description="When the last one was queued, or it was cancelled.")
+    settled_at: datetime | None = Field(description="When none of those that were queued was owed any more.")
 
     @classmethod
     def of(cls, state: RedeliveryState) -> Self:
@@ -150,6 +155,7 @@ class Redelivery(BaseModel):
             failed=state.failed,
             created_at=row.created_at,
             ended_at=row.ended_at,
+            settled_at=row.settled_at,
         )
 
 
