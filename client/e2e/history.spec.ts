@@ -50,6 +50,33 @@ test('each attempt opens to what was sent and what came back, and is copied as c
   expect(answer).toMatch(/200$/)
 })
 
+test('requests are cancelled from the drawer and from a selection, after asking', async ({
+  page,
+  request,
+}) => {
+  const generating = await submitAsync(request, 'Not_needed', 2_000)
+  await submitAsync(request, 'Nor_this')
+  await page.goto(`/history?request=${generating}`)
+  const drawer = page.getByRole('dialog', { name: 'Not_needed' })
+  await drawer.getByRole('button', { name: 'Cancel…' }).click()
+  const asked = page.getByRole('dialog', { name: 'Cancel 1 request?' })
+  await asked.getByLabel('Notify the receiver').check()
+  await asked.getByRole('button', { name: 'Cancel request' }).click()
+  await expect(drawer.getByText('Request cancelled')).toBeVisible()
+  await expect(drawer.getByText('Callback acknowledged after 1 attempt')).toBeVisible()
+  await expect(drawer.getByRole('button', { name: 'Redeliver' })).toBeDisabled()
+
+  await submitAsync(request, 'Slow', 2_000)
+  await submitAsync(request, 'Waiting')
+  await page.goto('/history')
+  await expect(page.getByTestId('rows').getByRole('row')).toHaveCount(4)
+  await page.getByRole('checkbox', { name: 'Select all loaded requests' }).check()
+  await page.getByRole('button', { name: 'Cancel 2…' }).click()
+  await page.getByRole('button', { name: 'Cancel requests' }).click()
+  await page.getByLabel('Status').selectOption('CANCELLED')
+  await expect(page.getByTestId('rows').getByRole('row')).toHaveCount(3)
+})
+
 test('filters live in the address and survive a reload', async ({ page, request }) => {
   await submitAsync(request, 'Apples')
   await submitAsync(request, 'Pears')

@@ -25,6 +25,7 @@ from tests.support.waiting import eventually
 WHILE_RECOVERING = {"after_election", "mid_recovery"}
 SYNC = {"after_sync_accept", "after_sync_file"}
 DELETING = {"after_delete_commit", "after_file_delete"}
+CANCELLING = {"after_cancel_commit"}
 #: Those that every test run passes; the others are long.
 SHORT = {"after_accept_commit", "mid_generate", "after_answer_before_record", "mid_recovery"}
 POSTED_AFTERWARDS = 10
@@ -76,7 +77,7 @@ async def check_sync_reports(url: str, answers: list[str], reports: Path) -> Non
     [
         pytest.param(name, marks=() if name in SHORT else pytest.mark.chaos_long)
         for name in get_args(Failpoint)
-        if name not in DELETING
+        if name not in DELETING | CANCELLING
     ],
 )
 async def test_a_process_that_dies_here_loses_nothing(
