@@ -30,8 +30,10 @@ from src.services.requests.records import Attempt, attempt_span
 from src.trace_context import TraceContext
 
 SERVICE_NAME = "financial-report-generator"
-#: Timeout of one export, and of what is left at shutdown, seconds; what the collector has not taken by then is lost.
-EXPORTED_WITHIN_S = 3.0
+#: Timeout of one export, with its retries, seconds; what the collector has not taken by then is lost.
+EXPORTED_WITHIN_S = 5.0
+#: Time for what is left at shutdown, seconds; then an export that is under way is the last.
+CLOSED_WITHIN_S = 2.0
 #: Spans waiting for their export; beyond it, the oldest are dropped.
 SPANS_MAX = 10_000
 
@@ -63,9 +65,9 @@ class OtlpTracing:
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter, max_queue_size=SPANS_MAX))
 
     async def aclose(self) -> None:
-        """Export what is left within `EXPORTED_WITHIN_S`, and end the thread."""
+        """Export what is left within `CLOSED_WITHIN_S`, and end the thread."""
         closing = asyncio.get_running_loop().run_in_executor(None, self._provider.shutdown)
-        if not (await asyncio.wait([closing], timeout=EXPORTED_WITHIN_S))[0]:
+        if not (await asyncio.wait([closing], timeout=CLOSED_WITHIN_S))[0]:
             self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the exports that follow fail at once
         await closing
 
