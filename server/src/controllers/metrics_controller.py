@@ -15,8 +15,10 @@ async def take_snapshot(parts: Parts, *, whoever_leads: bool = False) -> Snapsho
         whoever_leads: look into the table even if another process leads; not for figures that are added up.
     """
     state = parts.engine.state()
-    storage = await asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state)
-    database_up, table = await _database(parts, told=state.leading or whoever_leads)
+    storage, (database_up, table) = await asyncio.gather(
+        asyncio.get_running_loop().run_in_executor(parts.threads, parts.storage.state),
+        _database(parts, told=state.leading or whoever_leads),
+    )
     idle, connections = parts.connections()
     return Snapshot(
         leading=state.leading,
@@ -33,9 +35,13 @@ async def take_snapshot(parts: Parts, *, whoever_leads: bool = False) -> Snapsho
 
 async def _database(parts: Parts, *, told: bool) -> tuple[bool, TableFigures | None]:
     try:
-        await parts.database.check()
-        return True, await parts.table_figures.get() if told else None
+        _, table = await asyncio.gather(parts.database.check(), parts.table_figures.get() if told else _nothing())
     except DatabaseAway:
         return False, None
     except Unavailable:  # it answers, but too many read
         return True, None
+    return True, table
+
+
+async def _nothing() -> None:
+    """Stand in for figures that are not told."""

@@ -6,14 +6,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import orjson
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from src.database import connect
+from src.services.metrics.exposition import encode
 from tests.support.databases import run_sql
 from tests.support.over_http import over_http
 from tests.support.ports import free_port
@@ -274,6 +280,28 @@ async def test_whatever_callers_send_there_are_at_most_800_samples(
     counted = sum(value for (name, _), value in told.items() if name == "frg_http_requests_total")
     assert counted > HOSTILE_CALLS * 0.8  # what is refused while it is parsed reaches nobody who counts
     assert not any("198.51" in value or "example" in value or "order" in value for _, value in labels)
+
+
+@dataclass
+class Frozen(Collector):
+    """Metrics of one moment."""
+
+    metrics: list[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.metrics
+
+
+async def test_both_formats_are_byte_for_byte_those_of_the_library(service: Service, receiver: Receiver) -> None:
+    accepted = await service.submit(receiver.url, num_transactions=1)
+    await service.callback_ended(accepted["request_id"])
+    await service.client.get(f"/api/requests/{accepted['request_id']}")
+    await service.client.get("/metrics")
+    moment = Frozen(list(service.parts.last_hour._metrics.registry.collect()))
+
+    assert sum(len(metric.samples) for metric in moment.metrics) > 250
+    assert encode(moment.metrics, open_metrics=False) == generate_latest(moment)
+    assert encode(moment.metrics, open_metrics=True) == openmetrics_latest(moment)  # type: ignore[no-untyped-call]
 
 
 async def test_openmetrics_is_spoken_to_who_asks_for_it_and_nothing_is_said_of_creation(service: Service) -> None:

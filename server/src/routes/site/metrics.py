@@ -10,6 +10,7 @@ from src.controllers import metrics_controller
 from src.routes.http.dependencies import PartsDependency
 from src.routes.http.problems import instance_of, problem, responses
 from src.routes.http.strict_query import PlainRoute
+from src.services.metrics.exposition import encode
 from src.services.metrics.metrics import Metrics
 from src.services.metrics.snapshot import SnapshotCollector
 
@@ -46,8 +47,9 @@ def install(app: FastAPI, metrics: Metrics, token: SecretStr) -> None:
         if secret and not _bears(given, secret):
             return _refusal(request, given)
         snapshots.snapshot = await metrics_controller.take_snapshot(parts)
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(metrics.registry), media_type=content_type)
+        _, content_type = choose_encoder(request.headers.get("accept", ""))
+        is_open = content_type.startswith("application/openmetrics-text")
+        return Response(encode(metrics.registry.collect(), open_metrics=is_open), media_type=content_type)
 
     app.router.routes.extend(router.routes)
 
