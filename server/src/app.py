@@ -97,7 +97,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     )
     app.outermost = _outer_middleware(settings, metrics, tracing, app.router.routes)
     problems.install(app)
-    openapi.install(app, settings)
+    openapi.install(app, settings, [SYNC_ROUTE, ASYNC_ROUTE, callback_checks.CHECK_ROUTE, *LIKE_A_SUBMISSION])
     submitting = [api_routes.submitting, callback_checks.router]
     managing = [api_routes.managing, api_routes.cancelling, redeliveries.router]
     routers = [*submitting, *managing, queue_routes.router, events.router, health.router]

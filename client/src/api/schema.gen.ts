@@ -14,13 +14,13 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Generate Report Asynchronously
+     * Submit async report
      * @description Accept a report at once; it is generated in order and delivered to the callback URL, if there is one.
      *
      *     With `Prefer: wait=N` the answer waits up to N seconds for the report: then it is 200 with the result, else the
      *     usual 202. The callback is sent all the same.
      */
-    post: operations['generate_report_asynchronously_api_async_post']
+    post: operations['submit_async_report']
     delete?: never
     options?: never
     head?: never
@@ -37,10 +37,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Benchmark Async
+     * Benchmark async
      * @description Measure async requests against this server, up to their callbacks.
      */
-    post: operations['benchmark_async_api_benchmark_async_post']
+    post: operations['benchmark_async']
     delete?: never
     options?: never
     head?: never
@@ -57,10 +57,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Benchmark Both
+     * Benchmark both
      * @description Measure sync requests, and then async ones.
      */
-    post: operations['benchmark_both_api_benchmark_both_post']
+    post: operations['benchmark_both']
     delete?: never
     options?: never
     head?: never
@@ -75,10 +75,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Compare Benchmark Runs
+     * Compare benchmark runs
      * @description Put two runs side by side, figure by figure.
      */
-    get: operations['compare_benchmark_runs_api_benchmark_comparison_get']
+    get: operations['compare_benchmark_runs']
     put?: never
     post?: never
     delete?: never
@@ -95,10 +95,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * List Benchmark Runs
+     * List benchmark runs
      * @description List the runs that are kept, newest first.
      */
-    get: operations['list_benchmark_runs_api_benchmark_runs_get']
+    get: operations['list_benchmark_runs']
     put?: never
     post?: never
     delete?: never
@@ -115,17 +115,17 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Benchmark Run
+     * Get benchmark run
      * @description Read everything that a run measured.
      */
-    get: operations['get_benchmark_run_api_benchmark_runs__run_id__get']
+    get: operations['get_benchmark_run']
     put?: never
     post?: never
     /**
-     * Delete Benchmark Run
+     * Delete benchmark run
      * @description Delete a run that has ended.
      */
-    delete: operations['delete_benchmark_run_api_benchmark_runs__run_id__delete']
+    delete: operations['delete_benchmark_run']
     options?: never
     head?: never
     patch?: never
@@ -139,10 +139,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Export Benchmark Run
+     * Export benchmark run
      * @description Download what a run measured.
      */
-    get: operations['export_benchmark_run_api_benchmark_runs__run_id__export_get']
+    get: operations['export_benchmark_run']
     put?: never
     post?: never
     delete?: never
@@ -161,10 +161,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Stop Benchmark Run
+     * Stop benchmark run
      * @description End a run early; what it has measured is kept.
      */
-    post: operations['stop_benchmark_run_api_benchmark_runs__run_id__stop_post']
+    post: operations['stop_benchmark_run']
     delete?: never
     options?: never
     head?: never
@@ -181,10 +181,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Benchmark Sync
+     * Benchmark sync
      * @description Measure sync requests against this server.
      */
-    post: operations['benchmark_sync_api_benchmark_sync_post']
+    post: operations['benchmark_sync']
     delete?: never
     options?: never
     head?: never
@@ -201,13 +201,13 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Check Callback Url
+     * Check callback URL
      * @description Report which rules a callback URL satisfies, and whether it may be submitted; nothing is stored.
      *
      *     Without `ping` no name is looked up and no connection made. With it one `test.ping` is sent, signed like a
      *     callback and under the same rules, deadline and pace.
      */
-    post: operations['check_callback_url_api_callbacks_check_post']
+    post: operations['check_callback_url']
     delete?: never
     options?: never
     head?: never
@@ -222,17 +222,17 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Callback History
+     * Get callback history
      * @description Read the last callbacks the demo receiver got, newest first.
      */
-    get: operations['get_callback_history_api_callbacks_history_get']
+    get: operations['get_callback_history']
     put?: never
     post?: never
     /**
-     * Delete Callback History
+     * Delete callback history
      * @description Forget what the demo receiver got.
      */
-    delete: operations['delete_callback_history_api_callbacks_history_delete']
+    delete: operations['delete_callback_history']
     options?: never
     head?: never
     patch?: never
@@ -248,10 +248,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Receive Callback
+     * Receive callback
      * @description Verify a callback's signature, remember it, and answer as the simulation says.
      */
-    post: operations['receive_callback_api_callbacks_receive_post']
+    post: operations['receive_callback']
     delete?: never
     options?: never
     head?: never
@@ -266,10 +266,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Signing Secret
+     * Get signing secret
      * @description Read the secret that signs callbacks, to check a signature by hand. Only with the demo tools.
      */
-    get: operations['get_signing_secret_api_callbacks_signing_secret_get']
+    get: operations['get_signing_secret']
     put?: never
     post?: never
     delete?: never
@@ -286,16 +286,16 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Simulation
+     * Get simulation
      * @description Read how the demo receiver misbehaves.
      */
-    get: operations['get_simulation_api_callbacks_simulate_failures_get']
+    get: operations['get_simulation']
     put?: never
     /**
-     * Set Simulation
+     * Set simulation
      * @description Configure failures of the demo receiver: a share, the next few, with which status, or by hanging.
      */
-    post: operations['set_simulation_api_callbacks_simulate_failures_post']
+    post: operations['set_simulation']
     delete?: never
     options?: never
     head?: never
@@ -310,13 +310,13 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Stream Events Over Http
+     * Stream events over HTTP
      * @description Send what happens as Server-Sent Events, the same events as over the WebSocket, as `data` each.
      *
      *     After a break a browser names the last event it got. What was missed follows, or `resync` where that is not known:
      *     after more than 30 s without anybody there, more than 512 KiB, or at another server.
      */
-    get: operations['stream_events_over_http_api_events_get']
+    get: operations['stream_events_over_http']
     put?: never
     post?: never
     delete?: never
@@ -333,10 +333,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Health
+     * Get health
      * @description Return the live state of database, worker, queue, callbacks, storage and tasks.
      */
-    get: operations['get_health_api_health_get']
+    get: operations['get_health']
     put?: never
     post?: never
     delete?: never
@@ -353,12 +353,12 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Last Hour
+     * Get last hour
      * @description Read the figures of the last hour in steps of 15 s, as `GET /metrics` has them; nothing is asked of the database.
      *
      *     They are of the whole service, and so empty for an account that shares it with others.
      */
-    get: operations['get_last_hour_api_health_last_hour_get']
+    get: operations['get_last_hour']
     put?: never
     post?: never
     delete?: never
@@ -375,10 +375,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Liveness
+     * Get liveness
      * @description Answer while the process lives; for an orchestrator that restarts what does not.
      */
-    get: operations['get_liveness_api_health_live_get']
+    get: operations['get_liveness']
     put?: never
     post?: never
     delete?: never
@@ -395,10 +395,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Readiness
+     * Get readiness
      * @description Return whether requests can be accepted now, as a readiness probe for orchestrators and load balancers.
      */
-    get: operations['get_readiness_api_health_ready_get']
+    get: operations['get_readiness']
     put?: never
     post?: never
     delete?: never
@@ -415,10 +415,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Queue
+     * Get queue
      * @description Look at what waits, what is processed and what is delivered; with `at`, at what was so then.
      */
-    get: operations['get_queue_api_queue_get']
+    get: operations['get_queue']
     put?: never
     post?: never
     delete?: never
@@ -435,10 +435,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Queue Depths
+     * Get queue depths
      * @description Read how much waited in the last 15 minutes, every 5 s; nothing is asked of the database.
      */
-    get: operations['get_queue_depths_api_queue_depths_get']
+    get: operations['get_queue_depths']
     put?: never
     post?: never
     delete?: never
@@ -455,10 +455,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Fifo Proof
+     * Get FIFO proof
      * @description Compare the orders of acceptance, generation and delivery over the newest async requests.
      */
-    get: operations['get_fifo_proof_api_queue_fifo_proof_get']
+    get: operations['get_fifo_proof']
     put?: never
     post?: never
     delete?: never
@@ -477,10 +477,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Probe Receiver
+     * Probe receiver
      * @description Try a paused receiver once, now, with your callback that waits longest; where it fails the pause stays.
      */
-    post: operations['probe_receiver_api_receivers__origin__probe_post']
+    post: operations['probe_receiver']
     delete?: never
     options?: never
     head?: never
@@ -497,12 +497,12 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Resume Receiver
+     * Resume receiver
      * @description Send your callbacks to a paused receiver again, at once and in order.
      *
      *     It ends the pause of your own lane, and that of a receiver which is paused for everybody.
      */
-    post: operations['resume_receiver_api_receivers__origin__resume_post']
+    post: operations['resume_receiver']
     delete?: never
     options?: never
     head?: never
@@ -517,19 +517,19 @@ export interface paths {
       cookie?: never
     }
     /**
-     * List Redeliveries
+     * List redeliveries
      * @description List the bulk redeliveries that are kept, newest first: the last 100, and those of the last day.
      */
-    get: operations['list_redeliveries_api_redeliveries_get']
+    get: operations['list_redeliveries']
     put?: never
     /**
-     * Redeliver Many
+     * Redeliver many
      * @description Deliver again every callback that has ended and matches; `dry_run`, the default, only counts them.
      *
      *     They are due again in queue order, no faster than `REDELIVERY_RATE` (and, without credentials, than
      *     `RATE_LIMIT_ASYNC`), under the `webhook-id` they had. One redelivery at a time; at most 100,000 callbacks.
      */
-    post: operations['redeliver_many_api_redeliveries_post']
+    post: operations['redeliver_many']
     delete?: never
     options?: never
     head?: never
@@ -544,10 +544,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Redelivery
+     * Get redelivery
      * @description Read how a bulk redelivery goes.
      */
-    get: operations['get_redelivery_api_redeliveries__redelivery_id__get']
+    get: operations['get_redelivery']
     put?: never
     post?: never
     delete?: never
@@ -566,10 +566,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Cancel Redelivery
+     * Cancel redelivery
      * @description Leave out what is not queued yet. What is queued is still delivered; again: the same answer.
      */
-    post: operations['cancel_redelivery_api_redeliveries__redelivery_id__cancel_post']
+    post: operations['cancel_redelivery']
     delete?: never
     options?: never
     head?: never
@@ -584,13 +584,13 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Download Report
+     * Download report
      * @description Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
      *
      *     All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none). HEAD is
      *     always answered here.
      */
-    get: operations['download_report_api_reports__file__get']
+    get: operations['download_report']
     put?: never
     post?: never
     delete?: never
@@ -607,17 +607,17 @@ export interface paths {
       cookie?: never
     }
     /**
-     * List Requests
+     * List requests
      * @description List requests, newest first. A deep page is as fast as the first one.
      */
-    get: operations['list_requests_api_requests_get']
+    get: operations['list_requests']
     put?: never
     post?: never
     /**
-     * Delete All Requests
+     * Delete all requests
      * @description Delete every request that is not being processed.
      */
-    delete: operations['delete_all_requests_api_requests_delete']
+    delete: operations['delete_all_requests']
     options?: never
     head?: never
     patch?: never
@@ -631,17 +631,17 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Request
+     * Get request
      * @description Read everything about one request; with `Prefer: wait=N` as soon as its report has ended, or after N seconds.
      */
-    get: operations['get_request_api_requests__request_id__get']
+    get: operations['get_request']
     put?: never
     post?: never
     /**
-     * Delete Request
+     * Delete request
      * @description Delete a request with its callback log and its file. One that waits is never run.
      */
-    delete: operations['delete_request_api_requests__request_id__delete']
+    delete: operations['delete_request']
     options?: never
     head?: never
     patch?: never
@@ -655,10 +655,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Callback Logs
+     * Get callback logs
      * @description Read every attempt to deliver a request's callback: what was sent, what was answered, what followed.
      */
-    get: operations['get_callback_logs_api_requests__request_id__callback_logs_get']
+    get: operations['get_callback_logs']
     put?: never
     post?: never
     delete?: never
@@ -677,14 +677,14 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Cancel Request
+     * Cancel request
      * @description Cancel a request: it is never run, its generation stops, or its callback is not sent any more.
      *
      *     Once this is answered no attempt to deliver the report begins; one that is under way ends, and is logged. A report
      *     that has ended stays, and its callback alone is cancelled. Cancelling again changes nothing; where the callback has
      *     ended, too, it is 409 `already-ended`.
      */
-    post: operations['cancel_request_api_requests__request_id__cancel_post']
+    post: operations['cancel_request']
     delete?: never
     options?: never
     head?: never
@@ -699,10 +699,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Explain Request
+     * Explain request
      * @description Tell where a request's time went, and because of whom: others' requests are counted, not named.
      */
-    get: operations['explain_request_api_requests__request_id__explain_get']
+    get: operations['explain_request']
     put?: never
     post?: never
     delete?: never
@@ -721,10 +721,10 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Redeliver Callback
+     * Redeliver callback
      * @description Send the callback of a finished request again, with the same `webhook-id`.
      */
-    post: operations['redeliver_callback_api_requests__request_id__redeliver_post']
+    post: operations['redeliver_callback']
     delete?: never
     options?: never
     head?: never
@@ -739,12 +739,12 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Count Requests
+     * Count requests
      * @description Count requests by their states: each state exactly up to 10,000.
      *
      *     By a `q` that no index finds the newest 10,000 requests are looked at.
      */
-    get: operations['count_requests_api_requests_counts_get']
+    get: operations['count_requests']
     put?: never
     post?: never
     delete?: never
@@ -761,10 +761,10 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Settings
+     * Get settings
      * @description Read the limits and waits of this server, and the URL of its demo receiver.
      */
-    get: operations['get_settings_api_settings_get']
+    get: operations['get_settings']
     put?: never
     post?: never
     delete?: never
@@ -783,13 +783,13 @@ export interface paths {
     get?: never
     put?: never
     /**
-     * Generate Report Synchronously
+     * Submit sync report
      * @description Generate a report and answer when it exists: the connection is held all the way.
      *
      *     With `Prefer: respond-async` it is accepted as by `POST /api/async`, without a callback and up to the size of an
      *     async report.
      */
-    post: operations['generate_report_synchronously_api_sync_post']
+    post: operations['submit_sync_report']
     delete?: never
     options?: never
     head?: never
@@ -804,13 +804,13 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Get Metrics
+     * Get metrics
      * @description Read what this process counted, for Prometheus; OpenMetrics where `Accept` asks for it.
      *
      *     Where `METRICS_TOKEN` is set it has to be sent as a bearer. What comes from the database is told by the server
      *     that leads, and is up to 5 s old.
      */
-    get: operations['get_metrics_metrics_get']
+    get: operations['get_metrics']
     put?: never
     post?: never
     delete?: never
@@ -848,7 +848,7 @@ export interface webhooks {
      *     | none: `local_resources` | this server's own lack: tried again, however often |
      *     | none: `blocked_address` | ends at once; nothing was dialled |
      */
-    post: operations['report_callbackreport_callback_post']
+    post: operations['report_callback']
     delete?: never
     options?: never
     head?: never
@@ -3041,12 +3041,23 @@ export interface components {
   responses: never
   parameters: never
   requestBodies: never
-  headers: never
+  headers: {
+    /** @description When to try again, in seconds (RFC 9110, 10.2.3). */
+    'Retry-After': number
+    /** @description Calls that the rate limit permits in its window. */
+    'X-RateLimit-Limit': number
+    /** @description Calls left in the window. */
+    'X-RateLimit-Remaining': number
+    /** @description When the oldest counted call leaves the window, in seconds since 1970. */
+    'X-RateLimit-Reset': number
+    /** @description The id of this HTTP call: the caller's own, or a new one. */
+    'X-Request-ID': string
+  }
   pathItems: never
 }
 export type $defs = Record<string, never>
 export interface operations {
-  generate_report_asynchronously_api_async_post: {
+  submit_async_report: {
     parameters: {
       query?: never
       header?: {
@@ -3076,6 +3087,10 @@ export interface operations {
           Location?: string
           /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3088,8 +3103,14 @@ export interface operations {
       /** @description Successful Response */
       202: {
         headers: {
+          /** @description Where the request is. */
+          Location?: string
           /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3099,6 +3120,10 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3108,6 +3133,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3117,6 +3143,10 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3126,6 +3156,10 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3135,6 +3169,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3144,6 +3179,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3153,6 +3192,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3162,6 +3206,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3170,7 +3219,7 @@ export interface operations {
       }
     }
   }
-  benchmark_async_api_benchmark_async_post: {
+  benchmark_async: {
     parameters: {
       query?: {
         /** @description Answer when everything is measured (or with 202 at once). */
@@ -3189,6 +3238,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3198,6 +3248,9 @@ export interface operations {
       /** @description With `wait=false`: the run is under way. */
       202: {
         headers: {
+          /** @description Where the run is. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3207,6 +3260,7 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3216,6 +3270,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3225,6 +3280,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3234,6 +3290,7 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3243,6 +3300,7 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3252,6 +3310,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3261,6 +3320,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3270,6 +3330,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3278,7 +3340,7 @@ export interface operations {
       }
     }
   }
-  benchmark_both_api_benchmark_both_post: {
+  benchmark_both: {
     parameters: {
       query?: {
         /** @description Answer when everything is measured (or with 202 at once). */
@@ -3297,6 +3359,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3306,6 +3369,9 @@ export interface operations {
       /** @description With `wait=false`: the run is under way. */
       202: {
         headers: {
+          /** @description Where the run is. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3315,6 +3381,7 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3324,6 +3391,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3333,6 +3401,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3342,6 +3411,7 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3351,6 +3421,7 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3360,6 +3431,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3369,6 +3441,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3378,6 +3451,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3386,7 +3461,7 @@ export interface operations {
       }
     }
   }
-  compare_benchmark_runs_api_benchmark_comparison_get: {
+  compare_benchmark_runs: {
     parameters: {
       query: {
         /** @description The run to compare with. */
@@ -3403,6 +3478,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3412,6 +3488,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3421,6 +3498,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3430,6 +3508,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3439,6 +3518,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3448,6 +3528,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3456,7 +3538,7 @@ export interface operations {
       }
     }
   }
-  list_benchmark_runs_api_benchmark_runs_get: {
+  list_benchmark_runs: {
     parameters: {
       query?: never
       header?: never
@@ -3468,6 +3550,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3477,6 +3560,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3486,6 +3570,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3495,6 +3580,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3503,7 +3590,7 @@ export interface operations {
       }
     }
   }
-  get_benchmark_run_api_benchmark_runs__run_id__get: {
+  get_benchmark_run: {
     parameters: {
       query?: never
       header?: never
@@ -3518,6 +3605,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3527,6 +3615,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3536,6 +3625,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3545,6 +3635,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3554,6 +3645,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3562,7 +3655,7 @@ export interface operations {
       }
     }
   }
-  delete_benchmark_run_api_benchmark_runs__run_id__delete: {
+  delete_benchmark_run: {
     parameters: {
       query?: never
       header?: never
@@ -3577,6 +3670,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3586,6 +3680,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3595,6 +3690,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3604,6 +3700,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3613,6 +3710,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3622,6 +3720,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3631,6 +3730,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3639,7 +3740,7 @@ export interface operations {
       }
     }
   }
-  export_benchmark_run_api_benchmark_runs__run_id__export_get: {
+  export_benchmark_run: {
     parameters: {
       query?: {
         /** @description `csv` has one line for each figure. */
@@ -3657,16 +3758,20 @@ export interface operations {
       /** @description The summary, as a file. */
       200: {
         headers: {
+          /** @description The name of the file. */
+          'Content-Disposition'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
-          'application/json': unknown
-          'text/csv': unknown
+          'application/json': Record<string, never>
+          'text/csv': string
         }
       }
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3676,6 +3781,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3685,6 +3791,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3694,6 +3801,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3703,6 +3811,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3711,7 +3821,7 @@ export interface operations {
       }
     }
   }
-  stop_benchmark_run_api_benchmark_runs__run_id__stop_post: {
+  stop_benchmark_run: {
     parameters: {
       query?: never
       header?: never
@@ -3726,6 +3836,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3735,6 +3846,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3744,6 +3856,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3753,6 +3866,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3762,6 +3876,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3771,6 +3886,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3780,6 +3896,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3788,7 +3906,7 @@ export interface operations {
       }
     }
   }
-  benchmark_sync_api_benchmark_sync_post: {
+  benchmark_sync: {
     parameters: {
       query?: {
         /** @description Answer when everything is measured (or with 202 at once). */
@@ -3807,6 +3925,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3816,6 +3935,9 @@ export interface operations {
       /** @description With `wait=false`: the run is under way. */
       202: {
         headers: {
+          /** @description Where the run is. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3825,6 +3947,7 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3834,6 +3957,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3843,6 +3967,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3852,6 +3977,7 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3861,6 +3987,7 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3870,6 +3997,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3879,6 +4007,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3888,6 +4017,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3896,7 +4027,7 @@ export interface operations {
       }
     }
   }
-  check_callback_url_api_callbacks_check_post: {
+  check_callback_url: {
     parameters: {
       query?: never
       header?: never
@@ -3912,6 +4043,10 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3921,6 +4056,10 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3930,6 +4069,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3939,6 +4079,10 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3948,6 +4092,10 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3957,6 +4105,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3966,6 +4115,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3975,6 +4128,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3984,6 +4142,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -3992,7 +4155,7 @@ export interface operations {
       }
     }
   }
-  get_callback_history_api_callbacks_history_get: {
+  get_callback_history: {
     parameters: {
       query?: never
       header?: never
@@ -4004,6 +4167,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4013,6 +4177,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4022,6 +4187,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4030,7 +4196,7 @@ export interface operations {
       }
     }
   }
-  delete_callback_history_api_callbacks_history_delete: {
+  delete_callback_history: {
     parameters: {
       query?: never
       header?: never
@@ -4042,6 +4208,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4051,6 +4218,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4060,6 +4228,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4069,6 +4238,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4077,7 +4247,7 @@ export interface operations {
       }
     }
   }
-  receive_callback_api_callbacks_receive_post: {
+  receive_callback: {
     parameters: {
       query?: never
       header?: never
@@ -4089,6 +4259,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4098,6 +4269,7 @@ export interface operations {
       /** @description Unauthorized */
       401: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4107,6 +4279,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4116,6 +4289,7 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4125,6 +4299,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4134,6 +4309,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4143,6 +4319,7 @@ export interface operations {
       /** @description Internal Server Error */
       500: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4152,13 +4329,14 @@ export interface operations {
       /** @description Whatever status the simulation was told. */
       default: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content?: never
       }
     }
   }
-  get_signing_secret_api_callbacks_signing_secret_get: {
+  get_signing_secret: {
     parameters: {
       query?: never
       header?: never
@@ -4170,6 +4348,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4179,6 +4358,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4188,6 +4368,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4196,7 +4377,7 @@ export interface operations {
       }
     }
   }
-  get_simulation_api_callbacks_simulate_failures_get: {
+  get_simulation: {
     parameters: {
       query?: never
       header?: never
@@ -4208,6 +4389,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4217,6 +4399,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4226,6 +4409,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4234,7 +4418,7 @@ export interface operations {
       }
     }
   }
-  set_simulation_api_callbacks_simulate_failures_post: {
+  set_simulation: {
     parameters: {
       query?: {
         /** @description Whether any of it applies. */
@@ -4257,6 +4441,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4266,6 +4451,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4275,6 +4461,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4284,6 +4471,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4292,7 +4480,7 @@ export interface operations {
       }
     }
   }
-  stream_events_over_http_api_events_get: {
+  stream_events_over_http: {
     parameters: {
       query?: never
       header?: {
@@ -4307,6 +4495,7 @@ export interface operations {
       /** @description Events, until the client leaves or the server stops; a comment after 15 s without one. */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4322,6 +4511,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4331,6 +4521,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4340,6 +4531,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4348,7 +4541,7 @@ export interface operations {
       }
     }
   }
-  get_health_api_health_get: {
+  get_health: {
     parameters: {
       query?: never
       header?: never
@@ -4360,6 +4553,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4369,6 +4563,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4378,6 +4573,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4387,6 +4583,7 @@ export interface operations {
       /** @description Unhealthy. */
       503: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4395,7 +4592,7 @@ export interface operations {
       }
     }
   }
-  get_last_hour_api_health_last_hour_get: {
+  get_last_hour: {
     parameters: {
       query?: never
       header?: never
@@ -4407,6 +4604,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4416,6 +4614,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4425,6 +4624,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4433,7 +4633,7 @@ export interface operations {
       }
     }
   }
-  get_liveness_api_health_live_get: {
+  get_liveness: {
     parameters: {
       query?: never
       header?: never
@@ -4445,6 +4645,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4454,6 +4655,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4463,6 +4665,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4471,7 +4674,7 @@ export interface operations {
       }
     }
   }
-  get_readiness_api_health_ready_get: {
+  get_readiness: {
     parameters: {
       query?: never
       header?: never
@@ -4483,6 +4686,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4492,6 +4696,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4501,6 +4706,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4510,6 +4716,7 @@ export interface operations {
       /** @description Not ready. */
       503: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4518,7 +4725,7 @@ export interface operations {
       }
     }
   }
-  get_queue_api_queue_get: {
+  get_queue: {
     parameters: {
       query?: {
         /** @description As it was at this time, RFC 3339: from the oldest request that is kept to now. */
@@ -4533,6 +4740,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4542,6 +4750,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4551,6 +4760,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4560,6 +4770,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4568,7 +4780,7 @@ export interface operations {
       }
     }
   }
-  get_queue_depths_api_queue_depths_get: {
+  get_queue_depths: {
     parameters: {
       query?: never
       header?: never
@@ -4580,6 +4792,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4589,6 +4802,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4598,6 +4812,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4606,7 +4821,7 @@ export interface operations {
       }
     }
   }
-  get_fifo_proof_api_queue_fifo_proof_get: {
+  get_fifo_proof: {
     parameters: {
       query?: {
         /** @description How many of the newest requests. */
@@ -4621,6 +4836,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4630,6 +4846,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4639,6 +4856,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4648,6 +4866,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4656,7 +4876,7 @@ export interface operations {
       }
     }
   }
-  probe_receiver_api_receivers__origin__probe_post: {
+  probe_receiver: {
     parameters: {
       query?: never
       header?: never
@@ -4671,6 +4891,10 @@ export interface operations {
       /** @description Successful Response */
       202: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4680,6 +4904,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4689,6 +4914,10 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4698,6 +4927,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4707,6 +4937,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4716,6 +4950,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4725,6 +4964,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4733,7 +4977,7 @@ export interface operations {
       }
     }
   }
-  resume_receiver_api_receivers__origin__resume_post: {
+  resume_receiver: {
     parameters: {
       query?: never
       header?: never
@@ -4748,6 +4992,10 @@ export interface operations {
       /** @description Successful Response */
       202: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4757,6 +5005,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4766,6 +5015,10 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4775,6 +5028,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4784,6 +5038,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4793,6 +5051,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4802,6 +5065,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4810,7 +5078,7 @@ export interface operations {
       }
     }
   }
-  list_redeliveries_api_redeliveries_get: {
+  list_redeliveries: {
     parameters: {
       query?: {
         /** @description `next_cursor` of the page before. */
@@ -4827,6 +5095,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4836,6 +5105,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4845,6 +5115,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4854,6 +5125,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4862,7 +5135,7 @@ export interface operations {
       }
     }
   }
-  redeliver_many_api_redeliveries_post: {
+  redeliver_many: {
     parameters: {
       query?: never
       header?: {
@@ -4881,6 +5154,10 @@ export interface operations {
       /** @description A dry run: what matches. With a key that came before: the redelivery it started. */
       200: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4893,6 +5170,10 @@ export interface operations {
         headers: {
           /** @description Where to watch it. */
           Location?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4902,6 +5183,10 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4911,6 +5196,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4920,6 +5206,10 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4929,6 +5219,10 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4938,6 +5232,10 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4947,6 +5245,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4956,6 +5255,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4965,6 +5268,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4974,6 +5282,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -4982,7 +5295,7 @@ export interface operations {
       }
     }
   }
-  get_redelivery_api_redeliveries__redelivery_id__get: {
+  get_redelivery: {
     parameters: {
       query?: never
       header?: never
@@ -4997,6 +5310,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5006,6 +5320,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5015,6 +5330,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5024,6 +5340,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5033,6 +5350,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5041,7 +5360,7 @@ export interface operations {
       }
     }
   }
-  cancel_redelivery_api_redeliveries__redelivery_id__cancel_post: {
+  cancel_redelivery: {
     parameters: {
       query?: never
       header?: never
@@ -5056,6 +5375,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5065,6 +5385,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5074,6 +5395,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5083,6 +5405,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5092,6 +5415,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5101,6 +5425,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5110,6 +5435,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5118,7 +5445,7 @@ export interface operations {
       }
     }
   }
-  download_report_api_reports__file__get: {
+  download_report: {
     parameters: {
       query?: {
         /** @description `false`: the bytes come from this server, wherever the report is kept. */
@@ -5126,6 +5453,7 @@ export interface operations {
       }
       header?: never
       path: {
+        /** @description The id of a request, and `.csv`. */
         file: string
       }
       cookie?: never
@@ -5135,19 +5463,47 @@ export interface operations {
       /** @description The report (RFC 4180, UTF-8). */
       200: {
         headers: {
+          /** @description `bytes` */
+          'Accept-Ranges'?: string
+          /** @description The name of the file. */
+          'Content-Disposition'?: string
+          /** @description The SHA-256 of the whole report, in quotes. */
+          ETag?: string
+          /** @description When the report was generated. */
+          'Last-Modified'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
-          'text/csv': unknown
+          /**
+           * @example Transaction ID,Date,Type,Category,Description,Amount,Currency
+           *     TXN-0000001,2026-01-13,Revenue,Subscriptions,Plan upgrade,534.69,USD
+           */
+          'text/csv': string
         }
       }
       /** @description A part of the report. */
       206: {
         headers: {
+          /** @description `bytes` */
+          'Accept-Ranges'?: string
+          /** @description The name of the file. */
+          'Content-Disposition'?: string
+          /** @description Which bytes of how many (RFC 9110, 14.4). */
+          'Content-Range'?: string
+          /** @description The SHA-256 of the whole report, in quotes. */
+          ETag?: string
+          /** @description When the report was generated. */
+          'Last-Modified'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
-          'text/csv': unknown
+          /**
+           * @example Transaction ID,Date,Type,Category,Description,Amount,Currency
+           *     TXN-0000001,2026-01-13,Revenue,Subscriptions,Plan upgrade,534.69,USD
+           */
+          'text/csv': string
         }
       }
       /** @description Where reports are kept in S3 (and `STORAGE_DOWNLOADS` is `auto`): an address of the store, good for `STORAGE_SIGNED_URL_SECONDS`. */
@@ -5155,6 +5511,7 @@ export interface operations {
         headers: {
           /** @description The address. */
           Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content?: never
@@ -5162,6 +5519,11 @@ export interface operations {
       /** @description The report has not changed. */
       304: {
         headers: {
+          /** @description The SHA-256 of the whole report, in quotes. */
+          ETag?: string
+          /** @description When the report was generated. */
+          'Last-Modified'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content?: never
@@ -5169,6 +5531,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5178,6 +5541,7 @@ export interface operations {
       /** @description Precondition Failed */
       412: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5187,6 +5551,7 @@ export interface operations {
       /** @description Requested Range Not Satisfiable */
       416: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5196,6 +5561,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5205,6 +5571,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5214,6 +5581,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5222,7 +5591,7 @@ export interface operations {
       }
     }
   }
-  list_requests_api_requests_get: {
+  list_requests: {
     parameters: {
       query?: {
         /** @description Only this status of the callback. */
@@ -5271,6 +5640,9 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          /** @description The next page, with `rel="next"` (RFC 8288). */
+          Link?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5280,6 +5652,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5289,6 +5662,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5298,6 +5672,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5306,7 +5682,7 @@ export interface operations {
       }
     }
   }
-  delete_all_requests_api_requests_delete: {
+  delete_all_requests: {
     parameters: {
       query?: never
       header?: never
@@ -5318,6 +5694,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5327,6 +5704,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5336,6 +5714,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5345,6 +5724,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5354,6 +5734,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5362,7 +5744,7 @@ export interface operations {
       }
     }
   }
-  get_request_api_requests__request_id__get: {
+  get_request: {
     parameters: {
       query?: never
       header?: {
@@ -5385,6 +5767,7 @@ export interface operations {
         headers: {
           /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5394,6 +5777,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5403,6 +5787,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5412,6 +5797,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5421,6 +5807,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5429,7 +5817,7 @@ export interface operations {
       }
     }
   }
-  delete_request_api_requests__request_id__delete: {
+  delete_request: {
     parameters: {
       query?: never
       header?: never
@@ -5444,6 +5832,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5453,6 +5842,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5462,6 +5852,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5471,6 +5862,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5480,6 +5872,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5489,6 +5882,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5498,6 +5892,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5506,7 +5902,7 @@ export interface operations {
       }
     }
   }
-  get_callback_logs_api_requests__request_id__callback_logs_get: {
+  get_callback_logs: {
     parameters: {
       query?: never
       header?: never
@@ -5521,6 +5917,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5530,6 +5927,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5539,6 +5937,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5548,6 +5947,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5557,6 +5957,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5565,7 +5967,7 @@ export interface operations {
       }
     }
   }
-  cancel_request_api_requests__request_id__cancel_post: {
+  cancel_request: {
     parameters: {
       query?: never
       header?: never
@@ -5584,6 +5986,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5593,6 +5996,7 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5602,6 +6006,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5611,6 +6016,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5620,6 +6026,7 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5629,6 +6036,7 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5638,6 +6046,7 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5647,6 +6056,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5656,6 +6066,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5665,6 +6076,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5673,7 +6086,7 @@ export interface operations {
       }
     }
   }
-  explain_request_api_requests__request_id__explain_get: {
+  explain_request: {
     parameters: {
       query?: never
       header?: never
@@ -5688,6 +6101,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5697,6 +6111,7 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5706,6 +6121,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5715,6 +6131,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5724,6 +6141,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5732,7 +6151,7 @@ export interface operations {
       }
     }
   }
-  redeliver_callback_api_requests__request_id__redeliver_post: {
+  redeliver_callback: {
     parameters: {
       query?: never
       header?: never
@@ -5747,6 +6166,10 @@ export interface operations {
       /** @description Successful Response */
       202: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5756,6 +6179,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5765,6 +6189,10 @@ export interface operations {
       /** @description Not Found */
       404: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5774,6 +6202,10 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5783,6 +6215,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5792,6 +6225,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5801,6 +6238,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5810,6 +6252,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5818,7 +6265,7 @@ export interface operations {
       }
     }
   }
-  count_requests_api_requests_counts_get: {
+  count_requests: {
     parameters: {
       query?: {
         /** @description Only this status of the callback. */
@@ -5863,6 +6310,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5872,6 +6320,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5881,6 +6330,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5890,6 +6340,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5898,7 +6350,7 @@ export interface operations {
       }
     }
   }
-  get_settings_api_settings_get: {
+  get_settings: {
     parameters: {
       query?: never
       header?: never
@@ -5910,6 +6362,7 @@ export interface operations {
       /** @description Successful Response */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5919,6 +6372,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5928,6 +6382,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5936,7 +6391,7 @@ export interface operations {
       }
     }
   }
-  generate_report_synchronously_api_sync_post: {
+  submit_sync_report: {
     parameters: {
       query?: never
       header?: {
@@ -5966,6 +6421,10 @@ export interface operations {
           Location?: string
           /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5982,6 +6441,10 @@ export interface operations {
           Location?: string
           /** @description What was kept to, with the N of `wait`, which is missing when too many wait already. */
           'Preference-Applied'?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -5991,6 +6454,10 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6000,6 +6467,7 @@ export interface operations {
       /** @description Forbidden */
       403: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6009,6 +6477,10 @@ export interface operations {
       /** @description Conflict */
       409: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6018,6 +6490,10 @@ export interface operations {
       /** @description Request Entity Too Large */
       413: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6027,6 +6503,10 @@ export interface operations {
       /** @description Unsupported Media Type */
       415: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6036,6 +6516,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6045,6 +6526,10 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6054,6 +6539,11 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6063,6 +6553,11 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6071,7 +6566,7 @@ export interface operations {
       }
     }
   }
-  get_metrics_metrics_get: {
+  get_metrics: {
     parameters: {
       query?: never
       header?: never
@@ -6083,6 +6578,7 @@ export interface operations {
       /** @description The samples. */
       200: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6094,6 +6590,7 @@ export interface operations {
       /** @description Unauthorized */
       401: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6103,6 +6600,7 @@ export interface operations {
       /** @description Misdirected Request */
       421: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6112,6 +6610,7 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -6120,7 +6619,7 @@ export interface operations {
       }
     }
   }
-  report_callbackreport_callback_post: {
+  report_callback: {
     parameters: {
       query?: never
       header?: never

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import Row
 
 from src import failpoints
@@ -24,7 +24,7 @@ from src.routes.http.dependencies import (
     parts_of,
     request_id_in,
 )
-from src.routes.http.downloads import judge_download, stored_report
+from src.routes.http.downloads import DOWNLOADED, judge_download, stored_report
 from src.routes.http.file_response import ReportResponse
 from src.routes.http.filters import FiltersDependency
 from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER, RESPOND_ASYNC_HEADER, preferences_in
@@ -102,6 +102,9 @@ LATER: dict[int | str, dict[str, Any]] = {
 }
 
 
+LINK_HEADER = {"Link": {"schema": {"type": "string"}, "description": 'The next page, with `rel="next"` (RFC 8288).'}}
+
+
 def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> IdempotencyKey | None:
     key = idempotency_key_of(request)
     return IdempotencyKey.of(caller_of(request), route, key, body.model_dump(mode="json")) if key else None
@@ -113,7 +116,7 @@ def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> Id
     responses={200: {"headers": ENDED[200]["headers"]}, **LATER, **responses(400, 409, 413, 415, 422, 429, 503)},
     openapi_extra={"parameters": [*KEY_HEADER["parameters"], RESPOND_ASYNC_HEADER]},
 )
-async def generate_report_synchronously(body: ReportRequest, request: Request) -> Response:
+async def submit_sync_report(body: ReportRequest, request: Request) -> Response:
     """Generate a report and answer when it exists: the connection is held all the way.
 
     With `Prefer: respond-async` it is accepted as by `POST /api/async`, without a callback and up to the size of an
@@ -135,10 +138,10 @@ async def generate_report_synchronously(body: ReportRequest, request: Request) -
     "/async",
     status_code=202,
     response_model=AcceptedAnswer,
-    responses={202: {"headers": APPLIED_HEADER}, **ENDED, **responses(400, 413, 415, 422, 429, 503)},
+    responses={202: {"headers": LATER[202]["headers"]}, **ENDED, **responses(400, 413, 415, 422, 429, 503)},
     openapi_extra={"parameters": [*KEY_HEADER["parameters"], PREFER_HEADER]},
 )
-async def generate_report_asynchronously(body: AsyncRequest, request: Request) -> Response:
+async def submit_async_report(body: AsyncRequest, request: Request) -> Response:
     """Accept a report at once; it is generated in order and delivered to the callback URL, if there is one.
 
     With `Prefer: wait=N` the answer waits up to N seconds for the report: then it is 200 with the result, else the
@@ -183,7 +186,7 @@ async def _accept(body: AsyncRequest, request: Request, key: IdempotencyKey | No
     return _json(answer, 202, {"location": status_url, **hold.headers})
 
 
-@managing.get("/requests", response_model=RequestList, responses=responses(422, 503))
+@managing.get("/requests", response_model=RequestList, responses={200: {"headers": LINK_HEADER}, **responses(422, 503)})
 async def list_requests(
     parts: PartsDependency,
     response: Response,
@@ -309,20 +312,10 @@ async def delete_all_requests(parts: PartsDependency, view: ViewDependency) -> A
 @managing.get(
     "/reports/{file}",
     response_class=Response,
-    responses={
-        200: {"content": {"text/csv": {}}, "description": "The report (RFC 4180, UTF-8)."},
-        206: {"content": {"text/csv": {}}, "description": "A part of the report."},
-        302: {
-            "description": "Where reports are kept in S3 (and `STORAGE_DOWNLOADS` is `auto`): an address of the store,"
-            " good for `STORAGE_SIGNED_URL_SECONDS`.",
-            "headers": {"Location": {"schema": {"type": "string", "format": "uri"}, "description": "The address."}},
-        },
-        304: {"description": "The report has not changed."},
-        **responses(404, 412, 416, 503),
-    },
+    responses={**DOWNLOADED, **responses(404, 412, 416, 503)},
 )
 async def download_report(
-    file: str,
+    file: Annotated[str, Path(description="The id of a request, and `.csv`.")],
     request: Request,
     parts: PartsDependency,
     redirect: Annotated[

@@ -32,7 +32,11 @@ from src.services.parts import Parts
 router = APIRouter(prefix="/api/benchmark", tags=["Benchmark"], route_class=StrictRoute)
 
 STARTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": BenchmarkStarted, "description": "With `wait=false`: the run is under way."}
+    202: {
+        "model": BenchmarkStarted,
+        "description": "With `wait=false`: the run is under way.",
+        "headers": {"Location": {"schema": {"type": "string"}, "description": "Where the run is."}},
+    }
 }
 REFUSED = responses(400, 409, 413, 415, 422, 503)
 
@@ -114,7 +118,11 @@ async def delete_benchmark_run(run_id: RunId, parts: PartsDependency) -> RunDele
     "/runs/{run_id}/export",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {}, "text/csv": {}}, "description": "The summary, as a file."},
+        200: {
+            "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}},
+            "description": "The summary, as a file.",
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}, "description": "The name of the file."}},
+        },
         **responses(404, 409, 422, 503),
     },
 )

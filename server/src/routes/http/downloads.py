@@ -14,6 +14,39 @@ from src.routes.http.problems import instance_of, problem
 from src.routes.http.ranges import Part, Unsatisfiable, part_asked_for
 from src.services.report_files.storage import attachment
 
+_TEXT = {"type": "string"}
+CSV_CONTENT: dict[str, Any] = {
+    "text/csv": {
+        "schema": _TEXT,
+        "example": "Transaction ID,Date,Type,Category,Description,Amount,Currency\r\n"
+        "TXN-0000001,2026-01-13,Revenue,Subscriptions,Plan upgrade,534.69,USD\r\n",
+    }
+}
+VALIDATOR_HEADERS: dict[str, Any] = {
+    "ETag": {"schema": _TEXT, "description": "The SHA-256 of the whole report, in quotes."},
+    "Last-Modified": {"schema": _TEXT, "description": "When the report was generated."},
+}
+FILE_HEADERS: dict[str, Any] = {
+    **VALIDATOR_HEADERS,
+    "Accept-Ranges": {"schema": _TEXT, "description": "`bytes`"},
+    "Content-Disposition": {"schema": _TEXT, "description": "The name of the file."},
+}
+PART_HEADERS: dict[str, Any] = {
+    **FILE_HEADERS,
+    "Content-Range": {"schema": _TEXT, "description": "Which bytes of how many (RFC 9110, 14.4)."},
+}
+#: The successful responses, for the OpenAPI document.
+DOWNLOADED: dict[int | str, dict[str, Any]] = {
+    200: {"content": CSV_CONTENT, "description": "The report (RFC 4180, UTF-8).", "headers": FILE_HEADERS},
+    206: {"content": CSV_CONTENT, "description": "A part of the report.", "headers": PART_HEADERS},
+    302: {
+        "description": "Where reports are kept in S3 (and `STORAGE_DOWNLOADS` is `auto`): an address of the store,"
+        " good for `STORAGE_SIGNED_URL_SECONDS`.",
+        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}, "description": "The address."}},
+    },
+    304: {"description": "The report has not changed.", "headers": VALIDATOR_HEADERS},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from src.routes.http.codings import accepts_coding
 from src.routes.http.preconditions import Validators, Verdict, conditional_headers, judge
 from src.routes.http.problems import described_types, responses
 from src.routes.middleware.same_origin import SAFE_METHODS
+from src.routes.site.openapi_details import CONTACT, LICENSE, add_details, name_operations
 from src.routes.wire import callbacks as callback_schemas
 from src.routes.wire.callbacks import report_callback
 from src.routes.wire.requests import Problem
@@ -56,8 +58,14 @@ OF_BENCHMARKS = "| `benchmark.progress` | figures of a run |\n"
 REF_TEMPLATE = "#/components/schemas/{model}"
 
 
-def install(app: FastAPI, settings: Settings) -> None:
-    """Install the document, which depends on the settings, and its route."""
+def install(app: FastAPI, settings: Settings, rate_limited: Collection[str]) -> None:
+    """Install the document, which depends on the settings, and its route.
+
+    Args:
+        app: the application.
+        settings: decide about operations and texts.
+        rate_limited: the paths whose POST is counted by a rate limit.
+    """
     app.title = "Financial Report Generator"
     app.version = __version__
     app.description = DESCRIPTION.replace("{of_benchmarks}", OF_BENCHMARKS if settings.demo_tools else "")
@@ -69,11 +77,15 @@ def install(app: FastAPI, settings: Settings) -> None:
         description=f"{report_callback.__doc__}\n\n{callback_schemas.HEADERS}\n\n{rules}",
         response_description="Delivered: any 2xx, whatever its body.",
     )(report_callback)
+    app.contact, app.license_info = CONTACT, LICENSE
     generate = app.openapi
 
     @cache
     def openapi() -> dict[str, Any]:
-        return _finished(generate())
+        name_operations([*app.routes, *app.webhooks.routes])
+        document = _finished(generate())
+        add_details(document, rate_limited)
+        return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way to extend it
     _serve(app)

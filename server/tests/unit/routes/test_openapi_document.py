@@ -1,5 +1,9 @@
 """The OpenAPI document: written once, and not sent again to whoever has it."""
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 import httpx
 
 from src.app import create_app
@@ -36,3 +40,54 @@ async def test_the_document_is_not_written_for_each_request() -> None:
     assert app.openapi() is app.openapi()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:
         assert (await client.get("/openapi.json")).json() == app.openapi()
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the path, the method and the description of each operation."""
+    for path, methods in create_app(Settings(_env_file=None)).openapi()["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_operations_have_ids_that_people_would_give_them() -> None:
+    ids = [operation["operationId"] for _, _, operation in operations()]
+
+    assert len(ids) == len(set(ids))
+    assert {"submit_async_report", "submit_sync_report", "get_request", "download_report"} <= set(ids)
+    assert [one for one in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)+", one)] == []
+
+
+def test_every_group_of_operations_is_described() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    described = {tag["name"] for tag in document["tags"] if tag["description"]}
+
+    assert {tag for _, _, operation in operations() for tag in operation["tags"]} <= described
+    assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
+
+
+def test_every_response_names_its_headers() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    for path, method, operation in operations():
+        responses = operation["responses"]
+        for status, response in responses.items():
+            assert "X-Request-ID" in response["headers"], (path, method, status)
+        for status in {"429", "503"} & set(responses):
+            is_problem = "application/problem+json" in responses[status]["content"]
+            assert ("Retry-After" in responses[status]["headers"]) == is_problem, (path, method, status)
+    async_headers = document["paths"]["/api/async"]["post"]["responses"]["202"]["headers"]
+    assert {"Location", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(async_headers)
+    assert {"ETag", "Content-Range"} <= set(
+        document["paths"]["/api/reports/{file}"]["get"]["responses"]["206"]["headers"]
+    )
+
+
+def test_whatever_a_response_contains_has_a_schema() -> None:
+    without = [
+        (path, method, status, media_type)
+        for path, method, operation in operations()
+        for status, response in operation["responses"].items()
+        for media_type, content in response.get("content", {}).items()
+        if not content.get("schema")
+    ]
+
+    assert without == []
