@@ -863,21 +863,32 @@ export interface components {
      * @description The request is durable and has its place in the queue.
      */
     AcceptedAnswer: {
-      /** Message */
+      /**
+       * Message
+       * @description What follows, as a sentence.
+       */
       message: string
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
       /**
        * Status
+       * @description The status of the request.
        * @constant
        */
       status: 'pending'
-      /** Status Url */
+      /**
+       * Status Url
+       * @description Where to look at it.
+       */
       status_url: string
     }
     /**
@@ -885,9 +896,15 @@ export interface components {
      * @description Where every accepted request ended up.
      */
     Account: {
-      /** Accepted */
+      /**
+       * Accepted
+       * @description Requests that were acknowledged.
+       */
       accepted: number
-      /** Bad Signature Ids */
+      /**
+       * Bad Signature Ids
+       * @description The first of those with a signature that is not valid.
+       */
       bad_signature_ids: string[]
       /**
        * Bad Signatures
@@ -901,30 +918,60 @@ export interface components {
       by_state: {
         [key: string]: number
       }
-      /** Complete */
+      /**
+       * Complete
+       * @description Whether every callback arrived once and in order.
+       */
       complete: boolean
-      /** Delivered */
+      /**
+       * Delivered
+       * @description Of these, those whose callback arrived.
+       */
       delivered: number
-      /** Duplicate */
+      /**
+       * Duplicate
+       * @description Callbacks that arrived more than once.
+       */
       duplicate: number
-      /** Duplicate Ids */
+      /**
+       * Duplicate Ids
+       * @description The first of the duplicate ones.
+       */
       duplicate_ids: string[]
-      /** Missing */
+      /**
+       * Missing
+       * @description Of these, those whose callback did not arrive.
+       */
       missing: number
-      /** Missing Ids */
+      /**
+       * Missing Ids
+       * @description The first of the missing ones.
+       */
       missing_ids: string[]
-      /** Out Of Order */
+      /**
+       * Out Of Order
+       * @description Callbacks that arrived before one of an earlier request.
+       */
       out_of_order: number
-      /** Out Of Order Ids */
+      /**
+       * Out Of Order Ids
+       * @description The first of those out of order.
+       */
       out_of_order_ids: string[]
-      /** Sentence */
+      /**
+       * Sentence
+       * @description The result in a sentence.
+       */
       sentence: string
       /**
        * Unexpected
        * @description Callbacks for requests that were never acknowledged to the load generator.
        */
       unexpected: number
-      /** Unexpected Ids */
+      /**
+       * Unexpected Ids
+       * @description The first of those that nobody had submitted.
+       */
       unexpected_ids: string[]
     }
     /**
@@ -934,6 +981,7 @@ export interface components {
     Alive: {
       /**
        * Status
+       * @description `alive`
        * @constant
        */
       status: 'alive'
@@ -943,10 +991,14 @@ export interface components {
      * @description Every request that was not being processed is gone.
      */
     AllDeletedAnswer: {
-      /** Count */
+      /**
+       * Count
+       * @description How many there are.
+       */
       count: number
       /**
        * Deleted
+       * @description Always `true`.
        * @constant
        */
       deleted: true
@@ -968,6 +1020,7 @@ export interface components {
        * @description Where the result is sent: http or https, a public address, no user info. Left out: nowhere; it is read at `status_url`, or waited for with `Prefer: wait=N`.
        */
       callback_url?: string
+      /** @description What the report is to contain. */
       payload?: components['schemas']['ReportRequest']
       /**
        * @description Reports of one priority keep their order; between priorities turns go by `PRIORITY_SHARES`.
@@ -980,23 +1033,48 @@ export interface components {
      * @description Latencies are those of the acknowledgement; times to callback count from the sending of the request.
      */
     AsyncSide: {
+      /** @description What became of every request that was acknowledged. */
       account: components['schemas']['Account']
+      /** @description How long acknowledgements took. */
       acknowledge: components['schemas']['Spread']
-      /** Acknowledged Per S */
+      /**
+       * Acknowledged Per S
+       * @description Acknowledgements a second.
+       */
       acknowledged_per_s: number | null
-      /** Avg Callback Ms */
+      /**
+       * Avg Callback Ms
+       * @description The mean time to the callback, ms.
+       */
       avg_callback_ms: number | null
-      /** Avg Latency Ms */
+      /**
+       * Avg Latency Ms
+       * @description The mean latency, ms.
+       */
       avg_latency_ms: number | null
+      /** @description How long callbacks took, from submission to arrival. */
       callback: components['schemas']['Spread']
+      /** @description How long callbacks took, to draw. */
       callback_curve: components['schemas']['Distribution']
-      /** Callbacks Duplicate */
+      /**
+       * Callbacks Duplicate
+       * @description Callbacks that arrived more than once.
+       */
       callbacks_duplicate: number
-      /** Callbacks Missing */
+      /**
+       * Callbacks Missing
+       * @description Callbacks that did not arrive.
+       */
       callbacks_missing: number
-      /** Callbacks Out Of Order */
+      /**
+       * Callbacks Out Of Order
+       * @description Callbacks that arrived out of order.
+       */
       callbacks_out_of_order: number
-      /** Callbacks Received */
+      /**
+       * Callbacks Received
+       * @description Callbacks that arrived.
+       */
       callbacks_received: number
       /**
        * Client Blocked Ms
@@ -1008,54 +1086,109 @@ export interface components {
        * @description From the first request to the last result (async: the last callback).
        */
       duration_ms: number
-      /** Failed */
+      /**
+       * Failed
+       * @description Requests that failed.
+       */
       failed: number
-      /** Failures By Kind */
+      /**
+       * Failures By Kind
+       * @description How many failed for each reason.
+       */
       failures_by_kind: {
         [key: string]: number
       }
+      /** @description How long reports took to generate. */
       generating: components['schemas']['Spread']
+      /** @description The latency of responses, to draw. */
       latency: components['schemas']['Distribution']
-      /** Max Latency Ms */
+      /**
+       * Max Latency Ms
+       * @description The highest latency, ms.
+       */
       max_latency_ms: number | null
-      /** Min Latency Ms */
+      /**
+       * Min Latency Ms
+       * @description The lowest latency, ms.
+       */
       min_latency_ms: number | null
       /**
        * Mode
+       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async'
-      /** P50 Callback Ms */
+      /**
+       * P50 Callback Ms
+       * @description The median time to the callback, ms.
+       */
       p50_callback_ms: number | null
-      /** P50 Ms */
+      /**
+       * P50 Ms
+       * @description The median, ms.
+       */
       p50_ms: number | null
-      /** P90 Ms */
+      /**
+       * P90 Ms
+       * @description The 90th percentile, ms.
+       */
       p90_ms: number | null
-      /** P95 Callback Ms */
+      /**
+       * P95 Callback Ms
+       * @description The 95th percentile of the time to the callback, ms.
+       */
       p95_callback_ms: number | null
-      /** P95 Ms */
+      /**
+       * P95 Ms
+       * @description The 95th percentile, ms.
+       */
       p95_ms: number | null
-      /** P99 Callback Ms */
+      /**
+       * P99 Callback Ms
+       * @description The 99th percentile of the time to the callback, ms.
+       */
       p99_callback_ms: number | null
-      /** P99 Ms */
+      /**
+       * P99 Ms
+       * @description The 99th percentile, ms.
+       */
       p99_ms: number | null
-      /** P999 Ms */
+      /**
+       * P999 Ms
+       * @description The 99.9th percentile, ms.
+       */
       p999_ms: number | null
-      /** Receivers */
+      /**
+       * Receivers
+       * @description What each receiver got.
+       */
       receivers: components['schemas']['ReceiverAccount'][]
       /**
        * Scatter
        * @description When it was sent (ms from the beginning), time to callback (ms), which receiver.
        */
       scatter: [number, number, number][]
-      /** Successful */
+      /**
+       * Successful
+       * @description Requests that succeeded.
+       */
       successful: number
-      /** Throughput Per S */
+      /**
+       * Throughput Per S
+       * @description Responses a second.
+       */
       throughput_per_s: number | null
-      /** Timeline */
+      /**
+       * Timeline
+       * @description What happened in each part of the run.
+       */
       timeline: components['schemas']['TimelinePoint'][]
-      /** Total Requests */
+      /**
+       * Total Requests
+       * @description How many requests were sent.
+       */
       total_requests: number
+      /** @description How long requests waited for their turn. */
       waiting: components['schemas']['Spread']
     }
     /**
@@ -1068,11 +1201,17 @@ export interface components {
        * @description Exactly what was signed. It is made again from the request and compared with the SHA-256 of what was sent; null where they differ, as after a change of `PUBLIC_BASE_URL`.
        */
       body: string | null
-      /** Headers */
+      /**
+       * Headers
+       * @description The headers, by name.
+       */
       headers: {
         [key: string]: string
       }
-      /** Url */
+      /**
+       * Url
+       * @description The URL.
+       */
       url: string
     }
     /**
@@ -1098,23 +1237,39 @@ export interface components {
      * @description What was measured; a mode that was not asked for is null.
      */
     BenchmarkAnswer: {
+      /** @description What was measured of async requests; null if they were not. */
       async: components['schemas']['AsyncSide'] | null
-      /** Config */
+      /**
+       * Config
+       * @description The parameters of the run.
+       */
       config: {
         [key: string]: unknown
       }
+      /** @description Whether the load generator itself kept up. */
       generator: components['schemas']['Generator']
-      /** Interrupted */
+      /**
+       * Interrupted
+       * @description Whether the run was ended early.
+       */
       interrupted: boolean
       /**
        * Started At
        * Format: date-time
+       * @description When the run began.
        */
       started_at: string
+      /** @description What was measured of sync requests; null if they were not. */
       sync: components['schemas']['SyncSide'] | null
-      /** Test Duration Ms */
+      /**
+       * Test Duration Ms
+       * @description How long the run took, ms.
+       */
       test_duration_ms: number
-      /** Thresholds */
+      /**
+       * Thresholds
+       * @description The thresholds of the run, and whether each was kept.
+       */
       thresholds: {
         [key: string]: unknown
       }[]
@@ -1124,9 +1279,14 @@ export interface components {
      * @description Two runs side by side.
      */
     BenchmarkComparison: {
+      /** @description The run, or its figure, that is compared with. */
       a: components['schemas']['BenchmarkRun']
+      /** @description The run, or its figure, that is compared. */
       b: components['schemas']['BenchmarkRun']
-      /** Measures */
+      /**
+       * Measures
+       * @description The figures side by side.
+       */
       measures: components['schemas']['ComparedMeasure'][]
     }
     /**
@@ -1168,35 +1328,50 @@ export interface components {
      * @description One run in a list.
      */
     BenchmarkRun: {
+      /** @description What was measured of async requests; null if they were not. */
       async: components['schemas']['RunFigures'] | null
-      /** Config */
+      /**
+       * Config
+       * @description The parameters of the run.
+       */
       config: {
         [key: string]: unknown
       }
       /**
        * Created At
        * Format: date-time
+       * @description When the run began.
        */
       created_at: string
-      /** Ended At */
+      /**
+       * Ended At
+       * @description When it ended; null while it is under way.
+       */
       ended_at: string | null
-      /** Failure Reason */
+      /**
+       * Failure Reason
+       * @description Why there is no result, as a sentence.
+       */
       failure_reason: string | null
       /**
        * Mode
+       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async' | 'both'
       /**
        * Run Id
        * Format: uuid
+       * @description The id of the run.
        */
       run_id: string
       /**
        * Status
+       * @description The status of the run.
        * @enum {string}
        */
       status: 'RUNNING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
+      /** @description What was measured of sync requests; null if they were not. */
       sync: components['schemas']['RunFigures'] | null
     }
     /**
@@ -1204,21 +1379,32 @@ export interface components {
      * @description One run with everything that was measured.
      */
     BenchmarkRunDetail: {
-      /** Config */
+      /**
+       * Config
+       * @description The parameters of the run.
+       */
       config: {
         [key: string]: unknown
       }
       /**
        * Created At
        * Format: date-time
+       * @description When the run began.
        */
       created_at: string
-      /** Ended At */
+      /**
+       * Ended At
+       * @description When it ended; null while it is under way.
+       */
       ended_at: string | null
-      /** Failure Reason */
+      /**
+       * Failure Reason
+       * @description Why there is no result, as a sentence.
+       */
       failure_reason: string | null
       /**
        * Mode
+       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async' | 'both'
@@ -1232,13 +1418,16 @@ export interface components {
       /**
        * Run Id
        * Format: uuid
+       * @description The id of the run.
        */
       run_id: string
       /**
        * Status
+       * @description The status of the run.
        * @enum {string}
        */
       status: 'RUNNING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
+      /** @description What was measured; null while the run is under way. */
       summary: components['schemas']['BenchmarkAnswer'] | null
     }
     /**
@@ -1246,7 +1435,10 @@ export interface components {
      * @description The runs that are kept, newest first.
      */
     BenchmarkRuns: {
-      /** Runs */
+      /**
+       * Runs
+       * @description The runs, newest first.
+       */
       runs: components['schemas']['BenchmarkRun'][]
     }
     /**
@@ -1257,14 +1449,19 @@ export interface components {
       /**
        * Run Id
        * Format: uuid
+       * @description The id of the run.
        */
       run_id: string
       /**
        * Status
+       * @description The status of the run.
        * @enum {string}
        */
       status: 'RUNNING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
-      /** Status Url */
+      /**
+       * Status Url
+       * @description Where to look at it.
+       */
       status_url: string
     }
     /**
@@ -1291,7 +1488,10 @@ export interface components {
      *     }
      */
     CallbackCheckAnswer: {
-      /** Allowed */
+      /**
+       * Allowed
+       * @description Whether the URL may be called.
+       */
       allowed: boolean
       /**
        * Canonical
@@ -1337,7 +1537,10 @@ export interface components {
      * @description Why there is no report.
      */
     CallbackFailure: {
-      /** Reason */
+      /**
+       * Reason
+       * @description Why, as a sentence.
+       */
       reason: string
     }
     /**
@@ -1345,21 +1548,45 @@ export interface components {
      * @description What waits for delivery; null when the database does not answer.
      */
     CallbackHealth: {
-      /** Attempts Waiting */
+      /**
+       * Attempts Waiting
+       * @description Attempts that wait for a free slot.
+       */
       attempts_waiting: number | null
-      /** Due */
+      /**
+       * Due
+       * @description Callbacks whose attempt is due.
+       */
       due: number | null
-      /** In Flight */
+      /**
+       * In Flight
+       * @description Attempts under way.
+       */
       in_flight: number
-      /** Lanes In Trouble */
+      /**
+       * Lanes In Trouble
+       * @description Lanes that something keeps from their work.
+       */
       lanes_in_trouble: number | null
-      /** Lanes Waiting */
+      /**
+       * Lanes Waiting
+       * @description Lanes that wait for a free place.
+       */
       lanes_waiting: number | null
-      /** Local Trouble */
+      /**
+       * Local Trouble
+       * @description What this machine lacks for calling receivers, as a sentence; null if nothing.
+       */
       local_trouble: string | null
-      /** Retrying */
+      /**
+       * Retrying
+       * @description Callbacks that wait for their next attempt.
+       */
       retrying: number | null
-      /** Trouble */
+      /**
+       * Trouble
+       * @description What keeps it from its work, as a sentence; null if nothing does.
+       */
       trouble: string | null
     }
     /**
@@ -1383,30 +1610,55 @@ export interface components {
      * @description One attempt to deliver a callback, with what was sent and what was answered.
      */
     CallbackLog: {
-      /** Attempt Number */
+      /**
+       * Attempt Number
+       * @description The number of the attempt, from 1.
+       */
       attempt_number: number
       /**
        * Attempted At
        * Format: date-time
+       * @description When the attempt began.
        */
       attempted_at: string
-      /** Error Code */
+      /**
+       * Error Code
+       * @description What went wrong, for programs; null on success.
+       */
       error_code: string | null
-      /** Error Message */
+      /**
+       * Error Message
+       * @description What went wrong, as a sentence.
+       */
       error_message: string | null
-      /** Next Attempt At */
+      /**
+       * Next Attempt At
+       * @description When the next attempt is due; null if none is.
+       */
       next_attempt_at: string | null
       /** @description Null when nothing was to be sent (`expired`), or when it was logged by an earlier version. */
       request: components['schemas']['AttemptRequest'] | null
       /** @description Null when no answer came. */
       response: components['schemas']['AttemptResponse'] | null
-      /** Response Excerpt */
+      /**
+       * Response Excerpt
+       * @description The first KiB of the receiver's answer, as text.
+       */
       response_excerpt: string | null
-      /** Response Time Ms */
+      /**
+       * Response Time Ms
+       * @description How long the attempt took, ms.
+       */
       response_time_ms: number
-      /** Status Code */
+      /**
+       * Status Code
+       * @description The status of the receiver's answer; null if there was none.
+       */
       status_code: number | null
-      /** Success */
+      /**
+       * Success
+       * @description Whether the receiver answered 2xx.
+       */
       success: boolean
     }
     /**
@@ -1449,14 +1701,21 @@ export interface components {
      *     }
      */
     CallbackLogs: {
-      /** Logs */
+      /**
+       * Logs
+       * @description The attempts, first one first.
+       */
       logs: components['schemas']['CallbackLog'][]
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
-      /** Total Attempts */
+      /**
+       * Total Attempts
+       * @description How many attempts there were.
+       */
       total_attempts: number
     }
     /**
@@ -1464,18 +1723,27 @@ export interface components {
      * @description What a receiver is sent. Signed as Standard Webhooks 1.0 says.
      */
     CallbackMessage: {
-      /** Data */
+      /**
+       * Data
+       * @description The result, or why there is none.
+       */
       data: components['schemas']['ReportResult'] | components['schemas']['CallbackFailure']
+      /** @description Absolute addresses of what belongs to it. */
       links: components['schemas']['CallbackLinks']
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
       /**
        * Status
+       * @description The status of the request.
        * @enum {string}
        */
       status: 'completed' | 'failed' | 'cancelled'
@@ -1486,6 +1754,7 @@ export interface components {
       timestamp: string
       /**
        * Type
+       * @description The kind of event.
        * @enum {string}
        */
       type: 'report.completed' | 'report.failed' | 'report.cancelled'
@@ -1516,21 +1785,34 @@ export interface components {
      * @description One figure of two runs.
      */
     ComparedMeasure: {
-      /** A */
+      /**
+       * A
+       * @description The run, or its figure, that is compared with.
+       */
       a: number | null
-      /** B */
+      /**
+       * B
+       * @description The run, or its figure, that is compared.
+       */
       b: number | null
       /**
        * Better
        * @description Whether b is better than a; null where neither is.
        */
       better: boolean | null
-      /** Change Percent */
+      /**
+       * Change Percent
+       * @description How much `b` differs from `a`, percent.
+       */
       change_percent: number | null
-      /** Measure */
+      /**
+       * Measure
+       * @description The name of the figure.
+       */
       measure: string
       /**
        * Mode
+       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async'
@@ -1540,13 +1822,25 @@ export interface components {
      * @description Whether PostgreSQL answers, and takes changes.
      */
     DatabaseHealth: {
-      /** Connected */
+      /**
+       * Connected
+       * @description Whether it responds.
+       */
       connected: boolean
-      /** Error */
+      /**
+       * Error
+       * @description What is wrong, as a sentence; null if nothing is.
+       */
       error: string | null
-      /** Round Trip Ms */
+      /**
+       * Round Trip Ms
+       * @description How long a query takes, ms; null if the database does not respond.
+       */
       round_trip_ms: number | null
-      /** Writable */
+      /**
+       * Writable
+       * @description Whether it can be written to.
+       */
       writable: boolean
     }
     /**
@@ -1556,12 +1850,14 @@ export interface components {
     DeletedAnswer: {
       /**
        * Deleted
+       * @description Always `true`.
        * @constant
        */
       deleted: true
       /**
        * Id
        * Format: uuid
+       * @description The id of the request.
        */
       id: string
     }
@@ -1570,17 +1866,30 @@ export interface components {
      * @description A callback that is under way or waits for its next attempt.
      */
     Delivering: {
-      /** Callback Attempts */
+      /**
+       * Callback Attempts
+       * @description Attempts to deliver the callback so far.
+       */
       callback_attempts: number
-      /** Callback Next Attempt At */
+      /**
+       * Callback Next Attempt At
+       * @description When the next attempt is due; null if none is.
+       */
       callback_next_attempt_at: string | null
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number
-      /** Receiver */
+      /**
+       * Receiver
+       * @description Scheme, host and port of the receiver.
+       */
       receiver: string
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
     }
@@ -1592,11 +1901,18 @@ export interface components {
       /**
        * At
        * Format: date-time
+       * @description The moment that the figures are of.
        */
       at: string
-      /** Callbacks Owed */
+      /**
+       * Callbacks Owed
+       * @description How many callbacks are owed.
+       */
       callbacks_owed: number
-      /** Waiting */
+      /**
+       * Waiting
+       * @description How many requests waited.
+       */
       waiting: number
     }
     /**
@@ -1610,9 +1926,15 @@ export interface components {
        * @description When this was answered, by the server's clock.
        */
       at: string
-      /** Every S */
+      /**
+       * Every S
+       * @description Seconds between two samples.
+       */
       every_s: number
-      /** Samples */
+      /**
+       * Samples
+       * @description The samples, oldest first.
+       */
       samples: components['schemas']['Depth'][]
     }
     /**
@@ -1636,18 +1958,27 @@ export interface components {
      * @description The idempotency key was used before: this is the request it stands for. No new work was begun.
      */
     DuplicateAnswer: {
-      /** Message */
+      /**
+       * Message
+       * @description What follows, as a sentence.
+       */
       message: string
+      /** @description The result of the first request with this idempotency key; null until it has ended. */
       original_result: components['schemas']['ReportResult'] | null
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number | null
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
       /**
        * Status
+       * @description The status of the request.
        * @constant
        */
       status: 'duplicate'
@@ -1675,14 +2006,19 @@ export interface components {
       /**
        * From
        * Format: date-time
+       * @description When the phase began.
        */
       from: string
       /**
        * Kind
+       * @description What happened in this phase.
        * @enum {string}
        */
       kind: 'waiting' | 'generating' | 'held' | 'attempt' | 'retry_wait' | 'paused' | 'idle'
-      /** Ms */
+      /**
+       * Ms
+       * @description How long it took, ms.
+       */
       ms: number
       /**
        * Request Id
@@ -1697,6 +2033,7 @@ export interface components {
       /**
        * To
        * Format: date-time
+       * @description When the phase ended.
        */
       to: string
     }
@@ -1737,11 +2074,18 @@ export interface components {
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
-      /** Spans */
+      /**
+       * Spans
+       * @description The phases of the request in order; together they last as long as the whole.
+       */
       spans: components['schemas']['ExplainedSpan'][]
-      /** Total Ms */
+      /**
+       * Total Ms
+       * @description How long the request took in all, ms.
+       */
       total_ms: number
     }
     /**
@@ -1749,16 +2093,22 @@ export interface components {
      * @description The report that was waited for has failed, or was cancelled.
      */
     FailedAnswer: {
+      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
       mode: components['schemas']['Mode']
-      /** Reason */
+      /**
+       * Reason
+       * @description Why, as a sentence.
+       */
       reason: string
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
       /**
        * Status
+       * @description The status of the request.
        * @enum {string}
        */
       status: 'failed' | 'cancelled'
@@ -1768,7 +2118,10 @@ export interface components {
      * @description What is wrong with one field.
      */
     FieldProblem: {
-      /** Detail */
+      /**
+       * Detail
+       * @description What is wrong and what to do, as a sentence.
+       */
       detail: string
       /**
        * Pointer
@@ -1781,13 +2134,25 @@ export interface components {
      * @description Three orders side by side: generation within a priority, delivery within a lane and a priority.
      */
     FifoProofAnswer: {
-      /** Checked */
+      /**
+       * Checked
+       * @description How many requests were compared.
+       */
       checked: number
-      /** Delivery Inversions */
+      /**
+       * Delivery Inversions
+       * @description Pairs of neighbours that were delivered out of order; 0 proves the order.
+       */
       delivery_inversions: number
-      /** Entries */
+      /**
+       * Entries
+       * @description The requests that were compared, in the order of acceptance.
+       */
       entries: components['schemas']['Ranks'][]
-      /** Generation Inversions */
+      /**
+       * Generation Inversions
+       * @description Pairs of neighbours whose generation began out of order; 0 proves the order.
+       */
       generation_inversions: number
     }
     /**
@@ -1810,18 +2175,30 @@ export interface components {
        * @description How late its event loop was.
        */
       lag_p50_ms: number | null
-      /** Lag P99 Ms */
+      /**
+       * Lag P99 Ms
+       * @description The 99th percentile of how late the generator's event loop was, ms.
+       */
       lag_p99_ms: number | null
       /**
        * Late P50 Ms
        * @description How late requests were sent (open loop).
        */
       late_p50_ms: number | null
-      /** Late P99 Ms */
+      /**
+       * Late P99 Ms
+       * @description The 99th percentile of how late requests were sent, ms.
+       */
       late_p99_ms: number | null
-      /** Limited */
+      /**
+       * Limited
+       * @description Whether the generator was too slow for the figures to count.
+       */
       limited: boolean
-      /** Sentence */
+      /**
+       * Sentence
+       * @description The result in a sentence.
+       */
       sentence: string
       /**
        * Without Cpu Percent
@@ -1834,30 +2211,52 @@ export interface components {
      * @description The state of this server process. `unhealthy` comes with 503.
      */
     HealthAnswer: {
+      /** @description The delivery of callbacks. */
       callbacks: components['schemas']['CallbackHealth']
+      /** @description The database. */
       database: components['schemas']['DatabaseHealth']
-      /** Python */
+      /**
+       * Python
+       * @description The version of Python.
+       */
       python: string
+      /** @description What waits. */
       queue: components['schemas']['QueueHealth']
       /**
        * Started At
        * Format: date-time
+       * @description When this process started.
        */
       started_at: string
       /**
        * Status
+       * @description `healthy` or `unhealthy`
        * @enum {string}
        */
       status: 'healthy' | 'unhealthy'
+      /** @description The store of reports. */
       storage: components['schemas']['StorageHealth']
-      /** System */
+      /**
+       * System
+       * @description The operating system.
+       */
       system: string
-      /** Tasks */
+      /**
+       * Tasks
+       * @description The long-lived tasks of this process.
+       */
       tasks: components['schemas']['TaskHealth'][]
-      /** Uptime Seconds */
+      /**
+       * Uptime Seconds
+       * @description How long this process has run, seconds.
+       */
       uptime_seconds: number
-      /** Version */
+      /**
+       * Version
+       * @description The version of the service.
+       */
       version: string
+      /** @description The thread that generates reports and delivers callbacks. */
       worker: components['schemas']['WorkerHealth']
     }
     /**
@@ -1865,9 +2264,15 @@ export interface components {
      * @description The last callbacks, newest first.
      */
     HistoryAnswer: {
-      /** Callbacks */
+      /**
+       * Callbacks
+       * @description The callbacks that were received, newest first.
+       */
       callbacks: components['schemas']['ReceivedCallback'][]
-      /** Count */
+      /**
+       * Count
+       * @description How many there are.
+       */
       count: number
     }
     /**
@@ -1875,9 +2280,15 @@ export interface components {
      * @description What was remembered is forgotten.
      */
     HistoryDeletedAnswer: {
-      /** Count */
+      /**
+       * Count
+       * @description How many there are.
+       */
       count: number
-      /** Deleted */
+      /**
+       * Deleted
+       * @description Always `true`.
+       */
       deleted: boolean
     }
     /**
@@ -1885,25 +2296,41 @@ export interface components {
      * @description One caller's callbacks of one priority to one receiver, sent one at a time in order.
      */
     Lane: {
-      /** Current Request Id */
+      /**
+       * Current Request Id
+       * @description The request whose callback is being delivered; null if none is.
+       */
       current_request_id: string | null
       /**
        * Lane
        * @description Opaque and stable; a receiver has a lane for each caller.
        */
       lane: string
-      /** Next Attempt At */
+      /**
+       * Next Attempt At
+       * @description When the next attempt is due; null if none is.
+       */
       next_attempt_at: string | null
-      /** Owed */
+      /**
+       * Owed
+       * @description How many callbacks are owed.
+       */
       owed: number
       /** @description Each priority keeps an order of its own, and so does what is redelivered: null. A paused lane is paused for all of them: null, too. */
       priority: components['schemas']['Priority'] | null
-      /** Reason */
+      /**
+       * Reason
+       * @description Why, as a sentence.
+       */
       reason: string | null
-      /** Receiver */
+      /**
+       * Receiver
+       * @description Scheme, host and port of the receiver.
+       */
       receiver: string
       /**
        * State
+       * @description The state it is in.
        * @enum {string}
        */
       state: 'sending' | 'retrying' | 'waiting' | 'paused'
@@ -1921,12 +2348,20 @@ export interface components {
       /**
        * At
        * Format: date-time
+       * @description The moment that the figures are of.
        */
       at: string
+      /** @description The figures, a list with a value for each sample. */
       series: components['schemas']['Series']
-      /** Step S */
+      /**
+       * Step S
+       * @description Seconds between two samples.
+       */
       step_s: number
-      /** Times */
+      /**
+       * Times
+       * @description When each sample was taken.
+       */
       times: string[]
     }
     /**
@@ -1943,11 +2378,18 @@ export interface components {
       /**
        * Paused At
        * Format: date-time
+       * @description When the pause began.
        */
       paused_at: string
-      /** Reason */
+      /**
+       * Reason
+       * @description Why, as a sentence.
+       */
       reason: string
-      /** Receiver */
+      /**
+       * Receiver
+       * @description Scheme, host and port of the receiver.
+       */
       receiver: string
     }
     /**
@@ -1958,22 +2400,38 @@ export interface components {
       /**
        * At
        * Format: date-time
+       * @description The moment that the figures are of.
        */
       at: string
-      /** Callbacks Owed */
+      /**
+       * Callbacks Owed
+       * @description How many callbacks are owed.
+       */
       callbacks_owed: number
       /**
        * Exact
        * @description False: more may have waited, accepted before the 10,000 that were looked at.
        */
       exact: boolean
-      /** Next */
+      /**
+       * Next
+       * @description The first of those that wait.
+       */
       next: components['schemas']['RequestItem'][]
-      /** Paused */
+      /**
+       * Paused
+       * @description Receivers that were paused.
+       */
       paused: components['schemas']['PastPause'][]
-      /** Processing */
+      /**
+       * Processing
+       * @description What is being generated.
+       */
       processing: components['schemas']['RequestItem'][]
-      /** Waiting */
+      /**
+       * Waiting
+       * @description How many requests wait.
+       */
       waiting: number
     }
     /**
@@ -1981,11 +2439,20 @@ export interface components {
      * @description The outcome of the test message. Times are null for phases not reached, and nothing of the body is repeated.
      */
     PingResult: {
-      /** Certificate Expires At */
+      /**
+       * Certificate Expires At
+       * @description When the receiver's certificate expires; null without TLS.
+       */
       certificate_expires_at: string | null
-      /** Connect Ms */
+      /**
+       * Connect Ms
+       * @description How long connecting took, ms.
+       */
       connect_ms: number | null
-      /** Dns Ms */
+      /**
+       * Dns Ms
+       * @description How long the name lookup took, ms.
+       */
       dns_ms: number | null
       /**
        * Error Code
@@ -1997,9 +2464,15 @@ export interface components {
        * @description From when the connection was open.
        */
       first_byte_ms: number | null
-      /** Status */
+      /**
+       * Status
+       * @description The status of the receiver's answer; null if there was none.
+       */
       status: number | null
-      /** Tls Ms */
+      /**
+       * Tls Ms
+       * @description How long the TLS handshake took, ms; null without TLS.
+       */
       tls_ms: number | null
     }
     /**
@@ -2013,10 +2486,14 @@ export interface components {
      * @description One attempt is made now.
      */
     ProbingAnswer: {
-      /** Receiver */
+      /**
+       * Receiver
+       * @description Scheme, host and port of the receiver.
+       */
       receiver: string
       /**
        * Status
+       * @description `probing`
        * @constant
        */
       status: 'probing'
@@ -2026,23 +2503,37 @@ export interface components {
      * @description An error, as RFC 9457 describes it.
      */
     Problem: {
-      /** Detail */
+      /**
+       * Detail
+       * @description What is wrong and what to do, as a sentence.
+       */
       detail: string
       /**
        * Errors
+       * @description What is wrong with each field.
        * @default null
        */
       errors?: components['schemas']['FieldProblem'][] | null
-      /** Instance */
+      /**
+       * Instance
+       * @description The path that was called.
+       */
       instance: string
       /**
        * Request Id
+       * @description The id of the request.
        * @default null
        */
       request_id?: string | null
-      /** Status */
+      /**
+       * Status
+       * @description The HTTP status.
+       */
       status: number
-      /** Title */
+      /**
+       * Title
+       * @description The kind of problem, in words.
+       */
       title: string
       /**
        * Type
@@ -2084,27 +2575,60 @@ export interface components {
      * @description What a caller may want to know of the settings.
      */
     PublicSettings: {
-      /** Async Max Transactions */
+      /**
+       * Async Max Transactions
+       * @description The most rows of an async report.
+       */
       async_max_transactions: number
-      /** Callback Timeout S */
+      /**
+       * Callback Timeout S
+       * @description The timeout of one attempt, seconds.
+       */
       callback_timeout_s: number
-      /** Demo Receiver Url */
+      /**
+       * Demo Receiver Url
+       * @description The URL of the demo receiver.
+       */
       demo_receiver_url: string | null
-      /** Demo Tools */
+      /**
+       * Demo Tools
+       * @description Whether the demo receiver and the benchmarks are switched on.
+       */
       demo_tools: boolean
-      /** Rate Limit Async */
+      /**
+       * Rate Limit Async
+       * @description The rate limit of `POST /api/async`, or `off`.
+       */
       rate_limit_async: string
-      /** Rate Limit Sync */
+      /**
+       * Rate Limit Sync
+       * @description The rate limit of `POST /api/sync`, or `off`.
+       */
       rate_limit_sync: string
-      /** Retry Delays S */
+      /**
+       * Retry Delays S
+       * @description Delays before the second, third, … attempt, seconds.
+       */
       retry_delays_s: number[]
-      /** Simulated Max Seconds */
+      /**
+       * Simulated Max Seconds
+       * @description The most simulated work for a report, seconds.
+       */
       simulated_max_seconds: number
-      /** Simulated Ms Per Transaction */
+      /**
+       * Simulated Ms Per Transaction
+       * @description Simulated work for each row, ms.
+       */
       simulated_ms_per_transaction: number
-      /** Sync Max Transactions */
+      /**
+       * Sync Max Transactions
+       * @description The most rows of a sync report.
+       */
       sync_max_transactions: number
-      /** Version */
+      /**
+       * Version
+       * @description The version of the service.
+       */
       version: string
     }
     /**
@@ -2112,22 +2636,39 @@ export interface components {
      * @description The queue at one moment.
      */
     QueueAnswer: {
-      /** Delivering */
+      /**
+       * Delivering
+       * @description Callbacks that are under way or wait for their next attempt.
+       */
       delivering: components['schemas']['Delivering'][]
-      /** Lanes */
+      /**
+       * Lanes
+       * @description The callbacks of one caller to one receiver each, which are delivered in order.
+       */
       lanes: components['schemas']['Lane'][]
       /**
        * Lanes Waiting
        * @description Lanes that wait for a place among those that send; null where another server delivers.
        */
       lanes_waiting: number | null
-      /** Next */
+      /**
+       * Next
+       * @description The first of those that wait.
+       */
       next: components['schemas']['RequestItem'][]
-      /** Oldest Age Ms */
+      /**
+       * Oldest Age Ms
+       * @description How long the first of those that wait has waited, ms; null if none does.
+       */
       oldest_age_ms: number | null
+      /** @description What is being generated. */
       processing: components['schemas']['RequestItem'] | null
-      /** Waiting */
+      /**
+       * Waiting
+       * @description How many requests wait.
+       */
       waiting: number
+      /** @description The thread that generates reports and delivers callbacks. */
       worker: components['schemas']['WorkerHealth']
     }
     /**
@@ -2135,9 +2676,15 @@ export interface components {
      * @description What waits for generation; null when the database does not answer.
      */
     QueueHealth: {
-      /** Oldest Age Ms */
+      /**
+       * Oldest Age Ms
+       * @description How long the first of those that wait has waited, ms; null if none does.
+       */
       oldest_age_ms: number | null
-      /** Waiting */
+      /**
+       * Waiting
+       * @description How many requests wait.
+       */
       waiting: number | null
     }
     /**
@@ -2145,19 +2692,32 @@ export interface components {
      * @description The place of one request in each of the three orders, from 1.
      */
     Ranks: {
-      /** Accepted Rank */
+      /**
+       * Accepted Rank
+       * @description The rank by acceptance.
+       */
       accepted_rank: number
-      /** Delivered Rank */
+      /**
+       * Delivered Rank
+       * @description The rank by delivery; null while it is not delivered.
+       */
       delivered_rank: number | null
-      /** Generated Rank */
+      /**
+       * Generated Rank
+       * @description The rank by the beginning of its generation.
+       */
       generated_rank: number | null
       /**
        * Lane
        * @description Opaque and stable; a receiver has a lane for each caller.
        */
       lane: string | null
+      /** @description The class in which the request waits; the order is exact within it. */
       priority: components['schemas']['Priority']
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number
       /**
        * Receiver
@@ -2167,6 +2727,7 @@ export interface components {
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
     }
@@ -2175,10 +2736,14 @@ export interface components {
      * @description Whether the process takes requests.
      */
     Ready: {
-      /** Reason */
+      /**
+       * Reason
+       * @description Why requests cannot be accepted, as a sentence; null if they can.
+       */
       reason: string | null
       /**
        * Status
+       * @description `ready` or `not ready`
        * @enum {string}
        */
       status: 'ready' | 'not ready'
@@ -2188,7 +2753,10 @@ export interface components {
      * @description The callback was taken.
      */
     ReceiveAnswer: {
-      /** Received */
+      /**
+       * Received
+       * @description Always `true`.
+       */
       received: boolean
     }
     /**
@@ -2196,26 +2764,48 @@ export interface components {
      * @description One callback as the receiver saw it.
      */
     ReceivedCallback: {
-      /** Answered */
+      /**
+       * Answered
+       * @description The status that the demo receiver answered with.
+       */
       answered: number | null
-      /** Body */
+      /**
+       * Body
+       * @description The body, parsed.
+       */
       body: unknown
-      /** Headers */
+      /**
+       * Headers
+       * @description The headers, by name.
+       */
       headers: {
         [key: string]: string
       }
-      /** Raw Body */
+      /**
+       * Raw Body
+       * @description The body as it was received, which is what was signed.
+       */
       raw_body: string
       /**
        * Received At
        * Format: date-time
+       * @description When it was received.
        */
       received_at: string
-      /** Signature Error */
+      /**
+       * Signature Error
+       * @description Why the signature is not valid, as a sentence.
+       */
       signature_error: string | null
-      /** Signature Valid */
+      /**
+       * Signature Valid
+       * @description Whether the signature is valid.
+       */
       signature_valid: boolean
-      /** Webhook Id */
+      /**
+       * Webhook Id
+       * @description The `webhook-id`, the same at every attempt.
+       */
       webhook_id: string | null
     }
     /**
@@ -2223,26 +2813,50 @@ export interface components {
      * @description What one receiver got.
      */
     ReceiverAccount: {
-      /** Accepted */
+      /**
+       * Accepted
+       * @description Requests that were acknowledged.
+       */
       accepted: number
       /**
        * Attempts
        * @description Whatever came, also what was refused or came again.
        */
       attempts: number
-      /** Bad Signatures */
+      /**
+       * Bad Signatures
+       * @description Callbacks with a signature that is not valid.
+       */
       bad_signatures: number | null
-      /** Duplicate */
+      /**
+       * Duplicate
+       * @description Callbacks that arrived more than once.
+       */
       duplicate: number
-      /** Missing */
+      /**
+       * Missing
+       * @description Of these, those whose callback did not arrive.
+       */
       missing: number
-      /** Name */
+      /**
+       * Name
+       * @description The name.
+       */
       name: string
-      /** Out Of Order */
+      /**
+       * Out Of Order
+       * @description Callbacks that arrived before one of an earlier request.
+       */
       out_of_order: number
-      /** Received */
+      /**
+       * Received
+       * @description Callbacks that it got.
+       */
       received: number
-      /** Url */
+      /**
+       * Url
+       * @description The URL.
+       */
       url: string
     }
     /**
@@ -2250,15 +2864,20 @@ export interface components {
      * @description The callback will be sent again.
      */
     RedeliverAnswer: {
-      /** Message */
+      /**
+       * Message
+       * @description What follows, as a sentence.
+       */
       message: string
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
       /**
        * Status
+       * @description The status of the request.
        * @constant
        */
       status: 'pending'
@@ -2289,6 +2908,7 @@ export interface components {
       /**
        * Created At
        * Format: date-time
+       * @description When it was begun.
        */
       created_at: string
       /**
@@ -2301,13 +2921,17 @@ export interface components {
        * @description Callbacks that were cancelled, or whose request was deleted, since then count neither here nor as succeeded.
        */
       failed: number
-      /** Filter */
+      /**
+       * Filter
+       * @description Which requests: the same fields as the query of `GET /api/requests`.
+       */
       filter: {
         [key: string]: string
       }
       /**
        * Id
        * Format: uuid
+       * @description The id of the redelivery.
        */
       id: string
       /**
@@ -2322,7 +2946,10 @@ export interface components {
       settled_at: string | null
       /** @description `COMPLETED`: all are queued; attempts may still be under way. */
       status: components['schemas']['RedeliveryStatus']
-      /** Succeeded */
+      /**
+       * Succeeded
+       * @description How many of its callbacks have been delivered.
+       */
       succeeded: number
     }
     /**
@@ -2376,9 +3003,15 @@ export interface components {
      * @description A page of redeliveries, newest first.
      */
     RedeliveryList: {
-      /** Next Cursor */
+      /**
+       * Next Cursor
+       * @description The `cursor` of the next page; null on the last one.
+       */
       next_cursor: string | null
-      /** Redeliveries */
+      /**
+       * Redeliveries
+       * @description The redeliveries of this page, newest first.
+       */
       redeliveries: components['schemas']['Redelivery'][]
     }
     /**
@@ -2393,7 +3026,10 @@ export interface components {
       by_receiver: {
         [key: string]: number
       }
-      /** Count */
+      /**
+       * Count
+       * @description How many requests match.
+       */
       count: number
       /**
        * Sample
@@ -2425,6 +3061,7 @@ export interface components {
        * @description `count` of the dry run, needed without one: if it is off by more than a tenth, nothing starts.
        */
       expected_count?: number
+      /** @description Which requests: the same fields as the query of `GET /api/requests`. */
       filter: components['schemas']['RedeliveryFilterBody']
     }
     /**
@@ -2432,15 +3069,23 @@ export interface components {
      * @description The redelivery is under way.
      */
     RedeliveryStarted: {
-      /** Count */
+      /**
+       * Count
+       * @description How many requests match.
+       */
       count: number
       /**
        * Id
        * Format: uuid
+       * @description The id of the redelivery.
        */
       id: string
+      /** @description The status of the redelivery. */
       status: components['schemas']['RedeliveryStatus']
-      /** Status Url */
+      /**
+       * Status Url
+       * @description Where to look at it.
+       */
       status_url: string
     }
     /**
@@ -2501,20 +3146,37 @@ export interface components {
      * @description A report that exists.
      */
     ReportResult: {
-      /** Download Url */
+      /**
+       * Download Url
+       * @description Where the CSV file is.
+       */
       download_url: string
-      /** File Name */
+      /**
+       * File Name
+       * @description The name under which the file is downloaded.
+       */
       file_name: string
-      /** File Size Bytes */
+      /**
+       * File Size Bytes
+       * @description The size of the file, bytes.
+       */
       file_size_bytes: number
+      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
       mode: components['schemas']['Mode']
-      /** Processing Time Ms */
+      /**
+       * Processing Time Ms
+       * @description How long the report took to generate, ms.
+       */
       processing_time_ms: number
-      /** Report Name */
+      /**
+       * Report Name
+       * @description The name that the report was given.
+       */
       report_name: string
       /**
        * Request Id
        * Format: uuid
+       * @description The id of the request.
        */
       request_id: string
       /**
@@ -2524,9 +3186,11 @@ export interface components {
       sha256: string
       /**
        * Status
+       * @description The status of the request.
        * @constant
        */
       status: 'completed'
+      /** @description The exact totals of the report. */
       summary: components['schemas']['Summary']
     }
     /**
@@ -2558,7 +3222,10 @@ export interface components {
       by_callback_status: {
         [key: string]: number
       }
-      /** By Status */
+      /**
+       * By Status
+       * @description How many requests have each status.
+       */
       by_status: {
         [key: string]: number
       }
@@ -2567,7 +3234,10 @@ export interface components {
        * @description False: there are at least so many.
        */
       exact: boolean
-      /** Total */
+      /**
+       * Total
+       * @description How many requests match.
+       */
       total: number
     }
     /**
@@ -2575,19 +3245,32 @@ export interface components {
      * @description Everything about one request.
      */
     RequestDetail: {
-      /** Callback Attempts */
+      /**
+       * Callback Attempts
+       * @description Attempts to deliver the callback so far.
+       */
       callback_attempts: number
-      /** Callback Finished At */
+      /**
+       * Callback Finished At
+       * @description When the callback was delivered or given up.
+       */
       callback_finished_at: string | null
-      /** Callback Next Attempt At */
+      /**
+       * Callback Next Attempt At
+       * @description When the next attempt is due; null if none is.
+       */
       callback_next_attempt_at: string | null
       /**
        * Callback Redelivered At
        * @description When it was last redelivered by hand, if ever.
        */
       callback_redelivered_at: string | null
+      /** @description The status of the callback; null without one. */
       callback_status: components['schemas']['CallbackStatus'] | null
-      /** Callback Url */
+      /**
+       * Callback Url
+       * @description Where the result is delivered; null without a callback.
+       */
       callback_url: string | null
       /**
        * Cancelled At
@@ -2602,9 +3285,13 @@ export interface components {
       /**
        * Created At
        * Format: date-time
+       * @description When it was accepted.
        */
       created_at: string
-      /** Failure Reason */
+      /**
+       * Failure Reason
+       * @description Why there is no result, as a sentence.
+       */
       failure_reason: string | null
       /**
        * Generation Attempts
@@ -2614,9 +3301,13 @@ export interface components {
       /**
        * Id
        * Format: uuid
+       * @description The id of the request.
        */
       id: string
-      /** Idempotency Key */
+      /**
+       * Idempotency Key
+       * @description The idempotency key that the request was submitted with.
+       */
       idempotency_key: string | null
       /**
        * Input Payload
@@ -2625,23 +3316,34 @@ export interface components {
       input_payload: {
         [key: string]: unknown
       }
+      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
       mode: components['schemas']['Mode']
-      /** Num Transactions */
+      /**
+       * Num Transactions
+       * @description Rows of the report.
+       */
       num_transactions: number
       /**
        * Place In Line
        * @description How many are ahead now; null unless it waits.
        */
       place_in_line: number | null
+      /** @description The class in which the request waits; the order is exact within it. */
       priority: components['schemas']['Priority']
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number | null
       /**
        * Reason
        * @description Why the request or its callback has not ended yet; null when both have.
        */
       reason: string | null
-      /** Report Name */
+      /**
+       * Report Name
+       * @description The name that the report was given.
+       */
       report_name: string
       /**
        * Request Id
@@ -2649,9 +3351,14 @@ export interface components {
        * @description The same as `id`, under the name that POST answers use.
        */
       request_id: string
+      /** @description The result, once the report has been generated. */
       result_payload: components['schemas']['ReportResult'] | null
-      /** Started At */
+      /**
+       * Started At
+       * @description When its generation began.
+       */
       started_at: string | null
+      /** @description The status of the request. */
       status: components['schemas']['Status']
       /**
        * Webhook Id
@@ -2664,12 +3371,22 @@ export interface components {
      * @description One request in a list.
      */
     RequestItem: {
-      /** Callback Attempts */
+      /**
+       * Callback Attempts
+       * @description Attempts to deliver the callback so far.
+       */
       callback_attempts: number
-      /** Callback Next Attempt At */
+      /**
+       * Callback Next Attempt At
+       * @description When the next attempt is due; null if none is.
+       */
       callback_next_attempt_at: string | null
+      /** @description The status of the callback; null without one. */
       callback_status: components['schemas']['CallbackStatus'] | null
-      /** Callback Url */
+      /**
+       * Callback Url
+       * @description Where the result is delivered; null without a callback.
+       */
       callback_url: string | null
       /**
        * Cancelled At
@@ -2684,22 +3401,38 @@ export interface components {
       /**
        * Created At
        * Format: date-time
+       * @description When it was accepted.
        */
       created_at: string
-      /** Failure Reason */
+      /**
+       * Failure Reason
+       * @description Why there is no result, as a sentence.
+       */
       failure_reason: string | null
       /**
        * Id
        * Format: uuid
+       * @description The id of the request.
        */
       id: string
+      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
       mode: components['schemas']['Mode']
-      /** Num Transactions */
+      /**
+       * Num Transactions
+       * @description Rows of the report.
+       */
       num_transactions: number
+      /** @description The class in which the request waits; the order is exact within it. */
       priority: components['schemas']['Priority']
-      /** Queue Position */
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
       queue_position: number | null
-      /** Report Name */
+      /**
+       * Report Name
+       * @description The name that the report was given.
+       */
       report_name: string
       /**
        * Request Id
@@ -2707,8 +3440,12 @@ export interface components {
        * @description The same as `id`, under the name that POST answers use.
        */
       request_id: string
-      /** Started At */
+      /**
+       * Started At
+       * @description When its generation began.
+       */
       started_at: string | null
+      /** @description The status of the request. */
       status: components['schemas']['Status']
     }
     /**
@@ -2716,9 +3453,15 @@ export interface components {
      * @description A page of requests, newest first.
      */
     RequestList: {
-      /** Next Cursor */
+      /**
+       * Next Cursor
+       * @description The `cursor` of the next page; null on the last one.
+       */
       next_cursor: string | null
-      /** Requests */
+      /**
+       * Requests
+       * @description The requests of this page, newest first.
+       */
       requests: components['schemas']['RequestItem'][]
     }
     /**
@@ -2726,10 +3469,14 @@ export interface components {
      * @description The receiver's lane goes on.
      */
     ResumedAnswer: {
-      /** Receiver */
+      /**
+       * Receiver
+       * @description Scheme, host and port of the receiver.
+       */
       receiver: string
       /**
        * Status
+       * @description `resumed`
        * @constant
        */
       status: 'resumed'
@@ -2744,14 +3491,20 @@ export interface components {
        * @description Null: not looked at, because another rule is broken.
        */
       passed: boolean | null
-      /** Rule */
+      /**
+       * Rule
+       * @description The rule that was checked.
+       */
       rule: string
       /**
        * Setting
        * @description The setting by which the operator decides this.
        */
       setting: string | null
-      /** Why */
+      /**
+       * Why
+       * @description Why the URL breaks the rule; null if it keeps it.
+       */
       why: string | null
     }
     /**
@@ -2761,12 +3514,14 @@ export interface components {
     RunDeleted: {
       /**
        * Deleted
+       * @description Always `true`.
        * @constant
        */
       deleted: true
       /**
        * Run Id
        * Format: uuid
+       * @description The id of the run.
        */
       run_id: string
     }
@@ -2775,21 +3530,45 @@ export interface components {
      * @description The figures of one mode in a list of runs.
      */
     RunFigures: {
-      /** Failed */
+      /**
+       * Failed
+       * @description Requests that failed.
+       */
       failed: number
-      /** P50 Ms */
+      /**
+       * P50 Ms
+       * @description The median, ms.
+       */
       p50_ms: number | null
-      /** P95 Callback Ms */
+      /**
+       * P95 Callback Ms
+       * @description The 95th percentile of the time to the callback, ms.
+       */
       p95_callback_ms?: number | null
-      /** P95 Ms */
+      /**
+       * P95 Ms
+       * @description The 95th percentile, ms.
+       */
       p95_ms: number | null
-      /** P99 Ms */
+      /**
+       * P99 Ms
+       * @description The 99th percentile, ms.
+       */
       p99_ms: number | null
-      /** Successful */
+      /**
+       * Successful
+       * @description Requests that succeeded.
+       */
       successful: number
-      /** Throughput Per S */
+      /**
+       * Throughput Per S
+       * @description Responses a second.
+       */
       throughput_per_s: number | null
-      /** Total Requests */
+      /**
+       * Total Requests
+       * @description How many requests were sent.
+       */
       total_requests: number
     }
     /**
@@ -2797,7 +3576,10 @@ export interface components {
      * @description A Standard Webhooks secret.
      */
     SecretAnswer: {
-      /** Secret */
+      /**
+       * Secret
+       * @description The signing secret, `whsec_…`.
+       */
       secret: string
     }
     /**
@@ -2805,51 +3587,120 @@ export interface components {
      * @description One number for each step: what happened in it, or what was so at its end. Null where nothing is known.
      */
     Series: {
-      /** Accepted */
+      /**
+       * Accepted
+       * @description Requests accepted.
+       */
       accepted: (number | null)[]
-      /** Attempts */
+      /**
+       * Attempts
+       * @description Attempts to deliver.
+       */
       attempts: (number | null)[]
-      /** Attempts Succeeded */
+      /**
+       * Attempts Succeeded
+       * @description Attempts that succeeded.
+       */
       attempts_succeeded: (number | null)[]
-      /** Callbacks Owed */
+      /**
+       * Callbacks Owed
+       * @description How many callbacks are owed.
+       */
       callbacks_owed: (number | null)[]
-      /** Completed */
+      /**
+       * Completed
+       * @description Reports completed.
+       */
       completed: (number | null)[]
-      /** Connections Used */
+      /**
+       * Connections Used
+       * @description Database connections in use.
+       */
       connections_used: (number | null)[]
-      /** Database Up */
+      /**
+       * Database Up
+       * @description Whether the database could be written to.
+       */
       database_up: (number | null)[]
-      /** Event Loop Lag P99 S */
+      /**
+       * Event Loop Lag P99 S
+       * @description How late the server's event loop came back, 99th percentile, seconds.
+       */
       event_loop_lag_p99_s: (number | null)[]
-      /** Failed */
+      /**
+       * Failed
+       * @description Reports that failed.
+       */
       failed: (number | null)[]
-      /** Generation P95 S */
+      /**
+       * Generation P95 S
+       * @description How long reports took to generate, 95th percentile, seconds.
+       */
       generation_p95_s: (number | null)[]
-      /** Http Calls */
+      /**
+       * Http Calls
+       * @description HTTP calls answered.
+       */
       http_calls: (number | null)[]
-      /** Http Errors */
+      /**
+       * Http Errors
+       * @description Of these, those answered 5xx.
+       */
       http_errors: (number | null)[]
-      /** Http P95 S */
+      /**
+       * Http P95 S
+       * @description How long answers took, 95th percentile, seconds.
+       */
       http_p95_s: (number | null)[]
-      /** Leading */
+      /**
+       * Leading
+       * @description Whether this process generates reports and delivers callbacks.
+       */
       leading: (number | null)[]
-      /** Oldest Age S */
+      /**
+       * Oldest Age S
+       * @description How long the first request had waited, seconds.
+       */
       oldest_age_s: (number | null)[]
-      /** Queue Wait P95 S */
+      /**
+       * Queue Wait P95 S
+       * @description How long requests waited for their turn, 95th percentile, seconds.
+       */
       queue_wait_p95_s: (number | null)[]
-      /** Receivers Paused */
+      /**
+       * Receivers Paused
+       * @description Receivers with a pause.
+       */
       receivers_paused: (number | null)[]
-      /** Refused */
+      /**
+       * Refused
+       * @description Submissions refused.
+       */
       refused: (number | null)[]
-      /** Storage Up */
+      /**
+       * Storage Up
+       * @description Whether reports could be written.
+       */
       storage_up: (number | null)[]
-      /** Time To Callback P95 S */
+      /**
+       * Time To Callback P95 S
+       * @description From acceptance to delivery, 95th percentile, seconds.
+       */
       time_to_callback_p95_s: (number | null)[]
-      /** Waiting */
+      /**
+       * Waiting
+       * @description Requests that waited.
+       */
       waiting: (number | null)[]
-      /** Websockets */
+      /**
+       * Websockets
+       * @description Open WebSockets.
+       */
       websockets: (number | null)[]
-      /** Worker Loop Lag P99 S */
+      /**
+       * Worker Loop Lag P99 S
+       * @description How late the worker's event loop came back, 99th percentile, seconds.
+       */
       worker_loop_lag_p99_s: (number | null)[]
     }
     /**
@@ -2857,15 +3708,30 @@ export interface components {
      * @description How the receiver misbehaves now.
      */
     SimulationAnswer: {
-      /** Enabled */
+      /**
+       * Enabled
+       * @description Whether failures are simulated.
+       */
       enabled: boolean
-      /** Fail Next */
+      /**
+       * Fail Next
+       * @description How many of the next callbacks fail.
+       */
       fail_next: number
-      /** Failure Rate */
+      /**
+       * Failure Rate
+       * @description The share of callbacks that fail, 0 to 1.
+       */
       failure_rate: number
-      /** Hang */
+      /**
+       * Hang
+       * @description Whether it does not answer at all.
+       */
       hang: boolean
-      /** Status Code */
+      /**
+       * Status Code
+       * @description The status that a failure is answered with.
+       */
       status_code: number
     }
     /**
@@ -2873,19 +3739,40 @@ export interface components {
      * @description How a time is distributed, ms.
      */
     Spread: {
-      /** Avg Ms */
+      /**
+       * Avg Ms
+       * @description The mean, ms.
+       */
       avg_ms: number | null
-      /** Count */
+      /**
+       * Count
+       * @description How many there are.
+       */
       count: number
-      /** Max Ms */
+      /**
+       * Max Ms
+       * @description The maximum, ms.
+       */
       max_ms: number | null
-      /** Min Ms */
+      /**
+       * Min Ms
+       * @description The minimum, ms.
+       */
       min_ms: number | null
-      /** P50 Ms */
+      /**
+       * P50 Ms
+       * @description The median, ms.
+       */
       p50_ms: number | null
-      /** P95 Ms */
+      /**
+       * P95 Ms
+       * @description The 95th percentile, ms.
+       */
       p95_ms: number | null
-      /** P99 Ms */
+      /**
+       * P99 Ms
+       * @description The 99th percentile, ms.
+       */
       p99_ms: number | null
     }
     /**
@@ -2899,16 +3786,26 @@ export interface components {
      * @description Whether reports can be written.
      */
     StorageHealth: {
-      /** Free Bytes */
+      /**
+       * Free Bytes
+       * @description Free space, bytes; null where there is no such limit.
+       */
       free_bytes: number | null
       /**
        * Kind
+       * @description What kind of store it is.
        * @enum {string}
        */
       kind: 'folder' | 's3'
-      /** Trouble */
+      /**
+       * Trouble
+       * @description What keeps it from its work, as a sentence; null if nothing does.
+       */
       trouble: string | null
-      /** Writable */
+      /**
+       * Writable
+       * @description Whether it can be written to.
+       */
       writable: boolean
     }
     /**
@@ -2916,15 +3813,30 @@ export interface components {
      * @description The exact sums of a report's rows; money is a decimal string with the currency's own number of decimals.
      */
     Summary: {
-      /** Currency */
+      /**
+       * Currency
+       * @description The ISO 4217 code of all amounts.
+       */
       currency: string
-      /** Net Income */
+      /**
+       * Net Income
+       * @description Revenue less expenses, as a decimal number.
+       */
       net_income: string
-      /** Total Expenses */
+      /**
+       * Total Expenses
+       * @description The sum of all expenses, as a decimal number.
+       */
       total_expenses: string
-      /** Total Revenue */
+      /**
+       * Total Revenue
+       * @description The sum of all revenue, as a decimal number.
+       */
       total_revenue: string
-      /** Total Transactions */
+      /**
+       * Total Transactions
+       * @description Rows of the report.
+       */
       total_transactions: number
     }
     /**
@@ -2932,7 +3844,10 @@ export interface components {
      * @description What a mode's requests measured. Failures are counted by kind and are in no percentile.
      */
     SyncSide: {
-      /** Avg Latency Ms */
+      /**
+       * Avg Latency Ms
+       * @description The mean latency, ms.
+       */
       avg_latency_ms: number | null
       /**
        * Client Blocked Ms
@@ -2944,39 +3859,80 @@ export interface components {
        * @description From the first request to the last result (async: the last callback).
        */
       duration_ms: number
-      /** Failed */
+      /**
+       * Failed
+       * @description Requests that failed.
+       */
       failed: number
-      /** Failures By Kind */
+      /**
+       * Failures By Kind
+       * @description How many failed for each reason.
+       */
       failures_by_kind: {
         [key: string]: number
       }
+      /** @description The latency of responses, to draw. */
       latency: components['schemas']['Distribution']
-      /** Max Latency Ms */
+      /**
+       * Max Latency Ms
+       * @description The highest latency, ms.
+       */
       max_latency_ms: number | null
-      /** Min Latency Ms */
+      /**
+       * Min Latency Ms
+       * @description The lowest latency, ms.
+       */
       min_latency_ms: number | null
       /**
        * Mode
+       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async'
-      /** P50 Ms */
+      /**
+       * P50 Ms
+       * @description The median, ms.
+       */
       p50_ms: number | null
-      /** P90 Ms */
+      /**
+       * P90 Ms
+       * @description The 90th percentile, ms.
+       */
       p90_ms: number | null
-      /** P95 Ms */
+      /**
+       * P95 Ms
+       * @description The 95th percentile, ms.
+       */
       p95_ms: number | null
-      /** P99 Ms */
+      /**
+       * P99 Ms
+       * @description The 99th percentile, ms.
+       */
       p99_ms: number | null
-      /** P999 Ms */
+      /**
+       * P999 Ms
+       * @description The 99.9th percentile, ms.
+       */
       p999_ms: number | null
-      /** Successful */
+      /**
+       * Successful
+       * @description Requests that succeeded.
+       */
       successful: number
-      /** Throughput Per S */
+      /**
+       * Throughput Per S
+       * @description Responses a second.
+       */
       throughput_per_s: number | null
-      /** Timeline */
+      /**
+       * Timeline
+       * @description What happened in each part of the run.
+       */
       timeline: components['schemas']['TimelinePoint'][]
-      /** Total Requests */
+      /**
+       * Total Requests
+       * @description How many requests were sent.
+       */
       total_requests: number
     }
     /**
@@ -2984,21 +3940,32 @@ export interface components {
      * @description A task that never ends. One that fails is `down` until it has run for a while again; `trouble` says why.
      */
     TaskHealth: {
-      /** Name */
+      /**
+       * Name
+       * @description The name.
+       */
       name: string
-      /** Restarts */
+      /**
+       * Restarts
+       * @description How often it was begun again after a fault.
+       */
       restarts: number
       /**
        * Since
        * Format: date-time
+       * @description Since when it is in this state.
        */
       since: string
       /**
        * State
+       * @description The state it is in.
        * @enum {string}
        */
       state: 'running' | 'down'
-      /** Trouble */
+      /**
+       * Trouble
+       * @description What keeps it from its work, as a sentence; null if nothing does.
+       */
       trouble: string | null
     }
     /**
@@ -3006,19 +3973,40 @@ export interface components {
      * @description What happened in one part of the run, which begins at `t_ms`.
      */
     TimelinePoint: {
-      /** Done */
+      /**
+       * Done
+       * @description Responses received.
+       */
       done: number
-      /** Failed */
+      /**
+       * Failed
+       * @description Requests that failed.
+       */
       failed: number
-      /** P50 Ms */
+      /**
+       * P50 Ms
+       * @description The median, ms.
+       */
       p50_ms: number | null
-      /** P95 Ms */
+      /**
+       * P95 Ms
+       * @description The 95th percentile, ms.
+       */
       p95_ms: number | null
-      /** P99 Ms */
+      /**
+       * P99 Ms
+       * @description The 99th percentile, ms.
+       */
       p99_ms: number | null
-      /** Sent */
+      /**
+       * Sent
+       * @description Requests sent.
+       */
       sent: number
-      /** T Ms */
+      /**
+       * T Ms
+       * @description Since the beginning of the run, ms.
+       */
       t_ms: number
     }
     /**
@@ -3026,15 +4014,30 @@ export interface components {
      * @description What the worker thread does.
      */
     WorkerHealth: {
-      /** Alive */
+      /**
+       * Alive
+       * @description Whether it runs.
+       */
       alive: boolean
-      /** Busy With */
+      /**
+       * Busy With
+       * @description The request that is being generated; null if none is.
+       */
       busy_with: string | null
-      /** Heartbeat Age Ms */
+      /**
+       * Heartbeat Age Ms
+       * @description When its last heartbeat was, ms ago.
+       */
       heartbeat_age_ms: number | null
-      /** Leading */
+      /**
+       * Leading
+       * @description Whether this process generates reports and delivers callbacks.
+       */
       leading: boolean
-      /** Trouble */
+      /**
+       * Trouble
+       * @description What keeps it from its work, as a sentence; null if nothing does.
+       */
       trouble: string | null
     }
   }

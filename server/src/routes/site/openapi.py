@@ -19,6 +19,7 @@ from src.routes.middleware.same_origin import SAFE_METHODS
 from src.routes.site.openapi_details import CONTACT, LICENSE, add_details, name_operations
 from src.routes.wire import callbacks as callback_schemas
 from src.routes.wire.callbacks import report_callback
+from src.routes.wire.glossary import describe_properties
 from src.routes.wire.requests import Problem
 
 DESCRIPTION = """
@@ -85,6 +86,7 @@ def install(app: FastAPI, settings: Settings, rate_limited: Collection[str]) -> 
         name_operations([*app.routes, *app.webhooks.routes])
         document = _finished(generate())
         add_details(document, rate_limited)
+        describe_properties(document["components"]["schemas"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way to extend it

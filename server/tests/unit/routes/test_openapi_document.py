@@ -8,6 +8,7 @@ import httpx
 
 from src.app import create_app
 from src.config import Settings
+from src.routes.wire.glossary import GLOSSARY
 
 
 def client_of_an_app() -> httpx.AsyncClient:
@@ -91,3 +92,26 @@ def test_whatever_a_response_contains_has_a_schema() -> None:
     ]
 
     assert without == []
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = create_app(Settings(_env_file=None)).openapi()["components"]["schemas"]
+    return found
+
+
+def test_every_property_is_described() -> None:
+    without = [
+        f"{name}.{field}"
+        for name, schema in schemas().items()
+        for field, described in schema.get("properties", {}).items()
+        if not described.get("description")
+    ]
+
+    assert without == []
+
+
+def test_the_glossary_has_no_field_that_is_gone() -> None:
+    fields = {field for schema in schemas().values() for field in schema.get("properties", {})}
+    qualified = {f"{name}.{field}" for name, schema in schemas().items() for field in schema.get("properties", {})}
+
+    assert [key for key in GLOSSARY if key not in (qualified if "." in key else fields)] == []
