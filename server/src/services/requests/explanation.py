@@ -72,6 +72,8 @@ class Lifetime:
     ahead: int
     #: Whether its report was cancelled, and ended by that.
     is_cancelled: bool = False
+    #: When its receiver may be notified of that: at its turn in the queue, as the order demands.
+    turn_at: datetime | None = None
     attempts: Sequence[Attempted] = ()
     pauses: Sequence[Paused] = ()
     #: Of the earlier callbacks of its lane, the last to end before its own began: request id and time.
@@ -108,6 +110,8 @@ def explain(life: Lifetime) -> list[Span]:
     begun_at = life.started_at or life.completed_at or life.now
     timeline.until(begun_at, "waiting", _waited(life), count=life.ahead)
     timeline.until(life.completed_at or life.now, "generating", _generated(life))
+    if life.turn_at is not None:
+        timeline.until(life.turn_at, "waiting", "It was cancelled; its receiver is notified when its turn comes.")
     if life.completed_at is not None:
         _deliver(timeline, life)
     return timeline.spans

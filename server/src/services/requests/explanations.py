@@ -51,6 +51,7 @@ class Explanations:
             started_at=request.started_at,
             completed_at=request.cancelled_at if is_cancelled else request.completed_at,
             is_cancelled=is_cancelled,
+            turn_at=request.completed_at or now if is_cancelled else None,
             redelivered_at=request.callback_redelivered_at,
             callback_finished_at=request.callback_finished_at,
             owes_callback=request.callback_status == CallbackStatus.PENDING,

@@ -40,6 +40,8 @@ LIVES = st.builds(
     callback_finished_at=st.none() | TIMES,
     owes_callback=st.booleans(),
     ahead=st.integers(0, 10_000),
+    is_cancelled=st.booleans(),
+    turn_at=st.none() | TIMES,
     attempts=ATTEMPTS,
     pauses=PAUSES,
     held_by=st.none() | st.tuples(st.just(OTHER), TIMES),
@@ -106,6 +108,13 @@ def test_each_part_of_a_life_has_its_kind_and_names_who_was_in_the_way() -> None
     assert "34 other reports" in spans[0].text
     assert str(OTHER) in spans[2].text
     assert "5 callbacks failed." in spans[6].text
+
+
+def test_a_cancelled_request_whose_receiver_is_notified_waits_for_its_turn() -> None:
+    notified = attempt(1, 9, 9.5, None)
+    life = lifetime(started_at=None, completed_at=at(2), is_cancelled=True, turn_at=at(9), attempts=[notified])
+
+    assert [(span.kind, span.ms) for span in explain(life)][:2] == [("waiting", 2_000), ("waiting", 7_000)]
 
 
 def test_a_redelivery_follows_an_idle_time() -> None:
