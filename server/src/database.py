@@ -28,6 +28,8 @@ ANSWER_TIMEOUT_S = 4.5
 ENGINE_CONNECTIONS_MAX = 8
 MIGRATIONS = SERVER_FOLDER / "migrations" / "versions"
 MIGRATION_TIMEOUT_S = 600.0
+#: How often a process looks whether another has migrated.
+MIGRATION_LOOKED_FOR_EVERY_S = 0.1
 #: The key of an advisory lock; arbitrary, but the same in every process of this service.
 MIGRATION_LOCK = 7_215_001
 
@@ -147,8 +149,11 @@ async def migrate(url: str) -> None:
             return
         transactional = engine.execution_options(isolation_level="READ COMMITTED")
         async with database_errors(within_s=MIGRATION_TIMEOUT_S), transactional.connect() as connection:
-            # Held until the connection is closed: a migration may consist of several transactions.
-            await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            # Held until the connection is closed: a migration may consist of several transactions. Whoever waits for it
+            # has none open meanwhile, because CREATE INDEX CONCURRENTLY waits for the end of those.
+            while not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK}):
+                await connection.commit()
+                await asyncio.sleep(MIGRATION_LOOKED_FOR_EVERY_S)
             await connection.commit()
             await connection.run_sync(_upgrade)
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -10,7 +11,6 @@ from sqlalchemy import Connection, text
 
 from src.config import SERVER_FOLDER
 from src.database import (
-    MIGRATION_LOCK,
     STATEMENT_TIMEOUT_S,
     connect,
     create_engine,
@@ -43,7 +43,22 @@ async def test_migrations_make_the_tables_that_the_models_describe(database_url:
     assert await differences(database_url) == []
 
 
+async def back_to(revision: str, url: str) -> None:
+    """Undo the migrations after a revision."""
+
+    def downgrade(connection: Connection) -> None:
+        config = Config(SERVER_FOLDER / "alembic.ini")
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    engine = create_engine(url)
+    async with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
+        await connection.run_sync(downgrade)
+    await engine.dispose()
+
+
 async def test_a_migration_of_several_transactions_that_was_cut_short_is_run_again(database_url: str) -> None:
+    await back_to("0016", database_url)
     await run_sql(
         database_url,
         "DROP INDEX ix_requests_newest_by_receiver",
@@ -118,18 +133,21 @@ async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str
     await engine.dispose()
 
 
-async def test_a_start_waits_for_the_migration_of_another_longer_than_for_any_query(database_url: str) -> None:
-    await run_sql(database_url, "UPDATE alembic_version SET version_num = '0001'")
+async def test_servers_that_start_at_once_migrate_once_however_long_a_statement_takes(database_url: str) -> None:
+    await back_to("0015", database_url)
     other = await connect(database_url)
-    await other.execute(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-    starting = asyncio.create_task(migrate(database_url))
-    await asyncio.wait([starting], timeout=STATEMENT_TIMEOUT_S + 0.5)
-    waits = not starting.done()
-    await other.execute(f"UPDATE alembic_version SET version_num = '{newest_revision()}'")
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("LOCK TABLE requests")
+    starting = [asyncio.create_task(migrate(database_url)) for _ in range(3)]
+    await asyncio.wait(starting, timeout=STATEMENT_TIMEOUT_S + 0.5, return_when=asyncio.FIRST_COMPLETED)
+    wait = [not one.done() for one in starting]
+    await transaction.rollback()
     await other.close()
-    await starting
+    await asyncio.gather(*starting)
 
-    assert waits
+    assert wait == [True] * 3
+    assert await differences(database_url) == []
 
 
 SOME_LANES = """
