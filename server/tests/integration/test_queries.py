@@ -9,12 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from src.app import create_app
-from src.config import Settings
 from tests.support.databases import create_database, folder_for_postgres
+from tests.support.openapi import document
 from tests.support.service import Service, running_service
 
-DOCUMENT = create_app(Settings(_env_file=None)).openapi()
+DOCUMENT = document()
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 IDS = [" ".join(operation) for operation in OPERATIONS]
 

@@ -13,8 +13,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from src.app import create_app
-from src.config import Settings
 from src.controllers import downloads_controller, queue_controller, requests_controller
 from src.errors import NotFound
 from src.services.engine.visible_state import visible_state
@@ -22,6 +20,7 @@ from src.services.identity.caller import EVERYTHING, View, account_of
 from src.services.live.frames import Event
 from src.services.requests.filters import Filters
 from tests.support.databases import run_sql
+from tests.support.openapi import document
 from tests.support.receivers import Receiver
 from tests.support.service import Service
 from tests.support.waiting import eventually
@@ -204,7 +203,7 @@ async def test_the_event_stream_tells_nothing_of_an_account(
 
 
 def reads() -> list[str]:
-    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    paths = document()["paths"]
     return [path for path, operations in paths.items() if "get" in operations]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from src import errors
-from src.app import create_app
-from src.config import SERVER_FOLDER, Settings
+from src.config import SERVER_FOLDER
 from src.errors import ServiceError
 from src.routes.http import problems
+from tests.support.openapi import document
 
 SOURCE = SERVER_FOLDER / "src"
 
@@ -59,8 +59,8 @@ def slugs_in_use() -> set[str]:
 
 
 def test_every_kind_of_problem_is_described_in_the_document_and_none_that_is_not() -> None:
-    document = create_app(Settings(_env_file=None)).openapi()
-    described: str = document["components"]["schemas"]["Problem"]["properties"]["type"]["description"]
+    written = document()
+    described: str = written["components"]["schemas"]["Problem"]["properties"]["type"]["description"]
 
     assert set(re.findall(r"report-generator:([a-z-]+)`", described)) == slugs_in_use() | {"error"}
 

@@ -18,6 +18,7 @@ from src.app import create_app
 from src.assembly.rules import callback_policy
 from src.config import SERVER_FOLDER, Settings
 from src.errors import ForbiddenCallbackUrl
+from tests.support.openapi import document
 
 ROOT = SERVER_FOLDER.parent
 
@@ -32,7 +33,7 @@ def test_the_example_of_settings_names_every_setting_with_its_default() -> None:
 
 def test_the_specification_names_every_setting_and_every_route() -> None:
     specification = (ROOT / "claude.md").read_text()
-    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    paths = document()["paths"]
     named = set(re.findall(r"`([A-Z]+ /[^` ]+)`", specification))
     routes = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
 
@@ -77,15 +78,15 @@ def test_without_the_demo_tools_the_demo_receiver_may_not_be_called() -> None:
 
 
 def test_every_operation_is_described_and_answers_errors_as_problems() -> None:
-    document = create_app(Settings(_env_file=None)).openapi()
-    for path, operations in document["paths"].items():
+    written = document()
+    for path, operations in written["paths"].items():
         for method, operation in operations.items():
             assert operation["description"], f"{method} {path}"
             for status, answer in operation["responses"].items():
                 if status.isdigit() and int(status) >= 400 and "health" not in path:
                     assert list(answer["content"]) == ["application/problem+json"], f"{method} {path} {status}"
-    assert "HTTPValidationError" not in document["components"]["schemas"]
-    assert "report-callback" in document["webhooks"]
+    assert "HTTPValidationError" not in written["components"]["schemas"]
+    assert "report-callback" in written["webhooks"]
 
 
 def test_the_version_is_the_same_everywhere() -> None:
