@@ -7,8 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
 from tests.support.service import Service
@@ -184,12 +182,12 @@ async def test_whatever_a_cancel_left_open_goes_on_after_a_restart(
     assert {callback.body["type"] for callback in receiver.callbacks} == {"report.cancelled"}
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [(b"", 404), (b"{}", 404), (b'{"notify": 1}', 422), (b'{"more": 1}', 422), (b"[]", 422), (b"{", 400)],
-)
-async def test_a_cancel_takes_an_empty_body_and_no_broken_one(service: Service, content: bytes, status: int) -> None:
-    headers = {"content-type": "application/json"} if content else {}
-    answer = await service.client.post(f"/api/requests/{uuid4()}/cancel", content=content, headers=headers)
+async def test_a_cancel_takes_an_empty_body_and_no_broken_one(service: Service) -> None:
+    bodies = {b"": 404, b"{}": 404, b'{"notify": 1}': 422, b'{"more": 1}': 422, b"[]": 422, b"{": 400}
+    answers = {}
+    for content in bodies:
+        headers = {"content-type": "application/json"} if content else {}
+        url = f"/api/requests/{uuid4()}/cancel"
+        answers[content] = (await service.client.post(url, content=content, headers=headers)).status_code
 
-    assert answer.status_code == status
+    assert answers == bodies
