@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from bench import (
     accept,
+    batches,
     end_to_end,
     generation,
     many_rows,
@@ -31,6 +32,7 @@ from src.config import SERVER_FOLDER
 
 GROUPS: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "accept": accept.measure,
+    "batches": batches.measure,
     "end_to_end": end_to_end.measure,
     "generation": generation.measure,
     "memory": memory.measure,

@@ -14,10 +14,12 @@ from src.assembly.rules import callback_policy, check_rules
 from src.assembly.running import running_parts
 from src.config import SERVER_FOLDER, Settings
 from src.controllers.async_controller import ASYNC_ROUTE
+from src.controllers.batch_controller import BATCH_ROUTE
 from src.controllers.redeliveries_controller import REDELIVERIES_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
 from src.routes import (
     api_routes,
+    batches,
     benchmark,
     callback_checks,
     events,
@@ -41,6 +43,7 @@ from src.routes.middleware.tracing import TracingMiddleware
 from src.routes.site import docs_pages, openapi, page
 from src.routes.site import metrics as metrics_page
 from src.routes.wire import views
+from src.routes.wire.batches import batch_event
 from src.services.benchmarks.gate import TOKEN_HEADER, BenchmarkGate
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.metrics.metrics import Metrics
@@ -50,7 +53,9 @@ from src.services.tracing.protocol import Tracing
 
 #: What makes the service send something, and so counts like an async submission.
 LIKE_A_SUBMISSION = (
+    BATCH_ROUTE,
     "/api/requests/{request_id}/redeliver",
+    "/api/batches/{batch_id}/redeliver",
     REDELIVERIES_ROUTE,
     "/api/receivers/{origin:path}/resume",
     "/api/receivers/{origin:path}/probe",
@@ -98,8 +103,8 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     app.outermost = _outer_middleware(settings, metrics, tracing, app.router.routes)
     problems.install(app)
     openapi.install(app, settings, [SYNC_ROUTE, ASYNC_ROUTE, callback_checks.CHECK_ROUTE, *LIKE_A_SUBMISSION])
-    submitting = [api_routes.submitting, callback_checks.router]
-    managing = [api_routes.managing, api_routes.cancelling, redeliveries.router]
+    submitting = [api_routes.submitting, batches.submitting, callback_checks.router]
+    managing = [api_routes.managing, api_routes.cancelling, batches.router, batches.cancelling, redeliveries.router]
     routers = [*submitting, *managing, queue_routes.router, events.router, health.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
@@ -121,7 +126,7 @@ def _lifespan(
     tracing: Tracing | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     public_settings = queue_routes.PublicSettings.of(settings)
-    shown = Views(request=views.item_event, attempt=views.attempt_event)
+    shown = Views(request=views.item_event, attempt=views.attempt_event, batch=batch_event)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -181,7 +186,7 @@ def _inner_middleware(
             bearers={TOKEN_HEADER: benchmarks.check},
         ),
         Middleware(RateLimitMiddleware, limits=rate_limits),
-        Middleware(BodyLimitMiddleware),
+        Middleware(BodyLimitMiddleware, larger={BATCH_ROUTE: settings.batch_max_body_kb * 1024}),
         Middleware(HeadMiddleware),
         Middleware(CompressionMiddleware),
     ]

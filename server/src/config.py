@@ -210,6 +210,12 @@ class Settings(BaseSettings):
         description="maximum number of receivers per caller with pending requests or callbacks; above it, "
         "submissions for further receivers get a 429",
     )
+    batch_max_body_kb: int = Field(
+        default=1_024,
+        ge=64,
+        le=16_384,
+        description="maximum size of the body of a batch, KiB; other bodies may have 64",
+    )
     max_waiters: int = Field(
         default=1_000,
         ge=0,

@@ -2,6 +2,8 @@
 
     ServiceError                    an error with a message for the caller or the operator
     ├── Invalid                     the request is well-formed, but asks for something that is not allowed
+    │   ├── InvalidEntries          several parts of a batch are not allowed; each is named
+    │   ├── BatchExceedsRateLimit   a batch has more entries than the rate limit ever lets through at once
     │   ├── ForbiddenCallbackUrl    the callback URL breaks a rule; `rule` names it
     │   └── IdempotencyKeyReused    the same key was sent with a different body
     ├── NotFound                    no such request or report
@@ -15,12 +17,15 @@
     ├── LeadershipLost              another process is the leader now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
         ├── QueueFull               `MAX_PENDING_REQUESTS` is reached
+        ├── RateLimited             so many entries of a batch do not fit the rate limit now
         ├── CallerQueueFull         `MAX_PENDING_PER_CALLER` is reached
         ├── TooManyReceivers        `MAX_RECEIVERS_PER_CALLER` is reached
         └── DatabaseAway            PostgreSQL is unreachable, read-only, full or busy
 
 Only `routes/http/problems.py` maps them to HTTP.
 """
+
+from collections.abc import Sequence
 
 
 class ServiceError(Exception):
@@ -61,6 +66,23 @@ class ForbiddenCallbackUrl(Invalid):
         super().__init__(detail, "/callback_url")
         self.rule = rule
         self.setting = setting
+
+
+class InvalidEntries(Invalid):
+    """Several parts of a batch are not allowed.
+
+    Args:
+        faults: each part as a JSON pointer, and a sentence; at least one.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        pointer, detail = faults[0]
+        super().__init__(f"{pointer}: {detail}", pointer)
+        self.faults = faults
+
+
+class BatchExceedsRateLimit(Invalid):
+    """A batch has more entries than the rate limit ever lets through at once."""
 
 
 class IdempotencyKeyReused(Invalid):
@@ -123,6 +145,10 @@ class Unavailable(ServiceError):
 
 class QueueFull(Unavailable):
     """`MAX_PENDING_REQUESTS` is reached."""
+
+
+class RateLimited(Unavailable):
+    """So many entries of a batch do not fit the rate limit now."""
 
 
 class CallerQueueFull(Unavailable):

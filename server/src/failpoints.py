@@ -8,6 +8,7 @@ from typing import Literal
 
 Failpoint = Literal[
     "after_accept_commit",  # the request is durable, and nobody knows yet
+    "after_batch_commit",  # all of a batch is durable, and nobody knows yet
     "before_202",  # the answer is written, but not sent
     "after_put",  # jobs are on the queue
     "after_take",  # jobs are off the queue, and nothing is begun

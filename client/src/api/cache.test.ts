@@ -4,7 +4,7 @@ import { attempt, detail } from '@/testing/factories'
 import { applyBatch, mergeAttempts } from './cache'
 import { collect, emptyBatch } from './events'
 import { keys } from './keys'
-import type { RequestItem } from './types'
+import type { BatchState, RequestItem } from './types'
 
 function updated(...items: RequestItem[]) {
   const batch = emptyBatch()
@@ -53,4 +53,18 @@ test('an attempt that shows in its request alone has its log read again', () => 
   batch.changed.set(id, { ...rest, id, status, callback_attempts })
   client.setQueryData(keys.logs(id), { request_id: id, total_attempts: 1, logs: [attempt(1)] })
   expect(applyBatch(client, batch)).toEqual([keys.logs(id), keys.queue, keys.received, keys.counts])
+})
+
+test('a batch that goes on is shown at once; one that no page has yet is read', () => {
+  const client = new QueryClient()
+  const counts = { PENDING: 1, PROCESSING: 0, COMPLETED: 1, FAILED: 0, CANCELLED: 0, deleted: 0 }
+  const old = { batch_id: 'a', progress: 0.5, counts } as BatchState
+  client.setQueryData(keys.batches, { pages: [{ batches: [old], next_cursor: null }], pageParams: [null] })
+  const batch = emptyBatch()
+  collect(batch, { type: 'batch.updated', seq: 1, at: '', data: { ...old, progress: 1 } })
+
+  expect(applyBatch(client, batch)).toEqual([])
+  expect(client.getQueryData(keys.batches)).toMatchObject({ pages: [{ batches: [{ progress: 1 }] }] })
+  collect(batch, { type: 'batch.updated', seq: 2, at: '', data: { ...old, batch_id: 'b' } })
+  expect(applyBatch(client, batch)).toEqual([keys.batches])
 })

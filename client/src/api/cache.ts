@@ -1,9 +1,9 @@
-import type { QueryClient } from '@tanstack/react-query'
+import type { InfiniteData, QueryClient } from '@tanstack/react-query'
 import { addLines, isLine, type BenchmarkEvent, type Sample } from './benchmarks'
 import type { Batch } from './events'
 import { keys } from './keys'
 import { listsOf, type RequestPages } from './lists'
-import type { BenchmarkRuns, CallbackLog, CallbackLogs, Queue, RequestDetail } from './types'
+import type { BatchList, BenchmarkRuns, CallbackLog, CallbackLogs, Queue, RequestDetail } from './types'
 
 /** Pages kept when everything is read again; the rest comes back by scrolling. */
 const PAGES_KEPT = 3
@@ -17,6 +17,7 @@ export function applyBatch(client: QueryClient, batch: Batch): (readonly unknown
   }
   const stale = listsOf(client).apply(batch)
   stale.push(...patchDetails(client, batch), ...patchQueue(client, batch), ...staleRuns(client, batch))
+  stale.push(...patchBatches(client, batch))
   if (wasAttempted(batch)) stale.push(keys.received)
   if (batch.updated.size + batch.changed.size + batch.deleted.size > 0) stale.push(keys.counts)
   return stale
@@ -58,6 +59,24 @@ export function mergeAttempts(logs: CallbackLogs, attempts: CallbackLog[]): Call
   }
   const merged = [...byNumber.values()].toSorted((one, other) => one.attempt_number - other.attempt_number)
   return { ...logs, total_attempts: merged.length, logs: merged }
+}
+
+/** One that no page has yet was submitted elsewhere; the entries that were deleted do not say of which they were. */
+function patchBatches(client: QueryClient, { batches, deleted }: Batch): (readonly unknown[])[] {
+  if (deleted.size > 0) return [keys.batches]
+  if (batches.size === 0) return []
+  const known = client.getQueryData<InfiniteData<BatchList>>(keys.batches)
+  if (!known) return []
+  const missing = new Set(batches.keys())
+  const pages = known.pages.map((page) => ({
+    ...page,
+    batches: page.batches.map((old) => {
+      missing.delete(old.batch_id)
+      return batches.get(old.batch_id) ?? old
+    }),
+  }))
+  client.setQueryData<InfiniteData<BatchList>>(keys.batches, { ...known, pages })
+  return missing.size > 0 ? [keys.batches] : []
 }
 
 function patchQueue(client: QueryClient, batch: Batch): (readonly unknown[])[] {

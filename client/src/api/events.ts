@@ -1,5 +1,5 @@
 import type { BenchmarkEvent } from './benchmarks'
-import type { CallbackLog, RequestItem } from './types'
+import type { BatchState, CallbackLog, RequestItem } from './types'
 
 /** What may change in a request as a list shows it. */
 export type RequestChange = Pick<
@@ -27,6 +27,7 @@ type Told =
   | { type: 'request.deleted'; data: { ids: string[] } }
   | { type: 'callback.attempted'; data: AttemptedEvent }
   | { type: 'queue.changed'; data: { waiting: number; processing_request_id: string | null } }
+  | { type: 'batch.updated'; data: BatchState }
   | { type: 'benchmark.progress'; data: BenchmarkEvent }
   | { type: 'resync'; data?: { spread_s: number } }
 
@@ -50,6 +51,7 @@ export type Batch = {
   allDeleted: boolean
   attempts: Map<string, CallbackLog[]>
   queue: { waiting: number; processing_request_id: string | null } | null
+  batches: Map<string, BatchState>
   benchmarks: BenchmarkEvent[]
   resync: boolean
 }
@@ -65,7 +67,7 @@ const CHANGE_NULLS = {
   completed_at: null,
   cancelled_at: null,
 } as const
-const ITEM_NULLS = { ...CHANGE_NULLS, queue_position: null, callback_url: null } as const
+const ITEM_NULLS = { ...CHANGE_NULLS, queue_position: null, batch_id: null, callback_url: null } as const
 
 export function emptyBatch(): Batch {
   return {
@@ -75,6 +77,7 @@ export function emptyBatch(): Batch {
     allDeleted: false,
     attempts: new Map(),
     queue: null,
+    batches: new Map(),
     benchmarks: [],
     resync: false,
   }
@@ -86,7 +89,7 @@ export function isEmpty(batch: Batch): boolean {
     !batch.allDeleted &&
     batch.queue === null &&
     batch.updated.size + batch.changed.size + batch.deleted.size + batch.attempts.size === 0 &&
-    batch.benchmarks.length === 0
+    batch.benchmarks.length + batch.batches.size === 0
   )
 }
 
@@ -116,6 +119,9 @@ function collectOne(batch: Batch, event: Told): void {
       break
     case 'queue.changed':
       batch.queue = event.data
+      break
+    case 'batch.updated':
+      batch.batches.set(event.data.batch_id, event.data)
       break
     case 'benchmark.progress':
       batch.benchmarks.push(event.data)

@@ -11,6 +11,7 @@ export const keys = {
   detail: (id: string) => ['requests', 'detail', id] as const,
   logs: (id: string) => ['requests', 'logs', id] as const,
   explanation: (id: string) => ['requests', 'explanation', id] as const,
+  batches: ['batches'] as const,
   queue: ['queue'] as const,
   /** Not below the queue: reading that again, as often as anything happens, must not read this one too. */
   fifoProof: ['fifo-proof'] as const,
@@ -35,6 +36,7 @@ export type RequestFilters = {
   callback_status?: 'PENDING' | 'SUCCESS' | 'FAILED' | 'CANCELLED'
   priority?: 'high' | 'normal' | 'low'
   receiver?: string
+  batch_id?: string
   error_code?: ErrorCode
   since?: string
   until?: string

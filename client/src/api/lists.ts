@@ -156,6 +156,7 @@ export function matches(item: RequestItem, filters: RequestFilters): boolean {
     !filters.error_code &&
     (!filters.mode || item.mode === filters.mode) &&
     (!filters.priority || item.priority === filters.priority) &&
+    (!filters.batch_id || item.batch_id === filters.batch_id) &&
     (!filters.receiver || receiverOf(item.callback_url) === filters.receiver) &&
     (!filters.since || Date.parse(item.created_at) >= Date.parse(filters.since)) &&
     (!filters.until || Date.parse(item.created_at) < Date.parse(filters.until)) &&

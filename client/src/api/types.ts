@@ -2,6 +2,8 @@ import type { components, paths } from './schema.gen'
 
 type Schemas = components['schemas']
 
+export type BatchState = Schemas['Batch']
+export type BatchList = Schemas['BatchList']
 export type Health = Schemas['HealthAnswer']
 export type LastHour = Schemas['LastHourAnswer']
 export type RequestItem = Schemas['RequestItem']

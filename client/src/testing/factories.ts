@@ -28,6 +28,7 @@ export function request(changes: Partial<RequestItem> = {}): RequestItem {
     num_transactions: 50,
     queue_position: made,
     priority: 'normal',
+    batch_id: null,
     callback_url: 'http://localhost:8000/api/callbacks/receive',
     callback_status: 'PENDING',
     callback_attempts: 0,

@@ -10,6 +10,7 @@ from src.assembly.data import Data
 from src.config import Settings
 from src.services.kit.group_commit import GroupCommit
 from src.services.requests.accept_batcher import AcceptBatcher
+from src.services.requests.batch_accepting import BatchAccepter
 from src.services.requests.in_flight import InFlight
 from src.services.requests.records import Finished, Recorded
 
@@ -23,6 +24,7 @@ class Accepting:
     """The parts that accept requests."""
 
     batcher: AcceptBatcher
+    batch_accepter: BatchAccepter
     finisher: GroupCommit[Finished, Recorded | None]
     failer: GroupCommit[Finished, None]
     in_flight: InFlight
@@ -48,12 +50,17 @@ def open_accepting(
         on_accepted=on_accepted,
         now=now,
     )
+    batch_accepter = BatchAccepter(
+        data.batches, backlog=batcher.backlog, receivers=batcher.receivers, on_accepted=on_accepted, now=now
+    )
     stopping = asyncio.Event()
     stack.push_async_callback(batcher.drain)
+    stack.push_async_callback(batch_accepter.drain)
     stack.push_async_callback(in_flight.drain, SYNC_ENDS_WITHIN_S)
     stack.callback(stopping.set)
     return Accepting(
         batcher=batcher,
+        batch_accepter=batch_accepter,
         finisher=GroupCommit(data.store.finish, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
         failer=GroupCommit(data.store.fail_sync, items_max=SYNC_RESULTS_IN_ONE_TRANSACTION_MAX),
         in_flight=in_flight,

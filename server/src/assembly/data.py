@@ -22,6 +22,7 @@ from src.services.metrics.metrics import Metrics
 from src.services.report_files.opening import make_storage
 from src.services.report_files.private_folders import make_data_folder
 from src.services.report_files.storage import ReportStorage
+from src.services.requests.batches import BatchStore
 from src.services.requests.changes import ChangeNotifier, announce
 from src.services.requests.database_condition import DatabaseCondition
 from src.services.requests.log_lines import log_lines
@@ -53,6 +54,7 @@ class Data:
     #: Maps lanes to their public ids.
     lane_ids: LaneIds
     store: RequestStore
+    batches: BatchStore
     redeliveries: RedeliveryStore
     changes: ChangeNotifier
     #: Calls waiting for requests to end.
@@ -75,9 +77,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
     """
     storage = CountedStorage(await _opened_storage(settings), metrics.storage_failed)
     postgres, url = await _found_database(settings, stack)
-    await prepare_schema(url)
-    queries = create_engine(url)
-    stack.push_async_callback(queries.dispose)
+    queries = await _open_queries(url, stack)
     pool = await _open_pool(url, stack)
     threads = _open_threads(stack)
     slots = ReadSlots()
@@ -97,6 +97,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
         reader=reader,
         lane_ids=LaneIds(await reader.lane_secret()),
         store=store,
+        batches=BatchStore(store.fetch, reader.read, observers),
         redeliveries=RedeliveryStore(pool, reader.read, observers, settings.callback_timeout_seconds),
         changes=changes,
         completions=completions,
@@ -106,6 +107,14 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
         threads=threads,
         connections=lambda: (pool.get_idle_size(), pool.get_size()),
     )
+
+
+async def _open_queries(url: str, stack: AsyncExitStack) -> AsyncEngine:
+    """Migrate the schema, and create the engine."""
+    await prepare_schema(url)
+    queries = create_engine(url)
+    stack.push_async_callback(queries.dispose)
+    return queries
 
 
 async def _open_pool(url: str, stack: AsyncExitStack) -> asyncpg.Pool:

@@ -1,15 +1,19 @@
 """Creates the live event stream: changes made by any process on this database, as events."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from src.assembly.data import Data
 from src.database import connect
 from src.services.engine.protocol import Engine
+from src.services.live.batch_updates import BatchUpdates
 from src.services.live.event_bus import EventBus
 from src.services.live.live_updates import LiveUpdates, Show
+from src.services.requests.batches import BatchState
 from src.services.requests.changes import ChangeListener, Changes
 from src.services.requests.in_flight import InFlight
 
@@ -24,6 +28,8 @@ class Views:
     request: Show
     #: Of a row of the callback log.
     attempt: Show
+    #: Of a batch and its counts.
+    batch: Callable[[BatchState], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,7 @@ class Live:
 
     events: EventBus
     updates: LiveUpdates
+    batches: BatchUpdates
     listener: ChangeListener
 
     async def until_it_listens(self) -> None:
@@ -44,12 +51,14 @@ class Live:
 def open_live(data: Data, engine: Engine, in_flight: InFlight, views: Views) -> Live:
     """Create the stream; its tasks are started with the others."""
     events = EventBus()
+    batches = BatchUpdates(data.batches.some, events, views.batch)
     updates = LiveUpdates(
         data.reader,
         events,
         busy_with=lambda: engine.state().busy_with,
         show_request=views.request,
         show_attempt=views.attempt,
+        on_batches=batches.tell,
     )
 
     async def on_changes(changes: Changes) -> None:
@@ -65,4 +74,4 @@ def open_live(data: Data, engine: Engine, in_flight: InFlight, views: Views) -> 
         updates.tell_of_a_gap()
 
     listener = ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=on_gap)
-    return Live(events=events, updates=updates, listener=listener)
+    return Live(events=events, updates=updates, batches=batches, listener=listener)

@@ -20,6 +20,7 @@ from src.services.identity.callback_policies import CallbackPolicies
 from src.services.outbound.client import LocalLacks, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, ThreadResolver
 from src.services.outbound.transport import Network
+from src.services.requests.batch_callbacks import BatchCallbacks
 from src.services.requests.observers import Observers
 from src.services.requests.store import RequestStore
 
@@ -47,6 +48,7 @@ class Outbound:
         """Return a factory that creates the sender of a leadership term on the worker's loop."""
         return lambda store: CallbackSender(
             store=store,
+            batches=BatchCallbacks(store.fetch, store.epoch, observers),
             connect=self.connect,
             policy_of=self.policies.of,
             locate=self.guard.locate,

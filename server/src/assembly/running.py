@@ -28,8 +28,9 @@ from src.services.metrics.last_hour import LastHour
 from src.services.metrics.metrics import Metrics
 from src.services.metrics.snapshot import measure_loop_lag, table_figures
 from src.services.outbound.transport import Network
-from src.services.parts import DownloadParts, Parts, SyncParts
+from src.services.parts import BatchParts, DownloadParts, Parts, SyncParts
 from src.services.report_files.production import SimulatedWork
+from src.services.requests.batch_changes import BatchChanges
 from src.services.requests.in_flight import InFlight
 from src.services.requests.observers import Observers
 
@@ -113,6 +114,7 @@ def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: Ste
         base_url=settings.public_base_url,
         signing_secret=outbound.secrets[0],
         demo_receiver=DemoReceiver(outbound.signer, now=now, wall_s=time.time),
+        batches=_batch_parts(data, accepting),
         redeliveries=data.redeliveries,
         redelivering=opened.upkeep.redelivering,
         benchmarks=opened.upkeep.benchmarks,
@@ -150,6 +152,11 @@ def _sync_parts(data: Data, accepting: Accepting, simulated_work: SimulatedWork,
     )
 
 
+def _batch_parts(data: Data, accepting: Accepting) -> BatchParts:
+    changes = BatchChanges(data.store.fetch, data.observers)
+    return BatchParts(store=data.batches, changes=changes, accepter=accepting.batch_accepter)
+
+
 def _download_parts(settings: Settings, data: Data) -> DownloadParts:
     return DownloadParts(
         reader=data.reader,
@@ -172,6 +179,7 @@ def _start_tasks(
         ("change listener", live.listener.run),
         ("completions", data.completions.run),
         ("live events", live.updates.run),
+        ("batch events", live.batches.run),
         ("queue events", live.updates.tell_of_the_queue),
         ("queue depths", data.reader.recent_depths.run),
         ("event loop lag", measure_lag),

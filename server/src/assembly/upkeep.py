@@ -16,6 +16,7 @@ from src.services.benchmarks.store import BenchmarkStore
 from src.services.engine.protocol import Engine
 from src.services.kit.supervision import Supervisor
 from src.services.live.event_bus import EventBus
+from src.services.requests.batch_changes import BatchChanges
 from src.services.upkeep.janitor import Janitor
 from src.services.upkeep.redelivering import Redelivering
 
@@ -46,7 +47,15 @@ def open_upkeep(
     benchmark_store = BenchmarkStore(data.queries, data.slots)
     retention = timedelta(days=settings.retention_days) if settings.retention_days else None
     leftovers = BenchmarkLeftovers(benchmark_store, data.store, data.removal, now)
-    janitor = Janitor(data.store, data.storage, data.removal, retention=retention, now=now, chores=[leftovers.clean_up])
+    janitor = Janitor(
+        data.store,
+        data.storage,
+        data.removal,
+        BatchChanges(data.store.fetch, data.observers),
+        retention=retention,
+        now=now,
+        chores=[leftovers.clean_up],
+    )
     benchmarks = BenchmarkRunner(
         store=benchmark_store,
         clean_up=leftovers.clean_up,

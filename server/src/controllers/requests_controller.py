@@ -11,7 +11,7 @@ from src.errors import AlreadyEnded, Conflict, NoCallback, NotFound
 from src.models import CallbackStatus, Mode, Priority, Status
 from src.models.request_model import ENDED
 from src.services.delivery.cancellations import SEEN_OWED_FOR
-from src.services.delivery.sent_requests import SentRequest, SentRequests
+from src.services.delivery.sent_requests import SentRequest, SentRequests, callback_of
 from src.services.identity.caller import View
 from src.services.parts import Parts
 from src.services.requests.explanation import Span, explain
@@ -62,7 +62,7 @@ async def get_callback_logs(
     Raises:
         NotFound: there is no such request.
     """
-    sent = SentRequests(await _existing(parts, view, request_id), parts.base_url)
+    sent = SentRequests(callback_of(await _existing(parts, view, request_id)), parts.base_url)
     return [(log, sent.of(log)) for log in await parts.reader.logs(request_id)]
 
 
@@ -139,6 +139,7 @@ async def delete_all(parts: Parts, view: View) -> int:
     while deleted := await parts.store.delete_some(view):
         await parts.removal.remove(deleted)
         count += len(deleted)
+    await parts.batches.changes.delete_empty(view)
     return count
 
 

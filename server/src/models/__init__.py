@@ -3,8 +3,9 @@
 from src.models.account_model import AccountModel
 from src.models.api_key_model import ApiKeyModel
 from src.models.base import Base
+from src.models.batch_model import BatchModel, BatchStatus, Callbacks
 from src.models.benchmark_run_model import BenchmarkRunModel, RunStatus
-from src.models.callback_log_model import CallbackLogModel
+from src.models.callback_log_model import BatchCallbackLogModel, CallbackLogModel
 from src.models.ended_pause_model import EndedPauseModel
 from src.models.file_to_delete_model import FileToDeleteModel
 from src.models.idempotency_key_model import IdempotencyKeyModel
@@ -19,9 +20,13 @@ __all__ = [
     "AccountModel",
     "ApiKeyModel",
     "Base",
+    "BatchCallbackLogModel",
+    "BatchModel",
+    "BatchStatus",
     "BenchmarkRunModel",
     "CallbackLogModel",
     "CallbackStatus",
+    "Callbacks",
     "EndedPauseModel",
     "FileToDeleteModel",
     "IdempotencyKeyModel",

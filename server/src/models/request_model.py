@@ -122,6 +122,8 @@ class RequestModel(Base):
     #: The span of the call that submitted it (W3C Trace Context); null where nothing is traced.
     traceparent: Mapped[str | None] = mapped_column(String(55))
 
+    #: The batch it was submitted in, if any. No foreign key: it would be checked for each entry that is accepted.
+    batch_id: Mapped[UUID | None]
     #: The benchmark run that sent it. It is processed like any other request, but not listed in the history.
     run_id: Mapped[UUID | None]
 
@@ -229,6 +231,8 @@ class RequestModel(Base):
             "callback_status",
             postgresql_where=text("redelivery_id IS NOT NULL"),
         ),
+        # The entries of a batch, in order.
+        Index("ix_requests_batch", "batch_id", "queue_position", postgresql_where=text("batch_id IS NOT NULL")),
         # For deleting the requests of a benchmark run.
         Index("ix_requests_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),
         # Every status change rewrites the row; free space in the page allows HOT updates within it.

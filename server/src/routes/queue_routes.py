@@ -21,7 +21,7 @@ from src.routes.wire.worker import WorkerHealth, worker_health
 from src.services.delivery.sender import LaneState
 from src.services.requests.past_queue import PastQueue
 from src.services.requests.recent_depths import COUNTED_EVERY_S
-from src.services.requests.records import LaneKey
+from src.services.requests.records import OF_BATCHES, LaneKey
 
 PROOF_LIMIT_MAX = 1_000
 AT = "As it was at this time, RFC 3339: from the oldest request that is kept to now."
@@ -41,13 +41,14 @@ class Lane(BaseModel):
     lane: str = Field(description="Opaque and stable; a receiver has a lane for each caller.")
     receiver: str
     priority: Priority | None = Field(
-        description="Each priority keeps an order of its own, and so does what is redelivered: null. A paused lane is"
-        " paused for all of them: null, too."
+        description="Each priority keeps an order of its own, and so do redeliveries and callbacks of batches: null."
+        " A paused lane is paused for all of them: null, too."
     )
     state: LaneStateName
     reason: str | None
     owed: int
     current_request_id: UUID | None
+    current_batch_id: UUID | None = Field(description="Of `batch.completed`; such a lane has no priority.")
     next_attempt_at: datetime | None
     trouble: str | None = Field(description="What keeps it from going on, on our side; null when nothing does.")
 
@@ -206,7 +207,7 @@ async def get_queue(
         oldest_age_ms=queue.oldest_age_ms,
         processing=views.item(queue.processing) if queue.processing else None,
         next=[views.item(row) for row in queue.next],
-        delivering=[_delivering(lane) for lane in queue.lanes if lane.current],
+        delivering=[_delivering(lane) for lane in queue.lanes if _current_request(lane)],
         lanes=[_lane(parts.lane_ids(lane.key), lane, queue.owed.get(lane.key, 0)) for lane in queue.lanes],
         lanes_waiting=queue.worker.delivery and queue.worker.delivery.waiting_for_place,
         worker=worker_health(queue.worker),
@@ -279,6 +280,11 @@ def _then(queue: PastQueue) -> PastQueueAnswer:
     )
 
 
+def _current_request(lane: LaneState) -> UUID | None:
+    """Return whose callback is under way; None: nobody's, or that of a batch."""
+    return lane.current.request_id if lane.current and lane.key.sequence not in OF_BATCHES else None
+
+
 def _delivering(lane: LaneState) -> Delivering:
     assert lane.current is not None  # noqa: S101  chosen by the caller
     return Delivering(
@@ -299,7 +305,8 @@ def _lane(name: str, lane: LaneState, owed: int) -> Lane:
         state=state,
         reason=reason,
         owed=owed,
-        current_request_id=lane.current.request_id if lane.current else None,
+        current_request_id=_current_request(lane),
+        current_batch_id=lane.current.batch_id if lane.current and not _current_request(lane) else None,
         next_attempt_at=next_attempt_at,
         trouble=lane.trouble,
     )

@@ -23,6 +23,9 @@ from src.services.outbound.client import LocalLacks
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.accept_batcher import AcceptBatcher
+from src.services.requests.batch_accepting import BatchAccepter
+from src.services.requests.batch_changes import BatchChanges
+from src.services.requests.batches import BatchStore
 from src.services.requests.database_condition import DatabaseCondition
 from src.services.requests.in_flight import InFlight
 from src.services.requests.observers import Observers
@@ -51,6 +54,15 @@ class SyncParts:
     simulated_work: SimulatedWork
     #: The time, aware UTC, never going back.
     now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchParts:
+    """Dependencies of batches."""
+
+    store: BatchStore
+    changes: BatchChanges
+    accepter: BatchAccepter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +107,7 @@ class Parts:
     demo_receiver: DemoReceiver
     #: Sends one test message to a receiver.
     pinger: Pinger
+    batches: BatchParts
     redeliveries: RedeliveryStore
     #: Advances them.
     redelivering: Redelivering

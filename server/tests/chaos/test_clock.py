@@ -16,7 +16,7 @@ from src.services.delivery.signing import Signer
 from src.services.kit.clock import SteadyClock
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Reply
-from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback
+from src.services.requests.records import Attempt, Finished, LaneKey, OwedReport
 from src.services.requests.store import RequestStore
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.history import client_session
@@ -83,9 +83,9 @@ class NoStore:
         return [True] * len(request_ids)
 
 
-def owed(now: datetime) -> OwedCallback:
+def owed(now: datetime) -> OwedReport:
     finished = Finished(request_id=UUID(int=1), completed_at=now, result="{}")
-    return OwedCallback(job=job(1, LaneKey("c", RECEIVER)), finished=finished)
+    return OwedReport(job=job(1, LaneKey("c", RECEIVER)), finished=finished)
 
 
 @pytest.mark.parametrize(

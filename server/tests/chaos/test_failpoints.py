@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 #: Reached once in a process's life; something has to be left for them by one that died before.
 WHILE_RECOVERING = {"after_election", "mid_recovery"}
 SYNC = {"after_sync_accept", "after_sync_file"}
+#: See `test_batch_kills`.
+SUBMITTING_BATCHES = {"after_batch_commit"}
 DELETING = {"after_delete_commit", "after_file_delete"}
 CANCELLING = {"after_cancel_commit"}
 #: Those that every test run passes; the others are long.
@@ -77,7 +79,7 @@ async def check_sync_reports(url: str, answers: list[str], reports: Path) -> Non
     [
         pytest.param(name, marks=() if name in SHORT else pytest.mark.chaos_long)
         for name in get_args(Failpoint)
-        if name not in DELETING | CANCELLING
+        if name not in DELETING | CANCELLING | SUBMITTING_BATCHES
     ],
 )
 async def test_a_process_that_dies_here_loses_nothing(

@@ -254,7 +254,8 @@ async def test_files_of_deleted_requests_are_searched_for_again_and_again(servic
     for result in (kept, lost):
         os.utime(path_of(service, result), (long_ago, long_ago))
     parts = service.parts
-    janitor = Janitor(parts.store, parts.storage, parts.removal, retention=None, now=parts.now)
+    removal, batches = parts.removal, parts.batches.changes
+    janitor = Janitor(parts.store, parts.storage, removal, batches, retention=None, now=parts.now)
     await janitor.delete_orphans()
 
     assert path_of(service, kept).exists()

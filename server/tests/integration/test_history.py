@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +54,12 @@ BEGAN = datetime.fromisoformat("2026-01-01T00:00:00Z")
 HOURS = st.none() | st.integers(-1, 3).map(lambda hour: BEGAN + timedelta(hours=hour))
 TEXTS = ["annual_", "%", "key-4", "key-3", "nothing", str(UUID(int=5)), "http", "HTTPS://", "https://Hooks-1.test/in/1"]
 TEXTS += ["https://hooks-", "https://hooks-1", "https://hooks-11.test/", "https://hooks-7.test:8443/in/1", "https://%_"]
+#: Those of some moments.
+IN_BATCH = """
+UPDATE requests SET batch_id = md5('batch')::uuid
+WHERE created_at BETWEEN '2026-01-01T00:10:00Z' AND '2026-01-01T00:30:00Z'
+"""
+BATCH_ID = UUID(md5(b"batch").hexdigest())
 #: A quarter of the requests; both accounts have requests in every state.
 OF_ACME = "UPDATE requests SET account = 'acme' WHERE id::text < '4'"
 FILTERS = st.builds(
@@ -64,6 +71,7 @@ FILTERS = st.builds(
     priority=st.none() | st.sampled_from(Priority),
     receiver=st.sampled_from([None, None, "https://hooks-1.test:8443", "https://hooks-11.test:443"]),
     error_code=st.sampled_from([None, None, "timeout", "bad_status"]),
+    batch_id=st.sampled_from([None, None, BATCH_ID, UUID(int=1)]),
     since=HOURS,
     until=HOURS,
     text=st.none() | st.sampled_from(TEXTS),
@@ -82,7 +90,7 @@ class Filled:
 async def filled(postgres: str) -> AsyncIterator[Filled]:
     """Fill a table of its own, which nothing changes."""
     url = await create_database(postgres)
-    await run_sql(url, ROWS, OF_ACME, "ANALYZE requests")
+    await run_sql(url, ROWS, OF_ACME, IN_BATCH, "ANALYZE requests")
     engine = create_engine(url)
     async with engine.connect() as connection:
         rows = (await connection.execute(select(*LISTED))).all()
@@ -102,6 +110,7 @@ def wanted(rows: Sequence[Row[Any]], filters: Filters) -> list[Row[Any]]:
         and filters.priority in (None, row.priority)
         and filters.receiver in (None, row.receiver)
         and filters.error_code in (None, row.callback_error_code)
+        and filters.batch_id in (None, row.batch_id)
         and (filters.since is None or row.created_at >= filters.since)
         and (filters.until is None or row.created_at < filters.until)
     ]

@@ -26,7 +26,8 @@ async def make_older(service: Service) -> None:
 
 def janitor(service: Service) -> Janitor:
     parts = service.parts
-    return Janitor(parts.store, parts.storage, parts.removal, retention=timedelta(days=7), now=parts.now)
+    removal, batches = parts.removal, parts.batches.changes
+    return Janitor(parts.store, parts.storage, removal, batches, retention=timedelta(days=7), now=parts.now)
 
 
 async def test_old_requests_go_with_their_logs_keys_and_files(service: Service, receiver: Receiver) -> None:

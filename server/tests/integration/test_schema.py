@@ -74,6 +74,14 @@ def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
 
 
 BACK_TO_0003 = """
+DROP TRIGGER note_batch_entry_ended ON requests;
+DROP TRIGGER note_batch_entry_deleted ON requests;
+DROP FUNCTION note_batch_entry_ended;
+ALTER TABLE idempotency_keys DROP COLUMN batch_id;
+ALTER TABLE idempotency_keys ALTER request_id SET NOT NULL;
+ALTER TABLE idempotency_keys DROP CONSTRAINT IF EXISTS ck_idempotency_keys_of_one;
+DROP TABLE batch_callback_logs, batches;
+ALTER TABLE requests DROP COLUMN batch_id;
 DROP TABLE redeliveries;
 ALTER TABLE requests DROP COLUMN redelivery_id, DROP COLUMN traceparent;
 ALTER TABLE requests DROP CONSTRAINT ck_requests_async_has_position;

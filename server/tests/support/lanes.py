@@ -24,7 +24,7 @@ from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Failure, Reply
 from src.services.requests.observers import Observers
-from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, Pause
+from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, OwedReport, Pause
 from src.services.requests.store import RequestStore
 from tests.support.jobs import LANE, job
 from tests.support.virtual_time import VirtualTime
@@ -39,7 +39,7 @@ NOBODY = Failure("connect_failed", "no connection")
 def owed(position: int, lane: LaneKey = LANE, since: datetime = START) -> OwedCallback:
     """A callback that is owed."""
     finished = Finished(request_id=UUID(int=position), completed_at=since, result="{}")
-    return OwedCallback(job=job(position, lane), finished=finished)
+    return OwedReport(job=job(position, lane), finished=finished)
 
 
 @dataclass
@@ -199,6 +199,7 @@ class World:
             streaks=Streaks(),
             proven=ProvenLanes(),
             statement_slots=Bulkhead(STATEMENTS_MAX),
+            owed=self.table.owed,
             still_owed=GroupCommit(self.store.still_owed, items_max=100),
             cancellations=Cancellations(self.now),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),

@@ -31,7 +31,13 @@ describe('the depths that are drawn', () => {
 
   it('count the pending callbacks of all lanes', () => {
     const lane = { lane: 'a', receiver: 'http://a.test:80', state: 'waiting', reason: null } as const
-    const rest = { priority: null, current_request_id: null, next_attempt_at: null, trouble: null }
+    const rest = {
+      priority: null,
+      current_request_id: null,
+      current_batch_id: null,
+      next_attempt_at: null,
+      trouble: null,
+    }
     const lanes = [
       { ...lane, ...rest, owed: 3 },
       { ...lane, ...rest, owed: 4 },

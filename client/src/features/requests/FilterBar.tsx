@@ -67,6 +67,12 @@ export function FilterBar({ filters, days, onChange }: FilterBarProps) {
             <X aria-label="Any receiver" size={14} className="shrink-0" />
           </Button>
         )}
+        {filters.batch_id && (
+          <Button small className="h-9" onClick={() => onChange({ batch_id: null })}>
+            One batch
+            <X aria-label="Any batch" size={14} className="shrink-0" />
+          </Button>
+        )}
         <Button
           look="ghost"
           className="md:ml-auto"

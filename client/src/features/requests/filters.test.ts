@@ -9,6 +9,12 @@ test('known values are read, others are ignored', () => {
   ).toEqual({ mode: 'async', callback_status: 'FAILED', error_code: 'timeout', q: 'x' })
 })
 
+test('the requests of one batch, if it can be one', () => {
+  const id = '0197c1e2-7a3b-7d10-8e42-5b6c7d8e9f01'
+  expect(readFilters(`?batch_id=${id}`)).toEqual({ batch_id: id })
+  expect(isFiltered(readFilters('?batch_id=any'))).toBe(false)
+})
+
 test('days are whole days of the reader, the last one included', () => {
   const { since, until } = readFilters('?from=2026-03-28&to=2026-03-29')
   expect(new Date(since ?? '')).toEqual(new Date(2026, 2, 28))

@@ -35,6 +35,7 @@ export function readFilters(search: string): RequestFilters {
     callback_status: oneOf(callbackStatuses, params.get('callback_status')),
     priority: oneOf(priorities, params.get('priority')),
     receiver: params.get('receiver')?.trim() || undefined,
+    batch_id: idOrNull(params.get('batch_id')) ?? undefined,
     error_code: oneOf(errorCodes, params.get('error_code')),
     since: from === null ? undefined : startOfDay(from, 0),
     until: to === null ? undefined : startOfDay(to, 1),
@@ -63,13 +64,26 @@ export function isFiltered(filters: RequestFilters): boolean {
 
 /** What takes every filter out of the address bar. */
 export const noFilters = Object.fromEntries(
-  ['mode', 'status', 'callback_status', 'priority', 'receiver', 'error_code', 'from', 'to', 'q'].map(
-    (name) => [name, null],
-  ),
+  [
+    'mode',
+    'status',
+    'callback_status',
+    'priority',
+    'receiver',
+    'batch_id',
+    'error_code',
+    'from',
+    'to',
+    'q',
+  ].map((name) => [name, null]),
 )
 
 function oneOf<T extends string>(values: readonly T[], value: string | null): T | undefined {
   return values.find((candidate) => candidate === value)
+}
+
+function idOrNull(text: string | null): string | null {
+  return text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text : null
 }
 
 function dayOrNull(text: string | null): string | null {

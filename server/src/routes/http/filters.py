@@ -1,6 +1,7 @@
 """The filters of the history, the same for its pages and its counts."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +26,7 @@ _STATUS = Query(description="Only this status of the report.")
 _CALLBACK_STATUS = Query(description="Only this status of the callback.")
 _PRIORITY = Query(description="Only this priority; looked for among 10,000 requests a page.")
 _ERROR_CODE = Query(description="Only where the last attempt to deliver the callback failed like this.")
+_BATCH = Query(description="Only the requests of this batch.")
 _SINCE = Query(description="Only what was accepted at this time or later, RFC 3339.", examples=["2026-01-31T09:30:00Z"])
 _UNTIL = Query(description="Only what was accepted before this time, RFC 3339.", examples=["2026-02-01T00:00:00+01:00"])
 
@@ -41,6 +43,7 @@ async def filters_of(
     error_code: Annotated[LoggedErrorCode | None, _ERROR_CODE] = None,
     since: Annotated[Moment | None, _SINCE] = None,
     until: Annotated[Moment | None, _UNTIL] = None,
+    batch_id: Annotated[UUID | None, _BATCH] = None,
     q: Annotated[PlainText | None, Query(min_length=1, max_length=CALLBACK_URL_LENGTH_MAX, description=_TEXT)] = None,
 ) -> Filters:
     """Read the filters.
@@ -60,6 +63,7 @@ async def filters_of(
         error_code=error_code,
         since=since,
         until=until,
+        batch_id=batch_id,
         text=q,
     )
 

@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from src.errors import (
     AlreadyEnded,
+    BatchExceedsRateLimit,
     CallerQueueFull,
     Cancelled,
     Conflict,
@@ -24,10 +25,12 @@ from src.errors import (
     ForbiddenCallbackUrl,
     IdempotencyKeyReused,
     Invalid,
+    InvalidEntries,
     LeadershipLost,
     NoCallback,
     NotFound,
     NotStarted,
+    RateLimited,
     ServiceError,
     StillProcessing,
     TooManyReceivers,
@@ -41,6 +44,8 @@ PROBLEM_JSON = "application/problem+json"
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
 #: Characters of the path repeated in `instance`.
 INSTANCE_LENGTH_MAX = 200
+#: Faults of a body that are named.
+FAULTS_SHOWN_MAX = 100
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,7 @@ log = logging.getLogger(__name__)
 _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (ForbiddenCallbackUrl, 422, "callback-url-forbidden"),
     (IdempotencyKeyReused, 422, "idempotency-key-reused"),
+    (BatchExceedsRateLimit, 422, "batch-exceeds-rate-limit"),
     (Invalid, 422, "invalid-request"),
     (NotFound, 404, "not-found"),
     (NoCallback, 409, "no-callback"),
@@ -56,6 +62,7 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (AlreadyEnded, 409, "already-ended"),
     (Cancelled, 409, "cancelled"),
     (Conflict, 409, "conflict"),
+    (RateLimited, 429, "rate-limited"),
     (CallerQueueFull, 429, "too-many-waiting"),
     (TooManyReceivers, 429, "too-many-receivers"),
     (LeadershipLost, 503, "unavailable"),
@@ -88,6 +95,7 @@ _TYPE_PREFIX = "urn:problem:financial-report-generator:"
 #: Every kind of problem, and when it comes: what the OpenAPI document says of `type`.
 _MEANINGS = {
     "already-ended": "the request and its callback have ended: nothing is left to cancel",
+    "batch-exceeds-rate-limit": "a batch has more entries than may ever be submitted at once",
     "body-too-large": "the body has too many bytes",
     "callback-url-forbidden": "the callback URL breaks the rule that `rule` names",
     "cancelled": "the request was cancelled while its caller waited",
@@ -119,7 +127,7 @@ _MEANINGS = {
 
 
 #: The operations that accept requests.
-_SUBMISSIONS = {"/api/sync": Mode.SYNC, "/api/async": Mode.ASYNC}
+_SUBMISSIONS = {"/api/sync": Mode.SYNC, "/api/async": Mode.ASYNC, "/api/batch": Mode.ASYNC}
 
 
 def problem(
@@ -201,7 +209,10 @@ async def _service_error(request: Request, error: Exception) -> Response:
     extensions: dict[str, Any] = {}
     if isinstance(error, Unavailable | StillProcessing):
         headers["retry-after"] = str(error.retry_after_s)
-    if isinstance(error, Invalid) and error.pointer:
+    if isinstance(error, InvalidEntries):
+        faults = error.faults[:FAULTS_SHOWN_MAX]
+        extensions["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
+    elif isinstance(error, Invalid) and error.pointer:
         extensions["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     if isinstance(error, ForbiddenCallbackUrl):
         extensions["rule"] = error.rule
@@ -211,7 +222,7 @@ async def _service_error(request: Request, error: Exception) -> Response:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
     note_refusal(request.scope, _SLUGS[422])
-    errors = error.errors()
+    errors = error.errors()[:FAULTS_SHOWN_MAX]
     # Only location and message: never the input, which may be hostile, nor the context, which may repeat it.
     shown = [{"pointer": _pointer(error), "detail": _message(error)} for error in errors]
     detail = f"{shown[0]['pointer'] or 'The body'}: {shown[0]['detail']}" if shown else "The request is not valid."

@@ -15,6 +15,7 @@ from slowapi.util import get_remote_address
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.errors import BatchExceedsRateLimit, RateLimited
 from src.routes.http.problems import instance_of, note_refusal, problem
 from src.routes.middleware.rate_storage import BoundedMemoryStorage
 from src.services.identity.caller import Caller
@@ -74,14 +75,25 @@ class RateLimits:
             (compile_path(template)[0], path) for template, path in (alike or {}).items() if path in self._items
         ]
 
-    async def count(self, path: str, caller: str) -> Allowance | None:
-        """Count a request to a path wherever requests are counted; None when there is no limit for it."""
-        return self.hit(path, caller)
+    async def count(self, path: str, caller: str, cost: int = 1) -> Allowance | None:
+        """Count requests to a path wherever requests are counted, all or none; None when there is no limit for it."""
+        return self.hit(path, caller, cost)
 
-    def hit(self, path: str, caller: str) -> Allowance | None:
-        """Count a request to a path here; None when there is no limit for it."""
+    def hit(self, path: str, caller: str, cost: int = 1) -> Allowance | None:
+        """Count requests to a path here, all or none; None when there is no limit for it."""
         limited = self._limited(path)
-        return None if limited is None else self._hit_here(*limited, caller)
+        return None if limited is None else self._hit_here(*limited, caller, cost)
+
+    def fits_after_s(self, path: str, caller: str, cost: int) -> int:
+        """Return in how many seconds so many requests at once will fit, if no other is counted until then."""
+        limited = self._limited(path)
+        assert limited is not None  # noqa: S101  else nothing was refused
+        item = limited[1]
+        storage = self._window.storage
+        assert isinstance(storage, BoundedMemoryStorage)  # noqa: S101  chosen above
+        times_s = storage.hits(item.key_for(limited[0], caller), item.get_expiry())
+        surplus = min(len(times_s) + cost - item.amount, len(times_s))
+        return math.ceil(times_s[surplus - 1] + item.get_expiry() - self._now_s()) if surplus > 0 else 1
 
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""
@@ -94,8 +106,8 @@ class RateLimits:
         shared = next((limited for pattern, limited in self._alike if pattern.match(path)), None)
         return None if shared is None else (shared, self._items[shared])
 
-    def _hit_here(self, path: str, item: RateLimitItem, caller: str) -> Allowance:
-        allowed = self._window.hit(item, path, caller)
+    def _hit_here(self, path: str, item: RateLimitItem, caller: str, cost: int) -> Allowance:
+        allowed = self._window.hit(item, path, caller, cost=cost)
         return allowance(item, self._window.get_window_stats(item, path, caller), self._now_s(), allowed=allowed)
 
 
@@ -103,6 +115,54 @@ def allowance(item: RateLimitItem, stats: WindowStats, now_s: float, *, allowed:
     """Return the remaining allowance, by the clock of the statistics."""
     reset_after_s = math.ceil(max(0, stats.reset_time - now_s))
     return Allowance(allowed, item.amount, max(0, stats.remaining), reset_after_s, item.GRANULARITY.name)
+
+
+class Counted:
+    """What was counted of one HTTP call; a batch counts its further entries here.
+
+    Args:
+        left: what its caller has left.
+        limits: the limits.
+        path: the path of the call.
+        caller: its caller's name.
+    """
+
+    def __init__(self, left: Allowance, limits: RateLimits, path: str, caller: str) -> None:
+        self.left = left
+        self._limits = limits
+        self._path = path
+        self._caller = caller
+
+    async def more(self, number: int) -> None:
+        """Count so many requests beside this one: all of them or none.
+
+        Raises:
+            BatchExceedsRateLimit: they would never fit.
+            RateLimited: they do not fit now.
+        """
+        together = number + 1
+        if together > self.left.limit:
+            raise BatchExceedsRateLimit(
+                f"A batch of {together:,} never fits: you may submit {self.left.limit:,} requests a {self.left.window},"
+                " and each entry counts (RATE_LIMIT_ASYNC). Send smaller batches."
+            )
+        left = await self._limits.count(self._path, self._caller, number) if number else None
+        if left is None:
+            return
+        if not left.allowed:
+            after_s = max(1, self._limits.fits_after_s(self._path, self._caller, together))
+            raise RateLimited(
+                f"You may submit {left.limit:,} requests a {left.window}, each entry of a batch counts, and"
+                f" {left.remaining:,} are left; try again in {after_s} s.",
+                after_s,
+            )
+        self.left = left
+
+
+def counted_of(scope: Scope) -> Counted | None:
+    """Return what was counted of a call; None when nothing limits it."""
+    counted: Counted | None = scope.get("counted")
+    return counted
 
 
 class RateLimitMiddleware:
@@ -123,6 +183,7 @@ class RateLimitMiddleware:
         if left is None:
             await self._app(scope, receive, send)
             return
+        counted = scope["counted"] = Counted(left, self._limits, scope["path"], scope["caller"].name)
         headers = left.headers(time.time())
         if not left.allowed:
             detail = (
@@ -133,10 +194,10 @@ class RateLimitMiddleware:
             await problem(429, "rate-limited", detail, instance_of(scope), headers=headers)(scope, receive, send)
             return
 
-        added = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                told = headers if counted.left is left else counted.left.headers(time.time())
+                added = [(name.encode("ascii"), value.encode("ascii")) for name, value in told.items()]
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 

@@ -4,7 +4,7 @@ The one it brings keeps every key for ever, follows the wall clock and starts a 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from limits.storage import MovingWindowSupport, Storage
@@ -42,6 +42,10 @@ class BoundedMemoryStorage(Storage, MovingWindowSupport):
         """Return the time of the oldest hit in the window, and the number of hits."""
         hits = self._hits.recent(key, expiry)
         return (hits[0] if hits else self._hits.now_s()), len(hits)
+
+    def hits(self, key: str, expiry: int) -> Sequence[float]:
+        """Return the times of the hits in the window, oldest first."""
+        return self._hits.recent(key, expiry)
 
     @property
     def base_exceptions(self) -> type[Exception]:

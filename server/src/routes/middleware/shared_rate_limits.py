@@ -69,30 +69,35 @@ class SharedRateLimits(RateLimits):
         self._is_away = False
         self._asked_again_at_s = 0.0
 
-    async def count(self, path: str, caller: str) -> Allowance | None:
-        """Count a request to a path over all servers; None when there is no limit for it."""
+    async def count(self, path: str, caller: str, cost: int = 1) -> Allowance | None:
+        """Count requests to a path over all servers, all or none; None when there is no limit for it."""
         limited = self._limited(path)
         if limited is None:
             return None
         path, item = limited
-        if not self._window.test(item, path, caller) or not self._may_ask():
-            return self._hit_here(path, item, caller)
+        if not self._window.test(item, path, caller, cost=cost) or not self._may_ask():
+            return self._hit_here(path, item, caller, cost)
         try:
-            counted = await self._count_shared(path, item, caller)
+            counted = await self._count_shared(path, item, caller, cost)
         except (StorageError, OSError) as error:
             await self._went_away(error)
-            return self._hit_here(path, item, caller)
+            return self._hit_here(path, item, caller, cost)
         self._came_back()
         if counted.allowed:
-            self._window.hit(item, path, caller)
+            self._window.hit(item, path, caller, cost=cost)
         return counted
+
+    def fits_after_s(self, path: str, caller: str, cost: int) -> int:
+        """Return in how many seconds so many will fit: after a whole window, as others may have counted."""
+        limited = self._limited(path)
+        return super().fits_after_s(path, caller, cost) if limited is None else limited[1].get_expiry()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.disconnect()
 
-    async def _count_shared(self, path: str, item: RateLimitItem, caller: str) -> Allowance:
-        allowed = await self._shared.hit(item, path, caller)
+    async def _count_shared(self, path: str, item: RateLimitItem, caller: str, cost: int) -> Allowance:
+        allowed = await self._shared.hit(item, path, caller, cost=cost)
         return allowance(item, await self._shared.get_window_stats(item, path, caller), time.time(), allowed=allowed)
 
     def _may_ask(self) -> bool:

@@ -18,6 +18,7 @@ from src.routes.http.problems import described_types, responses
 from src.routes.middleware.same_origin import SAFE_METHODS
 from src.routes.site.openapi_details import CONTACT, LICENSE, add_details, name_operations
 from src.routes.wire import callbacks as callback_schemas
+from src.routes.wire.batch_callbacks import batch_callback
 from src.routes.wire.callbacks import report_callback
 from src.routes.wire.glossary import describe_properties
 from src.routes.wire.requests import Problem
@@ -41,6 +42,7 @@ Server-Sent Events:
 | `request.updated` | a request as in a list |
 | `request.deleted` | `ids`; none means all |
 | `callback.attempted` | an attempt as in the callback log, with `request_id` |
+| `batch.updated` | a batch as in a list, at most twice a second |
 | `queue.changed` | `waiting`, `processing_request_id` |
 {of_benchmarks}| `events` | under load, at most four a second: `events`, a list of `{"type", "data"}`; `spread_s` |
 | `resync` | something was missed: read everything again after a random part of `spread_s` |
@@ -78,6 +80,13 @@ def install(app: FastAPI, settings: Settings, rate_limited: Collection[str]) -> 
         description=f"{report_callback.__doc__}\n\n{callback_schemas.HEADERS}\n\n{rules}",
         response_description="Delivered: any 2xx, whatever its body.",
     )(report_callback)
+    app.webhooks.post(
+        "batch-callback",
+        tags=["Callback"],
+        summary="Batch callback",
+        description=f"{batch_callback.__doc__}\n\n{callback_schemas.HEADERS}\n\n{rules}",
+        response_description="Delivered: any 2xx, whatever its body.",
+    )(batch_callback)
     app.contact, app.license_info = CONTACT, LICENSE
     generate = app.openapi
 

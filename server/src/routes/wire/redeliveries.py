@@ -46,6 +46,7 @@ class RedeliveryFilterBody(BaseModel):
         default=ABSENT, min_length=1, max_length=300, description="Scheme, host and port."
     )
     error_code: LoggedErrorCode = Field(default=ABSENT, description="How the last attempt failed.")
+    batch_id: UUID = Field(default=ABSENT, description="Submitted in this batch.")
     since: BodyMoment = Field(default=ABSENT, description="Accepted at this time or later, RFC 3339.")
     until: BodyMoment = Field(default=ABSENT, description="Accepted before this time, RFC 3339.")
 

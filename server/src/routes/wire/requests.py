@@ -210,6 +210,7 @@ class RequestItem(BaseModel):
     num_transactions: int
     queue_position: int | None
     priority: Priority
+    batch_id: UUID | None = Field(description="The batch it was submitted in, if any.")
     callback_url: str | None
     callback_status: CallbackStatus | None
     callback_attempts: int

@@ -79,6 +79,7 @@ def _common(row: Row[Any]) -> dict[str, Any]:
         "num_transactions": row.input_payload["num_transactions"],
         "queue_position": row.queue_position,
         "priority": row.priority,
+        "batch_id": row.batch_id,
         "callback_url": row.callback_url,
         "callback_status": row.callback_status,
         "callback_attempts": row.callback_attempts,

@@ -115,7 +115,7 @@ class CallbackAttempts:
                 # Signatures use the wall clock: the receiver compares it with its own.
                 own_headers = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
                 del own_headers["webhook-id"]  # the same at every attempt
-                if trace := callback.job.trace:
+                if trace := callback.trace:
                     span = attempt_span(trace, callback.request_id, callback.attempts + 1)
                     own_headers["traceparent"] = span.header
                 outcome = await self._post(connection, callback, own_headers, body)
@@ -125,7 +125,7 @@ class CallbackAttempts:
 
     async def _address(self, callback: OwedCallback) -> str:
         try:
-            return await self._locate(self._policy_of(callback.job.owner).check(callback.url))
+            return await self._locate(self._policy_of(callback.owner).check(callback.url))
         except ForbiddenCallbackUrl:
             return callback.lane.receiver  # nothing will be dialled
 
@@ -134,7 +134,7 @@ class CallbackAttempts:
     ) -> Outcome:
         headers = {**fixed_headers(callback.request_id), **own_headers}
         try:
-            url = self._policy_of(callback.job.owner).check(callback.url)
+            url = self._policy_of(callback.owner).check(callback.url)
             return await connection.post(url, headers, body, deadline_s=self._timeout_s)
         except ForbiddenCallbackUrl as error:
             return Failure("blocked_address", error.detail)
@@ -154,9 +154,10 @@ def record_of(callback: OwedCallback, tried: Tried, next_attempt_at: datetime | 
         next_attempt_at=next_attempt_at,
         request_headers=tried.headers,
         request_body_sha256=tried.body_sha256,
-        account=callback.job.owner.account,
+        account=callback.owner.account,
         url=callback.url,
-        trace=callback.job.trace,
+        trace=callback.trace,
+        batch_id=callback.batch_id,
         **_log_fields(tried.outcome),
     )
 
@@ -171,8 +172,9 @@ def expiry_of(callback: OwedCallback, now: datetime, hours: float) -> Attempt:
         status_code=None,
         success=False,
         error_code="expired",
+        batch_id=callback.batch_id,
         error_message=f"not sent: it had been undelivered for {hours:g} hours",
-        account=callback.job.owner.account,
+        account=callback.owner.account,
     )
 
 

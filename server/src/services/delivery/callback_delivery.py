@@ -136,7 +136,7 @@ class CallbackDelivery:
 
     async def _may_begin(self, callback: OwedCallback) -> bool:
         """Return whether the callback is still owed; where its row was not seen to say so just now, look at it."""
-        seen_at = callback.seen_at or callback.finished.completed_at
+        seen_at = callback.seen_at or callback.ended_at
         while callback not in self._parts.cancellations:
             if timedelta() <= self._parts.now() - seen_at < SEEN_OWED_FOR:
                 self._begun()

@@ -38,4 +38,4 @@ class Cancellations:
     def __contains__(self, callback: OwedCallback) -> bool:
         """Return whether the callback was cancelled after its row was last seen to owe it."""
         at = self._at.get(callback.request_id)
-        return at is not None and (callback.seen_at or callback.finished.completed_at) <= at
+        return at is not None and (callback.seen_at or callback.ended_at) <= at

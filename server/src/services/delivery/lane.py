@@ -132,5 +132,5 @@ class DeliveryLane:
         # Until the last attempt is recorded, the table still shows its callback as undelivered.
         await self.delivery.settle()
         seen_at = self._parts.now()
-        owed = await self._persistence.run(lambda: self._parts.store.owed(self.key, limit))
+        owed = await self._persistence.run(lambda: self._parts.owed(self.key, limit))
         return [replace(callback, seen_at=seen_at) for callback in owed]

@@ -1,6 +1,6 @@
 """The dependencies shared by all lanes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from src.services.delivery.proven import ProvenLanes
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.requests.observers import Observers
+from src.services.requests.records import LaneKey, OwedCallback
 from src.services.requests.store import RequestStore
 
 
@@ -31,6 +32,7 @@ class LaneParts:
         proven: lanes whose receiver's last response was prompt.
         statement_slots: limits the concurrent statements of all lanes.
         still_owed: returns whether a callback is still to be delivered; batched over many lanes.
+        owed: returns the first undelivered callbacks of a lane, in order.
         cancellations: recently cancelled callbacks.
         retries: the retry schedule.
         base_url: prefix of the links in the body.
@@ -48,6 +50,7 @@ class LaneParts:
     proven: ProvenLanes
     statement_slots: Bulkhead
     still_owed: GroupCommit[UUID, bool]
+    owed: Callable[[LaneKey, int], Awaitable[Sequence[OwedCallback]]]
     cancellations: Cancellations
     retries: RetryRules
     base_url: str

@@ -1,7 +1,9 @@
 """Sweeps the table for lanes with undelivered callbacks, with per-caller fairness."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from src.services.requests.records import OwedLane
-from src.services.requests.store import RequestStore
 
 #: Callers and lanes per step of the sweep; the next step continues behind them.
 CALLERS_MAX = 200
@@ -9,14 +11,24 @@ LANES_MAX = 2_000
 LANES_OF_ONE_MIN = 10
 
 
+class Swept(Protocol):
+    """A table of callbacks."""
+
+    async def callers_owed(self, after: str, limit: int) -> list[str]:
+        """Return callers with undelivered callbacks, in order, starting behind one."""
+
+    async def lanes_owed(self, after: Mapping[str, tuple[str, str]], limit: int) -> list[OwedLane]:
+        """Return lanes with undelivered callbacks, round robin between callers."""
+
+
 class LaneSweep:
     """The sweep and its position: every caller is reached eventually, wherever it sorts.
 
     Args:
-        store: the request store.
+        store: the table.
     """
 
-    def __init__(self, store: RequestStore) -> None:
+    def __init__(self, store: Swept) -> None:
         self._store = store
         self._last_caller = ""
         #: The last lane read, of callers with more lanes than one step reads.

@@ -9,7 +9,7 @@ import orjson
 from src.models import Status
 from src.services.report_files.production import REPORTS_PATH
 from src.services.report_files.storage import file_name
-from src.services.requests.records import OwedCallback
+from src.services.requests.records import OwedBatch, OwedCallback, OwedReport
 
 #: Why there is no report.
 CANCELLED = "The request was cancelled."
@@ -24,9 +24,16 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
     """Return the body of a callback as JSON.
 
     Args:
-        callback: the callback, with the result or failure to send.
+        callback: the callback, with what to tell.
         base_url: prefix of the links, so that a receiver needs no other knowledge of this server.
     """
+    if isinstance(callback, OwedBatch):
+        return _body_of_batch(callback, base_url)
+    assert isinstance(callback, OwedReport)  # noqa: S101  there is no other kind
+    return _body_of_report(callback, base_url)
+
+
+def _body_of_report(callback: OwedReport, base_url: str) -> bytes:
     finished = callback.finished
     how, completed = finished.status.lower(), finished.status is Status.COMPLETED
     reason = {"reason": finished.failure_reason or CANCELLED}
@@ -41,6 +48,25 @@ def message_body(callback: OwedCallback, base_url: str) -> bytes:
     }
     if completed:
         message["links"]["report"] = base_url + REPORTS_PATH + file_name(callback.request_id)
+    return orjson.dumps(message)
+
+
+def _body_of_batch(callback: OwedBatch, base_url: str) -> bytes:
+    result = orjson.loads(callback.result)
+    entries = result["entries"]
+    for entry in entries or ():
+        if entry["status"] == Status.COMPLETED.lower():
+            entry["link"] = base_url + REPORTS_PATH + file_name(UUID(entry["request_id"]))
+    batch_url = f"{base_url}/api/batches/{callback.id}"
+    message = {
+        "type": "batch.completed",
+        "timestamp": utc_text(callback.ended_at),
+        "batch_id": str(callback.id),
+        "name": callback.name,
+        "status": "cancelled" if callback.is_cancelled else "completed",
+        "data": {"count": callback.size, "counts": result["counts"], "entries": entries},
+        "links": {"batch": batch_url, "requests": f"{batch_url}/requests"},
+    }
     return orjson.dumps(message)
 
 

@@ -18,9 +18,11 @@ from uuid import UUID
 from src.errors import DatabaseAway
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import CallbackAttempts, Connection
+from src.services.delivery.callback_table import CallbackTable
 from src.services.delivery.cancellations import Cancellations
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import PROBE_WAIT_MAX_S, RetryRules
+from src.services.delivery.due_batches import DueBatches
 from src.services.delivery.lane import DeliveryLane
 from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.lane_sweep import LaneSweep
@@ -35,6 +37,7 @@ from src.services.identity.caller import Owner
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackUrl, Policy
+from src.services.requests.batch_callbacks import BatchCallbacks
 from src.services.requests.observers import Observers
 from src.services.requests.records import EVERY, LaneKey, OwedCallback, OwedLane, Pause
 from src.services.requests.store import RequestStore
@@ -115,6 +118,7 @@ class CallbackSender:
         pace: limits the rate of attempts per receiver and address.
         sleep: waits for a number of seconds.
         places: limits the lanes in memory.
+        batches: the callbacks of batches; None: there are none.
     """
 
     def __init__(
@@ -131,6 +135,7 @@ class CallbackSender:
         pace: DeliveryPace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         places: LanePlaces | None = None,
+        batches: BatchCallbacks | None = None,
     ) -> None:
         self._now = now
         self._pace = pace or DeliveryPace(None)
@@ -139,12 +144,16 @@ class CallbackSender:
             policy_of=policy_of, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
         )
         self._pauses = Pauses(store, now)
-        self._parts = _shared(store, self._attempts, self._pauses, rules, observers, now=now, sleep=sleep)
         self._wake = asyncio.Event()
+        self._due_batches = DueBatches(batches, self._wake.set)
+        #: Notifies the sender that entries of batches have ended: `batch.completed` may be due.
+        self.look_at_batches = self._due_batches.add
+        table = CallbackTable(store, batches, self.look_at_batches)
+        self._parts = _shared(store, table, self._attempts, self._pauses, rules, observers, now=now, sleep=sleep)
         self._lanes = OpenLanes(
             self._parts, connect, LanePlaces(now) if places is None else places, on_change=self._wake.set
         )
-        self._sweeper = LaneSweep(store)
+        self._sweeps = [LaneSweep(store)] + ([LaneSweep(batches)] if batches else [])
         self._pauses_to_read: set[str] = set()
         self._trouble: str | None = None
 
@@ -250,6 +259,7 @@ class CallbackSender:
                     await asyncio.sleep(WOKEN_AFTER_S)
             self._wake.clear()
             await self._read_pauses()
+            self._lanes.recheck(await self._due_batches.lanes())
             self._lanes.recheck(self._lanes.agenda.take_due(self._now()))
             self._lanes.fill_places()
 
@@ -262,8 +272,9 @@ class CallbackSender:
 
     async def _sweep(self) -> None:
         await self._read_pauses()
-        for owed in await self._sweeper.next_lanes():
-            self._consider(owed)
+        for sweep in self._sweeps:
+            for owed in await sweep.next_lanes():
+                self._consider(owed)
         for pause in self._pauses.unused():
             await self._pauses.end(pause)
         self._lanes.forget_idle(self._now() - LANE_IDLE_MAX)
@@ -284,6 +295,7 @@ class CallbackSender:
 
 def _shared(
     store: RequestStore,
+    table: CallbackTable,
     attempts: CallbackAttempts,
     pauses: Pauses,
     rules: DeliveryRules,
@@ -296,12 +308,13 @@ def _shared(
     return LaneParts(
         store=store,
         attempts=attempts,
-        records=AttemptRecords(store.record_attempts),
+        records=AttemptRecords(table.record),
         observers=observers,
         pauses=pauses,
         streaks=Streaks(),
         proven=ProvenLanes(),
         statement_slots=Bulkhead(STATEMENTS_MAX),
+        owed=table.owed,
         still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
         cancellations=Cancellations(now),
         retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from src.services.delivery.message import message_body, message_id
 from src.services.report_generator import ReportParameters
-from src.services.requests.records import Finished, Job, OwedCallback
+from src.services.requests.records import Finished, Job, OwedCallback, OwedReport
 
 USER_AGENT = "financial-report-generator"
 
@@ -41,33 +41,35 @@ def digest(body: bytes) -> bytes:
 
 
 class SentRequests:
-    """The HTTP requests sent by the attempts of one request.
+    """The HTTP requests sent by the attempts to deliver one callback.
 
     Args:
-        request: the row of the request.
+        callback: the callback; None if what it tells of has not ended, so that nothing was sent.
         base_url: prefix of the links in the body.
     """
 
-    def __init__(self, request: Row[Any], base_url: str) -> None:
-        self._request = request
-        has_ended = request.receiver is not None and request.completed_at is not None
-        self._body = message_body(_owed(request), base_url) if has_ended else b""
+    def __init__(self, callback: OwedCallback | None, base_url: str) -> None:
+        self._callback = callback
+        self._body = message_body(callback, base_url) if callback else b""
         self._digest = digest(self._body)
 
     def of(self, log: Row[Any]) -> SentRequest | None:
         """Return the request an attempt sent; None if nothing was sent, or the log entry predates this record."""
-        if log.request_headers is None:
+        if self._callback is None or log.request_headers is None:
             return None
         return SentRequest(
-            url=self._request.callback_url,
-            headers={**fixed_headers(self._request.id), **log.request_headers},
+            url=self._callback.url,
+            headers={**fixed_headers(self._callback.request_id), **log.request_headers},
             body=self._body.decode() if log.request_body_sha256 == self._digest else None,
         )
 
 
-def _owed(request: Row[Any]) -> OwedCallback:
+def callback_of(request: Row[Any]) -> OwedReport | None:
+    """Return the callback of a request, delivered or not; None if it has none, or has not ended."""
+    if request.receiver is None or request.completed_at is None:
+        return None
     result = request.result_payload
-    return OwedCallback(
+    return OwedReport(
         job=Job(
             request_id=request.id,
             queue_position=request.queue_position,

@@ -19,7 +19,7 @@ from src.services.kit.backoff import Backoff, until_available
 from src.services.kit.waiting import Wait, happens_within
 from src.services.report_files.production import SimulatedWork, Unwanted
 from src.services.report_files.storage import ReportStorage
-from src.services.requests.records import Finished, Job, OwedCallback, Recorded
+from src.services.requests.records import Finished, Job, OwedCallback, OwedReport, Recorded
 from src.services.requests.store import GENERATION_ATTEMPTS_MAX, RequestStore
 
 #: Short reports are started in batches that share a transaction; each is still generated alone, in order.
@@ -40,6 +40,9 @@ class Sender(Protocol):
 
     def offer(self, callbacks: Sequence[OwedCallback]) -> None:
         """Enqueue callbacks whose results have just been committed, in order."""
+
+    def look_at_batches(self, batch_ids: Collection[UUID]) -> None:
+        """Notify the sender that entries of batches have ended."""
 
 
 class JobRunner:
@@ -191,6 +194,7 @@ class JobRunner:
             recorded = await self._retry(partial(self._store.finish, finished))
             failpoints.reached("after_complete_commit")
             self._sender.offer(_owed(turn, finished, recorded))
+            self._sender.look_at_batches({job.batch_id for job in turn if job.batch_id is not None})
         if left:
             await self._store.release(left)
 
@@ -229,4 +233,4 @@ def _owed(turn: Sequence[Job], finished: Sequence[Finished], recorded: Sequence[
     for end, row in zip(finished, recorded, strict=True):
         if row is not None and row.owed:
             owed[end.request_id] = end if end.status is row.status else replace(end, result=None, failure_reason=None)
-    return [OwedCallback(job=job, finished=owed[job.request_id]) for job in turn if job.request_id in owed]
+    return [OwedReport(job=job, finished=owed[job.request_id]) for job in turn if job.request_id in owed]

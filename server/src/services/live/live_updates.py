@@ -7,7 +7,7 @@ only the fields that can change for requests that have been sent completely befo
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +91,7 @@ class LiveUpdates:
         busy_with: returns the request being processed by this process, if any.
         show_request: serializes a row of `requests`.
         show_attempt: serializes a row of the callback log.
+        on_batches: called with the batches of changed requests, and changed ones.
         clock: a monotonic clock, seconds.
         pause: waits for a number of seconds.
     """
@@ -103,6 +104,7 @@ class LiveUpdates:
         busy_with: Callable[[], UUID | None],
         show_request: Show,
         show_attempt: Show,
+        on_batches: Callable[[Collection[UUID]], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -111,6 +113,7 @@ class LiveUpdates:
         self._busy_with = busy_with
         self._show_request = show_request
         self._show_attempt = show_attempt
+        self._on_batches = on_batches
         self._clock = clock
         self._pause = pause
         self._pace = Pace(clock)
@@ -126,6 +129,7 @@ class LiveUpdates:
         if not self._bus.watched:
             return
         self._queue_changed.set()
+        self._on_batches(changes.batches)
         self._changes.add(changes)
         if len(self._changes.updated) + len(self._changes.deleted) > CHANGES_TOLD_MAX:
             self._changes = Changes()
@@ -207,6 +211,7 @@ class LiveUpdates:
         attempts = await self._reader.attempts(list(changes.attempts), VIEW)
         rows = await self._reader.by_ids(list(changes.updated), VIEW)
         self._remember(row.id for row in rows)
+        self._on_batches({row.batch_id for row in rows if row.batch_id is not None})
         return [Event("callback.attempted", self._show_attempt(row)) for row in attempts] + [
             Event("request.updated", self._show_request(row)) for row in rows
         ]
@@ -217,7 +222,9 @@ class LiveUpdates:
         changed: list[dict[str, Any]] = []
         told: list[UUID] = []
         for request_ids in batched(list(changes.updated), READ_AT_ONCE):
-            for row in await self._reader.by_ids(request_ids, VIEW):
+            rows = await self._reader.by_ids(request_ids, VIEW)
+            self._on_batches({row.batch_id for row in rows if row.batch_id is not None})
+            for row in rows:
                 shown = self._show_request(row)
                 told.append(row.id)
                 if row.id in self._told_whole:

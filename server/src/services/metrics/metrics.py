@@ -29,13 +29,14 @@ SHORT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 LONG_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 21_600.0)
 #: The labels of the buckets of `SHORT_S`.
 _BOUNDS = (*map(str, SHORT_S), "+Inf")
-BATCH_SIZES = (1, 2, 5, 10, 25, 50, 100, 250)
+BATCH_SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 1_000)
 
 REFUSED_FOR: Mapping[str, str] = MappingProxyType(
     {
         "callback-url-forbidden": "callback_url",
         "body-too-large": "too_large",
         "rate-limited": "rate",
+        "batch-exceeds-rate-limit": "rate",
         "too-many-waiting": "waiting",
         "too-many-receivers": "waiting",
         "unavailable": "unavailable",

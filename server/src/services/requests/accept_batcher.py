@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from src import failpoints
@@ -41,10 +42,11 @@ class AcceptBatcher:
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._backlog = Backlog(
+        #: The limits, which batches share.
+        self.backlog = Backlog(
             store.count_waiting, pending_max=pending_max, pending_per_caller_max=pending_per_caller_max
         )
-        self._receivers = ReceiverQuota(store.receivers_of, receivers_max=receivers_per_caller_max)
+        self.receivers = ReceiverQuota(store.receivers_of, receivers_max=receivers_per_caller_max)
         self._on_accepted = on_accepted
         self._now = now
         self._commits = GroupCommit(self._write, items_max=ACCEPTS_IN_ONE_TRANSACTION_MAX)
@@ -62,7 +64,7 @@ class AcceptBatcher:
         for _ in range(KEY_LOOKUPS_MAX):
             verdict = await self._admit(request) if request.mode is Mode.ASYNC else Verdict.ADMITTED
             if verdict is not Verdict.ADMITTED:
-                return await self._find(request.idempotency_key) or self._refuse(verdict)
+                return await self._find(request.idempotency_key) or refuse(verdict)
             accepted = await self._commits.submit(request)
             if accepted is not None:
                 return accepted
@@ -73,14 +75,14 @@ class AcceptBatcher:
     async def _admit(self, request: NewRequest) -> Verdict | None:
         """Reserve capacity for a request; returns None if it would exceed the limit of receivers."""
         caller, receiver = request.caller.name, request.receiver
-        if receiver is not None and not await self._receivers.admit(caller, receiver):
+        if receiver is not None and not await self.receivers.admit(caller, receiver):
             return None
         verdict = Verdict.QUEUE_FULL
         try:
-            verdict = await self._backlog.admit(caller)
+            verdict = await self.backlog.admit(caller)
         finally:
             if verdict is not Verdict.ADMITTED and receiver is not None:
-                self._receivers.settle(caller, receiver)
+                self.receivers.settle(caller, receiver)
         return verdict
 
     async def drain(self) -> None:
@@ -101,9 +103,9 @@ class AcceptBatcher:
     def _settle(self, requests: Sequence[NewRequest], stored: Container[UUID]) -> None:
         for request in requests:
             if request.mode is Mode.ASYNC:
-                self._backlog.settle(request.caller.name, stored=request.id in stored)
+                self.backlog.settle(request.caller.name, stored=request.id in stored)
             if request.receiver is not None:
-                self._receivers.settle(request.caller.name, request.receiver)
+                self.receivers.settle(request.caller.name, request.receiver)
 
     async def _find(self, key: IdempotencyKey | None) -> Duplicate | None:
         found = await self._store.find_by_keys([key], self._now()) if key else {}
@@ -115,11 +117,15 @@ class AcceptBatcher:
             raise IdempotencyKeyReused("This idempotency key was used with a different body; use a new key.")
         return duplicate
 
-    def _refuse(self, verdict: Verdict | None) -> Duplicate:
-        if verdict is None:
-            raise TooManyReceivers(
-                "Too many receivers wait for callbacks of yours; try again when some have got theirs."
-            )
-        if verdict is Verdict.CALLER_FULL:
-            raise CallerQueueFull("Too many of your requests wait already; try again when some have ended.")
-        raise QueueFull("Too many requests wait; try again later.")
+
+def refuse(verdict: Verdict | None) -> NoReturn:
+    """Refuse a submission; None: its caller has work pending for too many receivers.
+
+    Raises:
+        TooManyReceivers, CallerQueueFull, QueueFull: as the verdict says.
+    """
+    if verdict is None:
+        raise TooManyReceivers("Too many receivers wait for callbacks of yours; try again when some have got theirs.")
+    if verdict is Verdict.CALLER_FULL:
+        raise CallerQueueFull("Too many of your requests wait already; try again when some have ended.")
+    raise QueueFull("Too many requests wait; try again later.")

@@ -34,13 +34,13 @@ class _Tally:
     total: int = 0
     by_caller: dict[str, int] = field(default_factory=dict)
 
-    def add(self, caller: str) -> None:
-        self.total += 1
-        self.by_caller[caller] = self.by_caller.get(caller, 0) + 1
+    def add(self, caller: str, number: int) -> None:
+        self.total += number
+        self.by_caller[caller] = self.by_caller.get(caller, 0) + number
 
-    def remove(self, caller: str) -> None:
-        self.total -= 1
-        self.by_caller[caller] -= 1
+    def remove(self, caller: str, number: int) -> None:
+        self.total -= number
+        self.by_caller[caller] -= number
         if not self.by_caller[caller]:
             del self.by_caller[caller]
 
@@ -85,42 +85,42 @@ class Backlog:
         #: Admitted requests that the current count may miss.
         self._unseen: _Tally | None = None
 
-    async def admit(self, caller: str) -> Verdict:
-        """Reserve a slot for a request, which must be settled later, or return which limit is reached.
+    async def admit(self, caller: str, number: int = 1) -> Verdict:
+        """Reserve slots for a number of requests, which must be settled later, or return which limit is reached.
 
         Raises:
             DatabaseAway: a count was due, and failed.
         """
-        if self._wants_a_count(caller):
+        if self._wants_a_count(caller, number):
             async with self._counting:
-                if self._wants_a_count(caller):
+                if self._wants_a_count(caller, number):
                     await self._recount()
-        verdict = self._verdict(caller)
+        verdict = self._verdict(caller, number)
         if verdict is Verdict.ADMITTED:
             for tally in self._tallies():
-                tally.add(caller)
+                tally.add(caller, number)
         return verdict
 
-    def settle(self, caller: str, *, stored: bool) -> None:
-        """Settle an admitted request; `stored` is False only if it has certainly not been stored."""
+    def settle(self, caller: str, number: int = 1, *, stored: bool) -> None:
+        """Settle admitted requests; `stored` is False only if they have certainly not been stored."""
         for tally in (self._in_flight,) if stored else self._tallies():
-            tally.remove(caller)
+            tally.remove(caller, number)
 
     def _tallies(self) -> tuple[_Tally, ...]:
         return (self._in_flight, self._uncounted, *([self._unseen] if self._unseen else []))
 
-    def _verdict(self, caller: str) -> Verdict:
-        if self._counted.total + self._uncounted.total >= self._pending_max:
+    def _verdict(self, caller: str, number: int) -> Verdict:
+        if self._counted.total + self._uncounted.total + number > self._pending_max:
             return Verdict.QUEUE_FULL
         of_caller = self._counted.by_caller.get(caller, self._counted.of_any_other_max)
-        if of_caller + self._uncounted.by_caller.get(caller, 0) >= self._pending_per_caller_max:
+        if of_caller + self._uncounted.by_caller.get(caller, 0) + number > self._pending_per_caller_max:
             return Verdict.CALLER_FULL
         return Verdict.ADMITTED
 
-    def _wants_a_count(self, caller: str) -> bool:
+    def _wants_a_count(self, caller: str, number: int) -> bool:
         if self._counted_at_s is None:
             return True
-        urgent = self._verdict(caller) is not Verdict.ADMITTED or len(self._uncounted.by_caller) > CALLERS_MAX
+        urgent = self._verdict(caller, number) is not Verdict.ADMITTED or len(self._uncounted.by_caller) > CALLERS_MAX
         at_least_s = max(COUNTED_EVERY_MIN_S, self._count_took_s / COUNTING_SHARE_MAX)
         return self._now_s() - self._counted_at_s > (at_least_s if urgent else max(COUNTED_EVERY_MAX_S, at_least_s))
 

@@ -19,6 +19,7 @@ import orjson
 
 from src.database import database_errors
 from src.services.requests.observers import Observers
+from src.services.requests.records import Attempt
 
 T = TypeVar("T")
 
@@ -45,12 +46,14 @@ class Changes:
     attempts: dict[tuple[UUID, int], None] = field(default_factory=dict)
     #: Receivers that were paused or resumed.
     receivers: dict[str, None] = field(default_factory=dict)
+    #: Batches whose callbacks changed, or that were cancelled or deleted.
+    batches: dict[UUID, None] = field(default_factory=dict)
     #: Requests that were cancelled, or their callbacks; they are among the updated ones, too.
     cancelled: dict[UUID, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there are any changes."""
-        return bool(self.updated or self.deleted or self.attempts or self.receivers)
+        return any(self.parts())
 
     def __len__(self) -> int:
         """Return the number of changes of requests, which clients of the event stream get."""
@@ -63,16 +66,18 @@ class Changes:
         self.attempts.update(other.attempts)
         self.receivers.update(other.receivers)
         self.cancelled.update(other.cancelled)
+        self.batches.update(other.batches)
 
     def parts(self) -> tuple[dict[Any, Any], ...]:
         """Return the changes of each kind."""
-        return (self.updated, self.deleted, self.attempts, self.receivers, self.cancelled)
+        return (self.updated, self.deleted, self.attempts, self.receivers, self.cancelled, self.batches)
 
     def notices(self) -> list[str]:
         """Return the batch as NOTIFY payloads within PostgreSQL's size limit."""
         entries: list[tuple[Any, ...]] = [("u", request_id) for request_id in self.updated]
         entries += [("d", request_id) for request_id, account in self.deleted.items() if account is None]
         entries += [("a", request_id, number) for request_id, number in self.attempts]
+        entries += [("b", batch_id) for batch_id in self.batches]
         entries += [("c", request_id) for request_id in self.cancelled]
         of_accounts = [
             ("d", request_id, account) for request_id, account in self.deleted.items() if account is not None
@@ -98,6 +103,8 @@ class Changes:
                     self.attempts[UUID(name), number[0]] = None
                 case "r":
                     self.receivers[name] = None
+                case "b":
+                    self.batches[UUID(name)] = None
                 case "c":
                     self.cancelled[UUID(name)] = None
 
@@ -133,7 +140,8 @@ class ChangeNotifier:
             accepted=lambda requests: self.updated([request.id for request in requests]),
             started=self.updated,
             ended=lambda ended: self.updated([one.request_id for one in ended]),
-            recorded=lambda attempts: self.attempted([(one.request_id, one.attempt_number) for one in attempts]),
+            recorded=self.recorded,
+            batches_changed=self.batches,
             changed=self.updated,
             deleted=self.deleted,
             cancelled=self.cancelled,
@@ -159,6 +167,17 @@ class ChangeNotifier:
             self._changes.updated.update(dict.fromkeys(request_ids))
             self._changes.cancelled.update(dict.fromkeys(request_ids))
             self._wake_up()
+
+    def batches(self, batch_ids: Collection[UUID]) -> None:
+        """Record that batches changed."""
+        with self._lock:
+            self._changes.batches.update(dict.fromkeys(batch_ids))
+            self._wake_up()
+
+    def recorded(self, attempts: Sequence[Attempt]) -> None:
+        """Record that attempts of requests or of batches were logged."""
+        self.attempted([(one.request_id, one.attempt_number) for one in attempts if not one.of_batch])
+        self.batches([one.request_id for one in attempts if one.of_batch])
 
     def attempted(self, attempts: Collection[tuple[UUID, int]]) -> None:
         """Record that attempts were logged, which changes their requests too."""

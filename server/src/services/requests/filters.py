@@ -41,6 +41,7 @@ class Filters:
     #: Accepted at or after `since`, and before `until`.
     since: datetime | None = None
     until: datetime | None = None
+    batch_id: UUID | None = None
     #: A request id, an idempotency key, the beginning of a callback URL or receiver, or part of the report's name.
     text: str | None = None
 
@@ -124,6 +125,17 @@ class UrlBeginning:
         """Return the condition that the callback URL or the receiver of a request has this prefix."""
         names = (request.callback_url, request.receiver)
         return or_(*(name.startswith(self.text, autoescape=True) for name in names))
+
+
+def plan_of_batch(filters: Filters) -> Plan:
+    """Plan to look through the requests of one batch, which are few."""
+    checks = list[Check]()
+    url = UrlBeginning.of(filters.text) if filters.text else None
+    if url is not None:
+        checks.append(url.begins)
+    elif filters.text is not None:
+        checks.append(lambda request: _name(request).icontains(filters.text, autoescape=True))
+    return Plan(filters=filters, check=_all_of(checks))
 
 
 def plan_for(filters: Filters, receivers: Sequence[str] | None = None) -> Plan:

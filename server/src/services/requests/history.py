@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    any_,
     func,
     literal,
     literal_column,
@@ -32,7 +33,7 @@ from src.models import CallbackStatus, Mode, RequestModel, Status
 from src.services.identity.caller import View
 from src.services.requests import statements
 from src.services.requests.cursors import read_cursor, write_cursor
-from src.services.requests.filters import Filters, Plan, UrlBeginning, plan_for
+from src.services.requests.filters import Filters, Plan, UrlBeginning, plan_for, plan_of_batch
 from src.services.requests.visible import visible
 
 #: Requests that one search scans; the cursor continues behind them.
@@ -124,9 +125,11 @@ class History:
     async def _plan(self, filters: Filters) -> Plan:
         """Classify the text: an id or key of requests, a prefix of receivers, or a text to scan for."""
         if filters.text is None:
-            return plan_for(filters)
+            return plan_for(filters) if filters.batch_id is None else plan_of_batch(filters)
         if ids := [row.id for row in await self._read(_named(filters.text, filters.view))]:
             return Plan(filters=filters, ids=ids)
+        if filters.batch_id is not None:
+            return plan_of_batch(filters)
         url = UrlBeginning.of(filters.text)
         if url is None or url.receiver is not None or filters.receiver or filters.error_code:
             return plan_for(filters)
@@ -166,6 +169,9 @@ def _ranges(
     behind = [tuple_(R.created_at, R.id) < tuple_(*after)] if after else []
     wanted = [IN_HISTORY, *plan.filters.bounds, *behind]
     leading = [] if plan.leading is None else [plan.leading]
+    if plan.filters.batch_id is not None:
+        yield _newest_first(select(*columns).where(*wanted, *_in_batch(plan)), limit)
+        return
     if plan.ids is not None and plan.filters.priority is not None:
         wanted.append(R.priority == plan.filters.priority)
     if plan.ids is not None:
@@ -184,6 +190,18 @@ def _ranges(
             yield _newest_first(found, limit)
         else:
             yield _of_receivers(plan.receivers, select(*columns).where(*state, *wanted), limit)
+
+
+def _in_batch(plan: Plan) -> list[ColumnElement[bool]]:
+    """Return the conditions on the requests of one batch."""
+    filters = plan.filters
+    # As an array of ids, so that PostgreSQL does not look for them along an index of the whole history.
+    entries = func.array(select(R.id).where(R.batch_id == filters.batch_id).scalar_subquery())
+    columns = {R.mode: filters.mode, R.status: filters.status, R.callback_status: filters.callback_status}
+    equal = [column == wanted for column, wanted in columns.items() if wanted is not None]
+    named = [] if plan.ids is None else [R.id.in_(plan.ids)]
+    urgent = [] if filters.priority is None else [R.priority == filters.priority]
+    return [R.id == any_(entries), *equal, *named, *urgent, *filters.about_callbacks]
 
 
 def _of_receivers(receivers: Sequence[str], query: Select[Any], limit: int) -> Select[Any]:

@@ -80,6 +80,8 @@ class Observers:
     changed: Callable[[Collection[UUID]], None] = _nobody
     #: Requests that were deleted, and the account that each belonged to.
     deleted: Callable[[Mapping[UUID, str | None]], None] = _nobody
+    #: Batches that changed in another way than by the end of an entry: their callbacks, cancelled, deleted.
+    batches_changed: Callable[[Collection[UUID]], None] = _nobody
     #: Cancelled requests, or requests whose callbacks were cancelled; whoever processes them has to stop.
     cancelled: Callable[[Collection[UUID]], None] = _nobody
     #: A pause was stored, for the first time (without probes) or after a failed probe.

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.database import database_errors
 from src.models import (
+    BatchModel,
     CallbackLogModel,
     CallbackStatus,
     LaneSecretModel,
@@ -44,7 +45,7 @@ from src.services.requests.past_queue import PastQueues
 from src.services.requests.queue_figures import QueueFigures, read_queue_figures
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.recent_depths import RecentDepths
-from src.services.requests.records import EVERY, LaneKey
+from src.services.requests.records import EVERY, OF_BATCHES, LaneKey
 from src.services.requests.visible import visible
 
 #: Counts stop here: the queue is bounded, and a health check should be cheap.
@@ -223,10 +224,7 @@ class RequestReader:
         """Count the undelivered callbacks of lanes, up to `OWED_COUNTED_MAX` each."""
         counts = [
             select(literal(number).label("number"), func.count().label("owed")).select_from(
-                select(R.id)
-                .where(_OWED, R.caller == lane.caller, R.receiver == lane.receiver, *_in_sequence(lane.sequence))
-                .limit(OWED_COUNTED_MAX)
-                .subquery()
+                _owed_in(lane).limit(OWED_COUNTED_MAX).subquery()
             )
             for number, lane in enumerate(lanes)
         ]
@@ -244,8 +242,11 @@ async def _whole(read: Read, request_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
     return await read(select(*R.__table__.columns).where(R.id == any_(literal(request_ids, ARRAY(Uuid)))))
 
 
-def _in_sequence(sequence: str) -> list[ColumnElement[bool]]:
-    return [] if sequence == EVERY else [R.callback_sequence == sequence]
+def _owed_in(lane: LaneKey) -> Select[Any]:
+    model = BatchModel if lane.sequence in OF_BATCHES else RequestModel
+    owed = [model.callback_status == CallbackStatus.PENDING, model.completed_at.is_not(None)]
+    in_sequence = [] if lane.sequence == EVERY else [model.callback_sequence == lane.sequence]
+    return select(model.id).where(*owed, model.caller == lane.caller, model.receiver == lane.receiver, *in_sequence)
 
 
 def _first_of_each(condition: ColumnElement[bool], limit: int, *columns: ColumnElement[Any]) -> Subquery:

@@ -1,6 +1,7 @@
 """Frozen records passed between the parts: new requests, jobs, results, callbacks and attempts."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,10 @@ from src.trace_context import TraceContext, current_trace
 
 #: The sequence of callbacks that were asked for again.
 REDELIVERY = "redelivery"
+#: Those of `batch.completed`.
+BATCH = "batch"
+BATCH_REDELIVERY = "batch_redelivery"
+OF_BATCHES = frozenset({BATCH, BATCH_REDELIVERY})
 #: No sequence: all of a lane together.
 EVERY = ""
 
@@ -108,6 +113,8 @@ class Job:
     owner: Owner = UNNAMED
     #: The span of the call that submitted it, if that was traced.
     trace: TraceContext | None = None
+    #: The batch it was submitted in, if any.
+    batch_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +165,9 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwedCallback:
-    """An undelivered callback of a finished job."""
+class OwedCallback(ABC):
+    """An undelivered callback: of a report or of a batch, which has ended."""
 
-    job: Job
-    finished: Finished
     #: Attempts made so far, over all series.
     attempts: int = 0
     #: `attempts` when the current series began.
@@ -175,32 +180,119 @@ class OwedCallback:
     seen_at: datetime | None = None
 
     @property
+    @abstractmethod
     def request_id(self) -> UUID:
-        """The id of the request it belongs to."""
+        """The id of the request or batch it belongs to."""
+
+    @property
+    @abstractmethod
+    def batch_id(self) -> UUID | None:
+        """The batch it is about, or that its request belongs to, if any."""
+
+    @property
+    @abstractmethod
+    def queue_position(self) -> int:
+        """Its sort key within the lane."""
+
+    @property
+    @abstractmethod
+    def owner(self) -> Owner:
+        """Whose it is."""
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The span of the call that submitted its request, if that was traced."""
+        return None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where it goes."""
+
+    @property
+    @abstractmethod
+    def lane(self) -> LaneKey:
+        """The lane it is delivered in."""
+
+    @property
+    @abstractmethod
+    def ended_at(self) -> datetime:
+        """When what it tells of ended."""
+
+    @property
+    def owed_since(self) -> datetime:
+        """The moment from which its expiry is counted."""
+        return self.redelivered_at or self.ended_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedReport(OwedCallback):
+    """An undelivered callback of a finished job."""
+
+    job: Job
+    finished: Finished
+
+    @property
+    def request_id(self) -> UUID:
         return self.job.request_id
 
     @property
+    def batch_id(self) -> UUID | None:
+        return self.job.batch_id
+
+    @property
     def queue_position(self) -> int:
-        """Its sort key within the lane."""
         return self.job.queue_position
 
     @property
+    def owner(self) -> Owner:
+        return self.job.owner
+
+    @property
+    def trace(self) -> TraceContext | None:
+        return self.job.trace
+
+    @property
     def url(self) -> str:
-        """Where it goes."""
         assert self.job.callback_url is not None  # noqa: S101  else nothing is owed
         return self.job.callback_url
 
     @property
     def lane(self) -> LaneKey:
-        """The lane it is delivered in."""
         assert self.job.receiver is not None  # noqa: S101  else nothing is owed
         sequence = REDELIVERY if self.redelivered_at else self.job.priority
         return LaneKey(self.job.caller, self.job.receiver, sequence)
 
     @property
-    def owed_since(self) -> datetime:
-        """The moment from which its expiry is counted."""
-        return self.redelivered_at or self.finished.completed_at
+    def ended_at(self) -> datetime:
+        return self.finished.completed_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedBatch(OwedCallback):
+    """An undelivered `batch.completed`."""
+
+    id: UUID
+    lane: LaneKey
+    url: str
+    owner: Owner
+    #: That of its last entry.
+    queue_position: int
+    ended_at: datetime
+    name: str | None
+    size: int
+    #: Whether it was cancelled as a whole.
+    is_cancelled: bool
+    #: How its entries ended, as JSON text.
+    result: str
+
+    @property
+    def request_id(self) -> UUID:
+        return self.id
+
+    @property
+    def batch_id(self) -> UUID:
+        return self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +312,7 @@ class Pause:
 class Attempt:
     """One delivery attempt and its outcome; the source of its log row, log line and event."""
 
+    #: Of the request, or of the batch if it is of one.
     request_id: UUID
     attempt_number: int
     attempted_at: datetime
@@ -240,6 +333,13 @@ class Attempt:
     account: str | None = None
     url: str | None = None
     trace: TraceContext | None = None
+    #: The batch whose callback this was, or that the request belongs to, if any.
+    batch_id: UUID | None = None
+
+    @property
+    def of_batch(self) -> bool:
+        """Whether it delivered the callback of a batch."""
+        return self.batch_id == self.request_id
 
     @property
     def response_time_ms(self) -> int:

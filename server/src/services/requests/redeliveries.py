@@ -46,10 +46,13 @@ class RedeliveryFilter:
     #: Accepted from this moment on, and before that one.
     since: datetime | None = None
     until: datetime | None = None
+    batch_id: UUID | None = None
 
     def as_json(self) -> dict[str, str]:
         """Write it down; what is open is left out."""
         told = {"callback_status": self.callback_status, "receiver": self.receiver, "error_code": self.error_code}
+        if self.batch_id is not None:
+            told["batch_id"] = str(self.batch_id)
         times = {name: at.isoformat() for name, at in (("since", self.since), ("until", self.until)) if at}
         return {**{name: text for name, text in told.items() if text is not None}, **times}
 
@@ -237,6 +240,8 @@ def _matching(account: str | None, wanted: RedeliveryFilter, attempt_ends_within
         conditions.append(R.receiver == wanted.receiver)
     if wanted.error_code is not None:
         conditions.append(R.callback_error_code == wanted.error_code)
+    if wanted.batch_id is not None:
+        conditions.append(R.batch_id == wanted.batch_id)
     if wanted.since is not None:
         conditions.append(R.created_at >= wanted.since)
     if wanted.until is not None:

@@ -41,6 +41,7 @@ WITH due AS (
         AND callback_status = coalesce(due.filter->>'callback_status', callback_status)
         AND receiver = coalesce(due.filter->>'receiver', receiver)
         AND (due.filter->>'error_code' IS NULL OR callback_error_code = due.filter->>'error_code')
+        AND (due.filter->>'batch_id' IS NULL OR batch_id = (due.filter->>'batch_id')::uuid)
         AND created_at >= coalesce((due.filter->>'since')::timestamptz, '-infinity')
         AND created_at < coalesce((due.filter->>'until')::timestamptz, 'infinity')
         ORDER BY queue_position LIMIT $2

@@ -1,4 +1,7 @@
-"""Conversion of database rows to records."""
+"""Conversion of database rows to records, and back."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 import orjson
@@ -7,7 +10,7 @@ from src.models import Mode, Priority, Status
 from src.services.identity.caller import Owner
 from src.services.report_generator import ReportParameters
 from src.services.requests.observers import Ended
-from src.services.requests.records import CompletedReport, Duplicate, Finished, Job, OwedCallback
+from src.services.requests.records import Attempt, CompletedReport, Duplicate, Finished, Job, OwedReport
 from src.trace_context import TraceContext
 
 
@@ -60,12 +63,13 @@ def job_of(record: asyncpg.Record) -> Job:
         priority=Priority(record["priority"]),
         owner=Owner(record["account"], record["run_id"]),
         trace=_trace_of(record),
+        batch_id=record["batch_id"],
     )
 
 
-def owed_of(record: asyncpg.Record) -> OwedCallback:
+def owed_of(record: asyncpg.Record) -> OwedReport:
     """Build an undelivered callback."""
-    return OwedCallback(
+    return OwedReport(
         job=job_of(record),
         finished=Finished(
             request_id=record["id"],
@@ -94,3 +98,28 @@ def completed_of(record: asyncpg.Record) -> CompletedReport:
 def _trace_of(record: asyncpg.Record) -> TraceContext | None:
     header: str | None = record["traceparent"]
     return TraceContext.parse(header) if header else None
+
+
+def columns_of_attempts(attempts: Sequence[Attempt], epoch: int | None) -> list[Any]:
+    """Build the arguments of the statements that record attempts."""
+    return [
+        [a.request_id for a in attempts],
+        [a.attempt_number for a in attempts],
+        [a.status_code for a in attempts],
+        [a.success for a in attempts],
+        [a.error_code for a in attempts],
+        [a.error_message for a in attempts],
+        [a.response_excerpt for a in attempts],
+        [a.response_time_ms for a in attempts],
+        [a.attempted_at for a in attempts],
+        [a.ended_at for a in attempts],
+        [a.next_attempt_at for a in attempts],
+        epoch,
+        [_json(a.request_headers) for a in attempts],
+        [a.request_body_sha256 for a in attempts],
+        [_json(a.response_headers) for a in attempts],
+    ]
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()

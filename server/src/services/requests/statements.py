@@ -61,7 +61,7 @@ SELECT caller, count(*) AS number, sum(count(*)) OVER ()::bigint AS total FROM (
 WAITING_AFTER = """
 SELECT job.* FROM unnest($1::text[], $2::bigint[], $3::int[]) AS tail (priority, position, room), LATERAL (
     SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
-           account, run_id, traceparent
+           account, run_id, traceparent, batch_id
     FROM requests r
     WHERE r.mode = 'async' AND r.completed_at IS NULL AND r.status IN ('PENDING', 'CANCELLED')
     AND r.priority = tail.priority AND r.queue_position > tail.position
@@ -170,13 +170,14 @@ SELECT * FROM failed
 
 EXPIRE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
-    SELECT k.caller, k.route, k.key FROM idempotency_keys k JOIN requests r ON r.id = k.request_id
-    WHERE k.created_at < $1 AND r.completed_at < $1 ORDER BY k.created_at LIMIT $2)
+    SELECT k.caller, k.route, k.key FROM idempotency_keys k
+    LEFT JOIN requests r ON r.id = k.request_id LEFT JOIN batches b ON b.id = k.batch_id
+    WHERE k.created_at < $1 AND coalesce(r.completed_at, b.completed_at) < $1 ORDER BY k.created_at LIMIT $2)
 """
 
 OWED = """
 SELECT id, queue_position, caller, input_payload, callback_url, receiver, generation_attempts, priority,
-       account, run_id, traceparent, result_payload, failure_reason, completed_at,
+       account, run_id, traceparent, batch_id, result_payload, failure_reason, completed_at,
        callback_attempts, callback_series_start, callback_next_attempt_at, callback_redelivered_at
 FROM requests
 WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
@@ -226,6 +227,9 @@ SELECT caller, receiver, sequence, callback_next_attempt_at, owed_since FROM fou
 """
 
 IS_OWED = """
+SELECT 1 FROM batches
+WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
+UNION ALL
 SELECT 1 FROM requests
 WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2 LIMIT 1
 """
@@ -250,6 +254,7 @@ WITH RECURSIVE owed AS (
     ) AS next
     WHERE waiting.n < $2
 )
+SELECT DISTINCT caller, receiver FROM batches WHERE callback_status = 'PENDING' AND caller = ANY($1::text[]) UNION
 SELECT caller, receiver FROM owed WHERE n > 0 UNION SELECT caller, receiver FROM waiting WHERE n > 0 UNION
 SELECT caller, receiver FROM (
     SELECT each.* FROM unnest('{high,normal,low}'::text[]) AS priorities (priority), LATERAL (
@@ -281,7 +286,11 @@ UNION
 LIMIT :limit
 """
 
-STILL_OWED = "SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'"
+STILL_OWED = """
+SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'
+UNION ALL
+SELECT id FROM batches WHERE id = ANY($1::uuid[]) AND callback_status = 'PENDING'
+"""
 
 # The update locks the request, so it cannot be deleted before its log row is inserted. A record that is written
 # again because the first result was lost finds its row and changes nothing. An attempt that was under way when its
@@ -359,6 +368,10 @@ WITH changed AS (
     UPDATE requests SET callback_next_attempt_at = NULL
     WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
     AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
+), due_of_batches AS (
+    UPDATE batches SET callback_next_attempt_at = NULL
+    WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
+    AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
 )
 SELECT caller FROM changed
 """
@@ -368,6 +381,10 @@ WITH changed AS (
     UPDATE paused_receivers SET next_probe_at = $3 WHERE receiver = $2 AND caller IN ($1, '') RETURNING caller
 ), due AS (
     UPDATE requests SET callback_next_attempt_at = NULL
+    WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
+    AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
+), due_of_batches AS (
+    UPDATE batches SET callback_next_attempt_at = NULL
     WHERE callback_status = 'PENDING' AND completed_at IS NOT NULL AND caller = $1 AND receiver = $2
     AND callback_next_attempt_at IS NOT NULL AND EXISTS (SELECT FROM changed)
 )
@@ -383,11 +400,11 @@ AND (callback_status IN ('SUCCESS', 'FAILED') OR callback_status = 'CANCELLED' A
 RETURNING caller, receiver
 """
 
-# By creation time, because that is indexed; few requests that old have not ended.
+# By creation time, because that is indexed; few requests that old have not ended. Entries go with their batch.
 DELETE_OLD = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE created_at < $1 AND completed_at < $1 AND callback_status IS DISTINCT FROM 'PENDING'
-    AND run_id IS NULL ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    AND run_id IS NULL AND batch_id IS NULL ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id, account
 """
 

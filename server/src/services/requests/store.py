@@ -43,7 +43,7 @@ from src.services.requests.records import (
     Recorded,
     Waiting,
 )
-from src.services.requests.rows import completed_of, duplicate_of, ended_of, job_of, owed_of
+from src.services.requests.rows import columns_of_attempts, completed_of, duplicate_of, ended_of, job_of, owed_of
 
 #: A request that was started this often without ending presumably kills its process; it is not retried.
 GENERATION_ATTEMPTS_MAX = 3
@@ -94,6 +94,9 @@ class RequestStore:
         self._epoch = epoch
         self._observers = observers
         self._on_away = on_away
+        self.epoch = epoch
+        #: Runs a statement, for those who have statements of their own.
+        self.fetch = self._fetch
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         try:
@@ -323,24 +326,7 @@ class RequestStore:
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> list[None]:
         """Log attempts and update their requests; returns one entry for each, in order."""
-        await self._fetch(
-            statements.RECORD_ATTEMPTS,
-            [a.request_id for a in attempts],
-            [a.attempt_number for a in attempts],
-            [a.status_code for a in attempts],
-            [a.success for a in attempts],
-            [a.error_code for a in attempts],
-            [a.error_message for a in attempts],
-            [a.response_excerpt for a in attempts],
-            [a.response_time_ms for a in attempts],
-            [a.attempted_at for a in attempts],
-            [a.ended_at for a in attempts],
-            [a.next_attempt_at for a in attempts],
-            self._epoch,
-            [_json(a.request_headers) for a in attempts],
-            [a.request_body_sha256 for a in attempts],
-            [_json(a.response_headers) for a in attempts],
-        )
+        await self._fetch(statements.RECORD_ATTEMPTS, *columns_of_attempts(attempts, self._epoch))
         self._observers.recorded(attempts)
         return [None] * len(attempts)
 
@@ -447,7 +433,3 @@ class RequestStore:
         """
         records = await self._fetch(statements.DELETE_OF_RUNS, list(run_ids), DELETE_BATCH_ROWS)
         return [record["id"] for record in records]
-
-
-def _json(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()

@@ -8,6 +8,7 @@ from itertools import count
 from uuid import UUID
 
 from src.services.report_files.storage import ReportStorage
+from src.services.requests.batch_changes import BatchChanges
 from src.services.requests.report_removal import ReportRemoval
 from src.services.requests.store import RequestStore
 
@@ -26,6 +27,7 @@ class Janitor:
         store: the statements, on this loop.
         storage: where reports are.
         removal: deletes them.
+        batches: deletes batches.
         retention: requests that ended before are deleted; None keeps them.
         now: the time, aware UTC.
         chores: what else is to be cleaned up, again and again.
@@ -36,6 +38,7 @@ class Janitor:
         store: RequestStore,
         storage: ReportStorage,
         removal: ReportRemoval,
+        batches: BatchChanges,
         *,
         retention: timedelta | None,
         now: Callable[[], datetime],
@@ -44,6 +47,7 @@ class Janitor:
         self._store = store
         self._storage = storage
         self._removal = removal
+        self._batches = batches
         self._retention = retention
         self._now = now
         self._chores = chores
@@ -62,9 +66,11 @@ class Janitor:
             await asyncio.sleep(CLEANUP_INTERVAL_S)
 
     async def delete_old(self, ended_before: datetime) -> None:
-        """Delete requests that finished before a time, with their logs, keys and files."""
+        """Delete requests and batches that finished before a time, with their logs, keys and files."""
         while deleted := await self._store.delete_older_than(ended_before):
             await self._removal.remove(deleted)
+        while (gone := await self._batches.delete_older_than(ended_before)).batches:
+            await self._removal.remove(gone.entries)
 
     async def delete_orphans(self) -> None:
         """Delete files whose requests are gone and of which there is no note: what was written too late.

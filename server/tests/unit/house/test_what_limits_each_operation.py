@@ -22,7 +22,11 @@ DEMO = "a demo tool that changes a value in memory"
 LIMITS = {
     "POST /api/sync": SYNC,
     "POST /api/async": ASYNC,
+    "POST /api/batch": ASYNC,
     "POST /api/requests/{request_id}/redeliver": ASYNC,
+    "POST /api/batches/{batch_id}/redeliver": ASYNC,
+    "POST /api/batches/{batch_id}/cancel": "once for each batch that was accepted; further ones change nothing",
+    "DELETE /api/batches/{batch_id}": MADE_BEFORE,
     "POST /api/redeliveries": ASYNC,
     "POST /api/redeliveries/{redelivery_id}/cancel": "the one redelivery that is under way",
     "POST /api/receivers/{origin:path}/resume": ASYNC,

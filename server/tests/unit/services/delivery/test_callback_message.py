@@ -18,7 +18,7 @@ from src.services.delivery.schedule import may_be_retried, succeeded
 from src.services.outbound.client import Failure, Reply, lacks_resources
 from src.services.outbound.guard import ErrorCode
 from src.services.outbound.transport import STATUSES
-from src.services.requests.records import Finished, OwedCallback
+from src.services.requests.records import Finished, OwedReport
 from tests.support.jobs import job
 
 REQUEST_ID = uuid4()
@@ -26,8 +26,8 @@ BASE_URL = "https://reports.example.com"
 RESULT = EXAMPLES["completed"]["value"]["data"]
 
 
-def callback(result: str | None, failure: str | None = None) -> OwedCallback:
-    return OwedCallback(
+def callback(result: str | None, failure: str | None = None) -> OwedReport:
+    return OwedReport(
         job=replace(job(7), request_id=REQUEST_ID),
         finished=Finished(
             request_id=REQUEST_ID,

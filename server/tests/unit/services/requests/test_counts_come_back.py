@@ -97,12 +97,12 @@ def request(key: str | None = None) -> NewRequest:
 
 def in_flight(batcher: AcceptBatcher) -> tuple[int, int, int]:
     """Those admitted and not settled, by what waits and by receiver, and those that wait for a writer."""
-    receivers = sum(sum(caller.in_flight.values()) for caller in batcher._receivers._callers.values())
-    return batcher._backlog._in_flight.total, receivers, len(batcher._commits._waiting)
+    receivers = sum(sum(caller.in_flight.values()) for caller in batcher.receivers._callers.values())
+    return batcher.backlog._in_flight.total, receivers, len(batcher._commits._waiting)
 
 
 def uncounted(batcher: AcceptBatcher) -> int:
-    return batcher._backlog._uncounted.by_caller.get("a", 0)
+    return batcher.backlog._uncounted.by_caller.get("a", 0)
 
 
 async def test_stored_refused_and_repeated_submissions_leave_what_is_stored_and_nothing_more() -> None:

@@ -1,0 +1,12 @@
+import { BatchList } from './BatchList'
+import { NewBatch } from './NewBatch'
+
+/** Submit a batch, and watch those there are. */
+export default function BatchesView() {
+  return (
+    <div className="grid gap-4">
+      <NewBatch />
+      <BatchList />
+    </div>
+  )
+}

@@ -1,0 +1,76 @@
+"""Publishes how batches stand, while anybody watches: at most so often, however fast their requests change."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from src.services.identity.caller import View
+from src.services.live.event_bus import EventBus
+from src.services.live.frames import Event
+from src.services.requests.batches import BatchState
+
+TOLD_EVERY_S = 0.5
+#: Batches read and told together; the others come next.
+TOLD_TOGETHER_MAX = 20
+#: The stream is the unnamed account's.
+VIEW = View()
+
+Read = Callable[[View, Sequence[UUID]], Awaitable[Sequence[BatchState]]]
+
+
+class BatchUpdates:
+    """Collects changed batches, and publishes their states. Belongs to the server's loop.
+
+    Args:
+        read: reads batches by their ids.
+        bus: broadcasts the frames.
+        show: serializes a batch.
+        pause: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        bus: EventBus,
+        show: Callable[[BatchState], Any],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._read = read
+        self._bus = bus
+        self._show = show
+        self._pause = pause
+        self._changed: dict[UUID, None] = {}
+        self._wake = asyncio.Event()
+
+    def tell(self, batch_ids: Collection[UUID]) -> None:
+        """Record that batches, or their entries, changed."""
+        if batch_ids and self._bus.watched:
+            self._changed.update(dict.fromkeys(batch_ids))
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Publish changed batches every `TOLD_EVERY_S`, while there are any.
+
+        Raises:
+            DatabaseAway: they could not be read; call again.
+        """
+        while True:
+            await self._wake.wait()
+            for state in await self._next():
+                self._bus.publish(Event("batch.updated", self._show(state)))
+            await self._pause(TOLD_EVERY_S)
+
+    async def _next(self) -> Sequence[BatchState]:
+        """Read some of the changed batches; what changes meanwhile is read again."""
+        batch_ids = list(self._changed)[:TOLD_TOGETHER_MAX]
+        for batch_id in batch_ids:
+            del self._changed[batch_id]
+        if not self._changed:
+            self._wake.clear()
+        try:
+            return await self._read(VIEW, batch_ids)
+        except BaseException:
+            self._changed.update(dict.fromkeys(batch_ids))
+            self._wake.set()
+            raise
