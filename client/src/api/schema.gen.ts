@@ -27,6 +27,156 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/batch': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Submit batch
+     * @description Accept 1 to 1,000 reports at once: all of them or none, at consecutive places in the queue.
+     *
+     *     Each counts against `RATE_LIMIT_ASYNC`: what fits later is 429 with a `Retry-After` that fits, what never does is
+     *     422. A batch that is refused counts as one. Faults are all named (100 at most), as `/requests/17/payload/seed`.
+     */
+    post: operations['submit_batch']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/batches': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List batches
+     * @description List batches, newest first.
+     */
+    get: operations['list_batches']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/batches/{batch_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get batch
+     * @description Read how a batch stands.
+     */
+    get: operations['get_batch']
+    put?: never
+    post?: never
+    /**
+     * Delete batch
+     * @description Delete a batch with its requests, their callback logs and files. 409 while one of them has not ended.
+     */
+    delete: operations['delete_batch']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/batches/{batch_id}/callback-logs': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get batch callback logs
+     * @description Read every attempt to deliver `batch.completed`: what was sent, what was answered, what followed.
+     */
+    get: operations['get_batch_callback_logs']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/batches/{batch_id}/cancel': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Cancel batch
+     * @description Cancel every request of a batch that has not ended; where all have, the callback of the batch, if it is owed.
+     *
+     *     Requests that have ended keep their reports and callbacks. Cancelling again changes nothing; where nothing is left
+     *     to cancel it is 409 `already-ended`.
+     */
+    post: operations['cancel_batch']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/batches/{batch_id}/redeliver': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Redeliver batch callback
+     * @description Send `batch.completed` again, with the same `webhook-id` and the same body.
+     */
+    post: operations['redeliver_batch_callback']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/batches/{batch_id}/requests': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List batch requests
+     * @description List the requests of a batch, in the order of their positions.
+     */
+    get: operations['list_batch_requests']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/benchmark/async': {
     parameters: {
       query?: never
@@ -821,6 +971,40 @@ export interface paths {
   }
 }
 export interface webhooks {
+  'batch-callback': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Batch callback
+     * @description Tell a receiver that every request of a batch has ended, behind the callbacks of those that go there.
+     *
+     *     Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`
+     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret), as Standard Webhooks 1.0 says.
+     *
+     *     The status decides, whatever the body does. An attempt may take 10 s in all; 64 KiB of head and 64 KiB of body are read at most.
+     *
+     *     | answer | what follows |
+     *     | --- | --- |
+     *     | 200 to 299 | delivered |
+     *     | 408, 425, 429, 500 to 599 | tried again after 2, 4 and 8 s, 4 attempts in all; `Retry-After` up to 60 s counts |
+     *     | 300 to 407, 409 to 424, 426 to 428, 430 to 499 | ends at once; no redirect is followed |
+     *     | none: `dns_failure`, `connect_failed`, `connection_reset`, `tls_failure`, `timeout`, `bad_http`, `internal_error` | tried again after 2, 4 and 8 s, 4 attempts in all |
+     *     | none: `local_resources` | this server's own lack: tried again, however often |
+     *     | none: `blocked_address` | ends at once; nothing was dialled |
+     */
+    post: operations['batch_callback']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   'report-callback': {
     parameters: {
       query?: never
@@ -1232,6 +1416,555 @@ export interface components {
         [key: string]: string
       }
     }
+    /**
+     * Batch
+     * @description A batch, and how its requests stand.
+     * @example {
+     *       "batch_id": "0197c1e2-7a3b-7d10-8e42-5b6c7d8e9f01",
+     *       "callback_counts": {
+     *         "FAILED": 0,
+     *         "PENDING": 8,
+     *         "SUCCESS": 11
+     *       },
+     *       "callbacks": "each",
+     *       "count": 20,
+     *       "counts": {
+     *         "COMPLETED": 11,
+     *         "FAILED": 0,
+     *         "PENDING": 7,
+     *         "PROCESSING": 1,
+     *         "deleted": 1
+     *       },
+     *       "created_at": "2026-01-31T09:30:00Z",
+     *       "first_position": 41,
+     *       "last_position": 60,
+     *       "name": "Month end",
+     *       "progress": 0.6,
+     *       "status": "PROCESSING"
+     *     }
+     */
+    Batch: {
+      /**
+       * Batch Id
+       * Format: uuid
+       * @description The id of the batch.
+       */
+      batch_id: string
+      /**
+       * Callback Counts
+       * @description Of the requests that have a callback.
+       */
+      callback_counts: {
+        [key: string]: number
+      }
+      /** @description Of `batch.completed`; null where none was asked for. */
+      callback_status: components['schemas']['CallbackStatus'] | null
+      /**
+       * Callback Url
+       * @description Where `batch.completed` is delivered; null without one.
+       */
+      callback_url: string | null
+      /** @description The callbacks that were received, newest first. */
+      callbacks: components['schemas']['Callbacks']
+      /**
+       * Completed At
+       * @description When the last request ended; null before.
+       */
+      completed_at: string | null
+      /**
+       * Count
+       * @description How many were submitted.
+       */
+      count: number
+      /** @description How many requests are in which state. */
+      counts: components['schemas']['BatchCounts']
+      /**
+       * Created At
+       * Format: date-time
+       * @description When it was accepted.
+       */
+      created_at: string
+      /**
+       * First Position
+       * @description The queue position of the first request.
+       */
+      first_position: number
+      /**
+       * Last Position
+       * @description The queue position of the last request.
+       */
+      last_position: number
+      /**
+       * Name
+       * @description The name that the batch was given; null if none.
+       */
+      name: string | null
+      /**
+       * Progress
+       * @description The share that has ended, 0 to 1.
+       */
+      progress: number
+      /** @description `PENDING` until a request begins, `COMPLETED` when every one has ended, whatever each ended as. */
+      status: components['schemas']['BatchStatus']
+    }
+    /**
+     * BatchAccepted
+     * @description The whole batch is durable, and its requests have consecutive places in the queue.
+     * @example {
+     *       "batch_id": "0197c1e2-7a3b-7d10-8e42-5b6c7d8e9f01",
+     *       "count": 1,
+     *       "first_position": 41,
+     *       "last_position": 41,
+     *       "requests": [
+     *         {
+     *           "index": 0,
+     *           "queue_position": 41,
+     *           "request_id": "0197c1e2-7a3c-7a55-b1c2-d3e4f5061728",
+     *           "status_url": "/api/requests/0197c1e2-7a3c-7a55-b1c2-d3e4f5061728"
+     *         }
+     *       ],
+     *       "status": "pending",
+     *       "status_url": "/api/batches/0197c1e2-7a3b-7d10-8e42-5b6c7d8e9f01"
+     *     }
+     */
+    BatchAccepted: {
+      /**
+       * Batch Id
+       * Format: uuid
+       * @description The id of the batch.
+       */
+      batch_id: string
+      /**
+       * Count
+       * @description How many requests the batch has.
+       */
+      count: number
+      /**
+       * First Position
+       * @description The queue position of the first request.
+       */
+      first_position: number
+      /**
+       * Last Position
+       * @description The queue position of the last request.
+       */
+      last_position: number
+      /**
+       * Requests
+       * @description Of a duplicate without those that were deleted since.
+       */
+      requests: components['schemas']['BatchMember'][]
+      /**
+       * Status
+       * @description `duplicate`: the idempotency key was used before; no new work was begun.
+       * @enum {string}
+       */
+      status: 'pending' | 'duplicate'
+      /**
+       * Status Url
+       * @description Where to look at it.
+       */
+      status_url: string
+    }
+    /**
+     * BatchCallbackData
+     * @description How the batch ended.
+     */
+    BatchCallbackData: {
+      /**
+       * Count
+       * @description How many requests were submitted.
+       */
+      count: number
+      /** @description How many requests are in which state. */
+      counts: components['schemas']['BatchCounts']
+      /**
+       * Entries
+       * @description Null in a batch of more than 100: read them at `links.requests`.
+       */
+      entries: components['schemas']['BatchCallbackEntry'][] | null
+    }
+    /**
+     * BatchCallbackEntry
+     * @description How a request of the batch ended.
+     */
+    BatchCallbackEntry: {
+      /**
+       * Index
+       * @description Its place in the batch, from 0.
+       */
+      index: number
+      /**
+       * Link
+       * @description The file; absent when there is none.
+       */
+      link?: string
+      /**
+       * Request Id
+       * Format: uuid
+       * @description The id of the request.
+       */
+      request_id: string
+      /**
+       * Sha256
+       * @description Of the report's bytes, in hex; null if there is none.
+       */
+      sha256: string | null
+      /**
+       * Status
+       * @description How the request ended.
+       * @enum {string}
+       */
+      status: 'completed' | 'failed' | 'cancelled'
+    }
+    /**
+     * BatchCallbackLinks
+     * @description Where to look further: absolute URLs that begin with `PUBLIC_BASE_URL`.
+     */
+    BatchCallbackLinks: {
+      /**
+       * Batch
+       * @description The batch.
+       */
+      batch: string
+      /**
+       * Requests
+       * @description Its requests.
+       */
+      requests: string
+    }
+    /**
+     * BatchCallbackLogs
+     * @description Every attempt to deliver `batch.completed`, first one first.
+     */
+    BatchCallbackLogs: {
+      /**
+       * Batch Id
+       * Format: uuid
+       * @description The id of the batch.
+       */
+      batch_id: string
+      /**
+       * Logs
+       * @description The attempts, first one first.
+       */
+      logs: components['schemas']['CallbackLog'][]
+      /**
+       * Total Attempts
+       * @description How many attempts there were.
+       */
+      total_attempts: number
+    }
+    /**
+     * BatchCallbackMessage
+     * @description What a receiver is sent. Signed as Standard Webhooks 1.0 says.
+     */
+    BatchCallbackMessage: {
+      /**
+       * Batch Id
+       * Format: uuid
+       * @description The id of the batch.
+       */
+      batch_id: string
+      /** @description How the batch ended. */
+      data: components['schemas']['BatchCallbackData']
+      /** @description Where to look further. */
+      links: components['schemas']['BatchCallbackLinks']
+      /**
+       * Name
+       * @description The name that the batch was given; null if none.
+       */
+      name: string | null
+      /**
+       * Status
+       * @description `cancelled` if the batch was cancelled as a whole.
+       * @enum {string}
+       */
+      status: 'completed' | 'cancelled'
+      /**
+       * Timestamp
+       * @description When the last request ended, RFC 3339 in UTC.
+       */
+      timestamp: string
+      /**
+       * Type
+       * @description Always `batch.completed`.
+       * @constant
+       */
+      type: 'batch.completed'
+    }
+    /**
+     * BatchCounts
+     * @description How many requests of a batch are in which state.
+     */
+    BatchCounts: {
+      /**
+       * Cancelled
+       * @description Requests that were cancelled.
+       */
+      CANCELLED: number
+      /**
+       * Completed
+       * @description Requests with a report.
+       */
+      COMPLETED: number
+      /**
+       * Deleted
+       * @description Requests that were deleted.
+       */
+      deleted: number
+      /**
+       * Failed
+       * @description Requests that failed.
+       */
+      FAILED: number
+      /**
+       * Pending
+       * @description Requests that wait for their turn.
+       */
+      PENDING: number
+      /**
+       * Processing
+       * @description Requests that are being generated.
+       */
+      PROCESSING: number
+    }
+    /**
+     * BatchEntries
+     * @description A page of the requests of a batch, in the order of their positions, without those that were deleted.
+     */
+    BatchEntries: {
+      /**
+       * Next Cursor
+       * @description The `cursor` of the next page; null on the last one.
+       */
+      next_cursor: string | null
+      /**
+       * Requests
+       * @description The requests of this page, in the order of their positions.
+       */
+      requests: components['schemas']['BatchEntry'][]
+    }
+    /**
+     * BatchEntry
+     * @description A request of a batch.
+     */
+    BatchEntry: {
+      /**
+       * Batch Id
+       * @description The batch it was submitted in, if any.
+       */
+      batch_id: string | null
+      /**
+       * Callback Attempts
+       * @description Attempts to deliver the callback so far.
+       */
+      callback_attempts: number
+      /**
+       * Callback Next Attempt At
+       * @description When the next attempt is due; null if none is.
+       */
+      callback_next_attempt_at: string | null
+      /** @description The status of the callback; null without one. */
+      callback_status: components['schemas']['CallbackStatus'] | null
+      /**
+       * Callback Url
+       * @description Where the result is delivered; null without a callback.
+       */
+      callback_url: string | null
+      /**
+       * Cancelled At
+       * @description When the request, or its callback alone, was cancelled.
+       */
+      cancelled_at: string | null
+      /**
+       * Completed At
+       * @description When the report ended; null until a receiver that is to be told of a cancel is told.
+       */
+      completed_at: string | null
+      /**
+       * Created At
+       * Format: date-time
+       * @description When it was accepted.
+       */
+      created_at: string
+      /**
+       * Download Url
+       * @description Where the CSV file is.
+       */
+      download_url: string | null
+      /**
+       * Failure Reason
+       * @description Why there is no result, as a sentence.
+       */
+      failure_reason: string | null
+      /**
+       * Id
+       * Format: uuid
+       * @description The id of the request.
+       */
+      id: string
+      /**
+       * Index
+       * @description Its place in the batch, from 0.
+       */
+      index: number
+      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
+      mode: components['schemas']['Mode']
+      /**
+       * Num Transactions
+       * @description Rows of the report.
+       */
+      num_transactions: number
+      /** @description The class in which the request waits; the order is exact within it. */
+      priority: components['schemas']['Priority']
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
+      queue_position: number | null
+      /**
+       * Report Name
+       * @description The name that the report was given.
+       */
+      report_name: string
+      /**
+       * Request Id
+       * Format: uuid
+       * @description The same as `id`, under the name that POST answers use.
+       */
+      request_id: string
+      /**
+       * Sha256
+       * @description Of the report's bytes, in hex; null while there is none.
+       */
+      sha256: string | null
+      /**
+       * Started At
+       * @description When its generation began.
+       */
+      started_at: string | null
+      /** @description The status of the request. */
+      status: components['schemas']['Status']
+    }
+    /**
+     * BatchList
+     * @description A page of batches, newest first.
+     */
+    BatchList: {
+      /**
+       * Batches
+       * @description The batches of this page, newest first.
+       */
+      batches: components['schemas']['Batch'][]
+      /**
+       * Next Cursor
+       * @description The `cursor` of the next page; null on the last one.
+       */
+      next_cursor: string | null
+    }
+    /**
+     * BatchMember
+     * @description One request of a batch, as it was accepted.
+     */
+    BatchMember: {
+      /**
+       * Index
+       * @description Its place in the body, from 0.
+       */
+      index: number
+      /**
+       * Queue Position
+       * @description The place in the order of acceptance, counted over all requests ever accepted.
+       */
+      queue_position: number
+      /**
+       * Request Id
+       * Format: uuid
+       * @description The id of the request.
+       */
+      request_id: string
+      /**
+       * Status Url
+       * @description Where to look at it.
+       */
+      status_url: string
+    }
+    /**
+     * BatchRedeliverAnswer
+     * @description The callback will be sent again.
+     */
+    BatchRedeliverAnswer: {
+      /**
+       * Batch Id
+       * Format: uuid
+       * @description The id of the batch.
+       */
+      batch_id: string
+      /**
+       * Message
+       * @description What follows, as a sentence.
+       */
+      message: string
+      /**
+       * Status
+       * @description Always `pending`.
+       * @constant
+       */
+      status: 'pending'
+    }
+    /**
+     * BatchRequest
+     * @description Reports that are accepted together: all of them or none.
+     * @example {
+     *       "callback_url": "http://localhost:8000/api/callbacks/receive",
+     *       "callbacks": "batch",
+     *       "name": "Month end",
+     *       "requests": [
+     *         {
+     *           "payload": {
+     *             "num_transactions": 200,
+     *             "report_name": "Berlin"
+     *           }
+     *         },
+     *         {
+     *           "payload": {
+     *             "num_transactions": 200,
+     *             "report_name": "Paris"
+     *           },
+     *           "priority": "low"
+     *         }
+     *       ]
+     *     }
+     */
+    BatchRequest: {
+      /**
+       * Callback Url
+       * @description Where `batch.completed` is sent once every report has ended; by the rules of a request's.
+       */
+      callback_url?: string
+      /**
+       * @description `each`: every request to its own `callback_url`, if it has one; `batch`: once to the batch's.
+       * @default each
+       */
+      callbacks?: components['schemas']['Callbacks']
+      /**
+       * Name
+       * @description A name; data only.
+       */
+      name?: string
+      /**
+       * Requests
+       * @description As for `POST /api/async`, in the order of their positions.
+       */
+      requests: components['schemas']['AsyncRequest'][]
+    }
+    /**
+     * BatchStatus
+     * @description The status of a batch; derived from its row and its entries.
+     * @enum {string}
+     */
+    BatchStatus: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'CANCELLED'
     /**
      * BenchmarkAnswer
      * @description What was measured; a mode that was not asked for is null.
@@ -1760,11 +2493,32 @@ export interface components {
       type: 'report.completed' | 'report.failed' | 'report.cancelled'
     }
     /**
+     * Callbacks
+     * @description Who is called back.
+     * @enum {string}
+     */
+    Callbacks: 'each' | 'batch' | 'both'
+    /**
      * CallbackStatus
      * @description The status of a request's callback, independent of the report's status; null where none was asked for.
      * @enum {string}
      */
     CallbackStatus: 'PENDING' | 'SUCCESS' | 'FAILED' | 'CANCELLED'
+    /**
+     * CancelBatchRequest
+     * @description How to cancel; may be left out.
+     * @example {
+     *       "notify": true
+     *     }
+     */
+    CancelBatchRequest: {
+      /**
+       * Notify
+       * @description Receivers are told all the same: `batch.completed` with the status `cancelled`, and `report.cancelled` of each request that has a callback of its own.
+       * @default false
+       */
+      notify?: boolean
+    }
     /**
      * CancelRequest
      * @description How to cancel; may be left out.
@@ -2297,6 +3051,11 @@ export interface components {
      */
     Lane: {
       /**
+       * Current Batch Id
+       * @description Of `batch.completed`; such a lane has no priority.
+       */
+      current_batch_id: string | null
+      /**
        * Current Request Id
        * @description The request whose callback is being delivered; null if none is.
        */
@@ -2316,7 +3075,7 @@ export interface components {
        * @description How many callbacks are owed.
        */
       owed: number
-      /** @description Each priority keeps an order of its own, and so does what is redelivered: null. A paused lane is paused for all of them: null, too. */
+      /** @description Each priority keeps an order of its own, and so do redeliveries and callbacks of batches: null. A paused lane is paused for all of them: null, too. */
       priority: components['schemas']['Priority'] | null
       /**
        * Reason
@@ -2540,6 +3299,7 @@ export interface components {
        * @description `about:blank` where the request was refused before it was routed, else one of:
        *
        *     * `urn:problem:financial-report-generator:already-ended`: the request and its callback have ended: nothing is left to cancel
+       *     * `urn:problem:financial-report-generator:batch-exceeds-rate-limit`: a batch has more entries than may ever be submitted at once
        *     * `urn:problem:financial-report-generator:body-too-large`: the body has too many bytes
        *     * `urn:problem:financial-report-generator:callback-url-forbidden`: the callback URL breaks the rule that `rule` names
        *     * `urn:problem:financial-report-generator:cancelled`: the request was cancelled while its caller waited
@@ -2958,6 +3718,12 @@ export interface components {
      */
     RedeliveryFilterBody: {
       /**
+       * Batch Id
+       * Format: uuid
+       * @description Submitted in this batch.
+       */
+      batch_id?: string
+      /**
        * Callback Status
        * @description How the callback ended.
        * @enum {string}
@@ -3246,6 +4012,11 @@ export interface components {
      */
     RequestDetail: {
       /**
+       * Batch Id
+       * @description The batch it was submitted in, if any.
+       */
+      batch_id: string | null
+      /**
        * Callback Attempts
        * @description Attempts to deliver the callback so far.
        */
@@ -3371,6 +4142,11 @@ export interface components {
      * @description One request in a list.
      */
     RequestItem: {
+      /**
+       * Batch Id
+       * @description The batch it was submitted in, if any.
+       */
+      batch_id: string | null
       /**
        * Callback Attempts
        * @description Attempts to deliver the callback so far.
@@ -4213,6 +4989,731 @@ export interface operations {
           'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
           'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
           'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  submit_batch: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description Submissions with the same key and the same body are processed once. The standard name `Idempotency-Key` is accepted as well, and may be quoted: `"abc"` is the key `abc`. */
+        'X-Idempotency-Key'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BatchRequest']
+      }
+    }
+    responses: {
+      /** @description The idempotency key was used before with the same body; `status` is `duplicate`. */
+      200: {
+        headers: {
+          /** @description `true` */
+          'Idempotent-Replayed'?: string
+          /** @description Where the batch is. */
+          Location?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BatchAccepted']
+        }
+      }
+      /** @description Successful Response */
+      202: {
+        headers: {
+          /** @description Where the batch is. */
+          Location?: string
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BatchAccepted']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  list_batches: {
+    parameters: {
+      query?: {
+        /** @description `next_cursor` of the page before. */
+        cursor?: string | null
+        /** @description Batches on a page. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BatchList']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_batch: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a batch. */
+        batch_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Batch']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  delete_batch: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a batch. */
+        batch_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['DeletedAnswer']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_batch_callback_logs: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a batch. */
+        batch_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BatchCallbackLogs']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  cancel_batch: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a batch. */
+        batch_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['CancelBatchRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Batch']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  redeliver_batch_callback: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a batch. */
+        batch_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BatchRedeliverAnswer']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  list_batch_requests: {
+    parameters: {
+      query?: {
+        /** @description `next_cursor` of the page before. */
+        cursor?: string | null
+        /** @description Requests on a page. */
+        limit?: number
+      }
+      header?: never
+      path: {
+        /** @description The id of a batch. */
+        batch_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['BatchEntries']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6597,6 +8098,8 @@ export interface operations {
   list_requests: {
     parameters: {
       query?: {
+        /** @description Only the requests of this batch. */
+        batch_id?: string | null
         /** @description Only this status of the callback. */
         callback_status?: components['schemas']['CallbackStatus'] | null
         /** @description `next_cursor` of the page before. */
@@ -7271,6 +8774,8 @@ export interface operations {
   count_requests: {
     parameters: {
       query?: {
+        /** @description Only the requests of this batch. */
+        batch_id?: string | null
         /** @description Only this status of the callback. */
         callback_status?: components['schemas']['CallbackStatus'] | null
         /** @description Only where the last attempt to deliver the callback failed like this. */
@@ -7618,6 +9123,30 @@ export interface operations {
         }
         content: {
           'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  batch_callback: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BatchCallbackMessage']
+      }
+    }
+    responses: {
+      /** @description Delivered: any 2xx, whatever its body. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': unknown
         }
       }
     }

@@ -12,6 +12,7 @@ from src.routes.http.problems import PROBLEM_JSON
 TAGS = [
     {"name": "Submit", "description": "Ask for a report: at once or later."},
     {"name": "Requests", "description": "Read, explain, cancel, redeliver and delete what was submitted."},
+    {"name": "Batches", "description": "Reports that are accepted together, and how they stand."},
     {"name": "Queue", "description": "What waits, what is under way, and proof of the order."},
     {"name": "Events", "description": "What happens, as it happens."},
     {"name": "Health", "description": "Whether the service works, and its metrics."},
