@@ -59,7 +59,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "last_position": "The queue position of the last request.",
         "counts": "How many requests are in which state.",
         "callback_counts": "How many callbacks of requests are in which state.",
-        "callbacks": "Who is called back.",
+        "Batch.callbacks": "Who is called back.",
         "BatchCounts.PENDING": "Requests that wait for their turn.",
         "BatchCounts.PROCESSING": "Requests that are being generated.",
         "BatchCounts.COMPLETED": "Requests with a report.",
