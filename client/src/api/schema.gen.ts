@@ -1464,7 +1464,7 @@ export interface components {
        * @description Where `batch.completed` is delivered; null without one.
        */
       callback_url: string | null
-      /** @description The callbacks that were received, newest first. */
+      /** @description Who is called back. */
       callbacks: components['schemas']['Callbacks']
       /**
        * Completed At
