@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -51,6 +52,8 @@ from src.services.outbound.transport import Network
 from src.services.requests.observers import Observers
 from src.services.tracing.protocol import Tracing
 
+#: No path: what refused credentials are counted as, by address.
+FAILED_CREDENTIALS = "credentials"
 #: What makes the service send something, and so counts like an async submission.
 LIKE_A_SUBMISSION = (
     BATCH_ROUTE,
@@ -110,7 +113,7 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.
         app.router.routes.extend(router.routes)
-    metrics_page.install(app, metrics, settings.metrics_token)
+    metrics_page.install(app, metrics)
     docs_pages.install(app)
     page.install(app, SERVER_FOLDER.parent / "client" / "dist")
     return app
@@ -183,7 +186,11 @@ def _inner_middleware(
             IdentityMiddleware,
             trusted_proxies=settings.trusted_proxies,
             callback_policy=policies.of_accounts,
-            bearers={TOKEN_HEADER: benchmarks.check},
+            required=settings.auth_required,
+            run_header=TOKEN_HEADER,
+            run_of=benchmarks.check,
+            metrics_token=settings.metrics_token.get_secret_value().encode(),
+            count_failure=partial(rate_limits.count, FAILED_CREDENTIALS),
         ),
         Middleware(RateLimitMiddleware, limits=rate_limits),
         Middleware(BodyLimitMiddleware, larger={BATCH_ROUTE: settings.batch_max_body_kb * 1024}),
@@ -214,6 +221,7 @@ def _rate_limits(settings: Settings) -> RateLimits:
         SYNC_ROUTE: settings.rate_limit_sync,
         ASYNC_ROUTE: settings.rate_limit_async,
         callback_checks.CHECK_ROUTE: callback_checks.CHECKS_RATE,
+        FAILED_CREDENTIALS: settings.auth_failure_rate,
     }
     alike = dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE)
     storage_url = settings.rate_limit_storage_url.get_secret_value()

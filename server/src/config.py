@@ -298,10 +298,21 @@ class Settings(BaseSettings):
         "generated at the first start and stored under DATA_DIR",
     )
 
+    auth_required: bool = Field(
+        default=False,
+        description="require an API key for everything but the page, its documentation, liveness and readiness; a key "
+        "that is sent is checked in both modes",
+    )
+    auth_failure_rate: str = Field(
+        default="30/minute",
+        pattern=RATE_LIMIT_PATTERN,
+        description="rate limit per address for refused credentials, or off; above it they get a 429, and good ones "
+        "still work",
+    )
     bootstrap_admin_key: SecretStr = Field(
         default=SecretStr(""),
-        description="the operator's key, as python -m src.manage keys generate prints one, never stored; empty: none. "
-        "Only its form is checked so far: no route accepts keys yet",
+        description="the operator's key, as python -m src.manage keys generate prints one, never stored: of the "
+        "account operator, with all scopes, good while it is set; empty: none",
     )
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="bearer token that GET /metrics asks for; empty: none"

@@ -6,6 +6,7 @@
     │   ├── BatchExceedsRateLimit   a batch has more entries than the rate limit ever lets through at once
     │   ├── ForbiddenCallbackUrl    the callback URL breaks a rule; `rule` names it
     │   └── IdempotencyKeyReused    the same key was sent with a different body
+    ├── ScopeMissing                the caller's key does not permit it; `scope` names what it lacks
     ├── NotFound                    no such request or report
     ├── Conflict                    not possible in the request's current state
     │   ├── NoCallback              the request has no callback, and will have none
@@ -87,6 +88,19 @@ class BatchExceedsRateLimit(Invalid):
 
 class IdempotencyKeyReused(Invalid):
     """The same idempotency key was sent with a different body."""
+
+
+class ScopeMissing(ServiceError):
+    """The caller's key does not permit this.
+
+    Args:
+        detail: one sentence for the caller.
+        scope: the scope it lacks.
+    """
+
+    def __init__(self, detail: str, scope: str) -> None:
+        super().__init__(detail)
+        self.scope = scope
 
 
 class NotFound(ServiceError):

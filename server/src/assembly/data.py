@@ -16,6 +16,7 @@ from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
+from src.services.identity.key_store import KeyStore
 from src.services.live.completions import Completions
 from src.services.metrics.counted_storage import CountedStorage
 from src.services.metrics.metrics import Metrics
@@ -56,6 +57,7 @@ class Data:
     store: RequestStore
     batches: BatchStore
     redeliveries: RedeliveryStore
+    keys: KeyStore
     changes: ChangeNotifier
     #: Calls waiting for requests to end.
     completions: Completions
@@ -99,6 +101,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
         store=store,
         batches=BatchStore(store.fetch, reader.read, observers),
         redeliveries=RedeliveryStore(pool, reader.read, observers, settings.callback_timeout_seconds),
+        keys=KeyStore(pool),
         changes=changes,
         completions=completions,
         observers=observers,

@@ -1,21 +1,26 @@
 """Creates the live event stream: changes made by any process on this database, as events."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from src.assembly.data import Data
+from src.assembly.identity import Identity
 from src.database import connect
 from src.services.engine.protocol import Engine
+from src.services.identity.caller import View
+from src.services.live.account_streams import AccountStreams, Stream
 from src.services.live.batch_updates import BatchUpdates
-from src.services.live.event_bus import EventBus
+from src.services.live.event_bus import EventBus, Room
 from src.services.live.live_updates import LiveUpdates, Show
 from src.services.requests.batches import BatchState
 from src.services.requests.changes import ChangeListener, Changes
 from src.services.requests.in_flight import InFlight
+from src.services.requests.owners import accounts_of
 
 LISTENING_WITHIN_S = 5.0
 
@@ -34,11 +39,14 @@ class Views:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """The event stream and its sources."""
+    """The event streams and their sources."""
 
+    #: Of the unnamed account.
     events: EventBus
     updates: LiveUpdates
     batches: BatchUpdates
+    #: Of all accounts.
+    streams: AccountStreams
     listener: ChangeListener
 
     async def until_it_listens(self) -> None:
@@ -48,30 +56,42 @@ class Live:
                 await self.listener.listening.wait()
 
 
-def open_live(data: Data, engine: Engine, in_flight: InFlight, views: Views) -> Live:
+def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFlight, views: Views) -> Live:
     """Create the stream; its tasks are started with the others."""
-    events = EventBus()
-    batches = BatchUpdates(data.batches.some, events, views.batch)
-    updates = LiveUpdates(
-        data.reader,
-        events,
-        busy_with=lambda: engine.state().busy_with,
-        show_request=views.request,
-        show_attempt=views.attempt,
-        on_batches=batches.tell,
-    )
+    room = Room()
+
+    def open_stream(view: View, on_batches: Callable[[Collection[UUID]], None] = lambda _: None) -> Stream:
+        events = EventBus(room=room)
+        updates = LiveUpdates(
+            data.reader,
+            events,
+            busy_with=lambda: engine.state().busy_with,
+            show_request=views.request,
+            show_attempt=views.attempt,
+            view=view,
+            on_batches=on_batches,
+        )
+        return Stream(events, updates)
+
+    unnamed = open_stream(View(), lambda ids: batches.tell(ids))  # noqa: PLW0108  it is made below
+    batches = BatchUpdates(data.batches.some, unnamed.events, views.batch)
+    streams = AccountStreams(unnamed, open_stream, partial(accounts_of, data.reader.read))
 
     async def on_changes(changes: Changes) -> None:
+        identity.changed(changes)
         engine.wake()  # another process may have accepted a request
         engine.receivers_changed(changes.receivers)
         engine.stop_work(changes.cancelled)
         in_flight.cancel(changes.cancelled)
         data.completions.tell([*changes.updated, *changes.deleted])
-        updates.tell(changes)
+        streams.tell(changes)
 
-    def on_gap() -> None:
+    async def on_gap() -> None:
+        await identity.start_over()
         data.completions.tell_of_a_gap()
-        updates.tell_of_a_gap()
+        streams.tell_of_a_gap()
 
-    listener = ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=on_gap)
-    return Live(events=events, updates=updates, batches=batches, listener=listener)
+    listener = ChangeListener(
+        partial(connect, data.url), on_changes=on_changes, on_gap=on_gap, hearing=identity.hearing
+    )
+    return Live(events=unnamed.events, updates=unnamed.updates, streams=streams, batches=batches, listener=listener)

@@ -11,6 +11,7 @@ from functools import partial
 from src.assembly.accepting import Accepting, open_accepting
 from src.assembly.data import Data, open_data
 from src.assembly.engine import open_engine
+from src.assembly.identity import Identity, open_identity
 from src.assembly.live import Live, Views, open_live
 from src.assembly.outbound import Outbound, open_outbound
 from src.assembly.upkeep import Upkeep, open_upkeep
@@ -18,7 +19,7 @@ from src.config import Settings
 from src.controllers.metrics_controller import take_snapshot
 from src.logs import log_loop_errors
 from src.services.benchmarks.gate import BenchmarkGate
-from src.services.demo.receiver import DemoReceiver
+from src.services.demo.receiver import DemoReceiver, DemoReceivers
 from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
 from src.services.identity.callback_policies import CallbackPolicies
@@ -69,18 +70,21 @@ async def running_parts(
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
-        live = open_live(data, engine, in_flight := InFlight(), views)
-        upkeep = open_upkeep(settings, data, outbound, engine, stack, live.events, gate, now=now, tasks=tasks)
-        _start_tasks(data, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
+        identity, in_flight = open_identity(settings, data, policies, now=now), InFlight()
+        live = open_live(data, identity, engine, in_flight, views)
+        upkeep = open_upkeep(settings, data, outbound, engine, stack, live.streams, gate, now=now, tasks=tasks)
+        _start_tasks(data, identity, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
         await live.until_it_listens()
         accepting = open_accepting(settings, data, in_flight, stack, on_accepted=engine.wake, now=now)
-        opened = _Opened(data, outbound, engine, priorities, live, upkeep, accepting, LastHour(metrics, now))
+        last_hour = LastHour(metrics, now)
+        opened = _Opened(data, identity, outbound, engine, priorities, live, upkeep, accepting, last_hour)
         yield _observed(_parts(settings, opened, simulated_work, now=now, tasks=tasks), stack)
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
     data: Data
+    identity: Identity
     outbound: Outbound
     engine: Engine
     priorities: PriorityCycle
@@ -95,6 +99,7 @@ def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: Ste
     return Parts(
         tasks=tasks,
         database=data.database,
+        identity=opened.identity.parts,
         store=data.store,
         reader=data.reader,
         observers=data.observers,
@@ -109,11 +114,11 @@ def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: Ste
         priorities=opened.priorities,
         attempt_ends_within=timedelta(seconds=settings.callback_timeout_seconds),
         local_lacks=outbound.lacks,
-        events=opened.live.events,
+        streams=opened.live.streams,
         pinger=outbound.pinger,
         base_url=settings.public_base_url,
         signing_secret=outbound.secrets[0],
-        demo_receiver=DemoReceiver(outbound.signer, now=now, wall_s=time.time),
+        demo_receivers=DemoReceivers(partial(DemoReceiver, outbound.signer, now=now, wall_s=time.time)),
         batches=_batch_parts(data, accepting),
         redeliveries=data.redeliveries,
         redelivering=opened.upkeep.redelivering,
@@ -168,7 +173,13 @@ def _download_parts(settings: Settings, data: Data) -> DownloadParts:
 
 
 def _start_tasks(
-    data: Data, live: Live, upkeep: Upkeep, measure_lag: Work, tasks: Supervisor, stack: AsyncExitStack
+    data: Data,
+    identity: Identity,
+    live: Live,
+    upkeep: Upkeep,
+    measure_lag: Work,
+    tasks: Supervisor,
+    stack: AsyncExitStack,
 ) -> None:
     for name, work in (
         ("database", data.heal),
@@ -180,6 +191,8 @@ def _start_tasks(
         ("completions", data.completions.run),
         ("live events", live.updates.run),
         ("batch events", live.batches.run),
+        ("account events", live.streams.run),
+        ("sessions", identity.parts.sessions.run),
         ("queue events", live.updates.tell_of_the_queue),
         ("queue depths", data.reader.recent_depths.run),
         ("event loop lag", measure_lag),

@@ -15,7 +15,7 @@ from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.engine.protocol import Engine
 from src.services.kit.supervision import Supervisor
-from src.services.live.event_bus import EventBus
+from src.services.live.account_streams import AccountStreams
 from src.services.requests.batch_changes import BatchChanges
 from src.services.upkeep.janitor import Janitor
 from src.services.upkeep.redelivering import Redelivering
@@ -37,7 +37,7 @@ def open_upkeep(
     outbound: Outbound,
     engine: Engine,
     stack: AsyncExitStack,
-    events: EventBus,
+    streams: AccountStreams,
     gate: BenchmarkGate,
     *,
     now: Callable[[], datetime],
@@ -60,7 +60,7 @@ def open_upkeep(
         store=benchmark_store,
         clean_up=leftovers.clean_up,
         gate=gate,
-        bus=events,
+        publish=streams.publish,
         url=settings.own_url,
         signing_secrets=outbound.secrets,
         now=now,

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from src.errors import Invalid
+from src.errors import Invalid, ScopeMissing
 from src.models import Mode, Priority
 from src.random_ids import new_uuid
-from src.services.identity.caller import Caller
+from src.services.identity.caller import Caller, Scope
 from src.services.report_generator import ReportParameters
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, NewRequest
@@ -24,6 +24,16 @@ def check_size(num_transactions: int, *, at_most: int, pointer: str = "/payload/
         raise Invalid(detail, pointer)
 
 
+def check_priority(caller: Caller, priority: Priority) -> None:
+    """Refuse a priority that the caller's key does not permit.
+
+    Raises:
+        ScopeMissing: it does not.
+    """
+    if priority is Priority.HIGH and Scope.SUBMIT_HIGH not in caller.scopes:
+        raise ScopeMissing(f"Priority high asks for the scope {Scope.SUBMIT_HIGH}.", Scope.SUBMIT_HIGH)
+
+
 async def accept(
     batcher: AcceptBatcher,
     caller: Caller,
@@ -36,10 +46,12 @@ async def accept(
     """Check the callback URL, if there is one, and make the request durable; the worker does the rest.
 
     Raises:
+        ScopeMissing: the caller may not submit at this priority.
         ForbiddenCallbackUrl: the callback URL violates a rule.
         IdempotencyKeyReused: the key was used with a different body.
         Unavailable: the queue is full, or the database is unavailable.
     """
+    check_priority(caller, priority)
     target = None if callback_url is None else caller.callback_policy.check(callback_url)
     return await batcher.accept(
         NewRequest(

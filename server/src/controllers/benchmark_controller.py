@@ -12,6 +12,7 @@ from src.errors import Conflict, Invalid, NotFound, Unavailable
 from src.services.benchmarks.process import LoadOrder
 from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
+from src.services.identity.caller import Owner, View
 
 RUNS_LISTED_MAX = 100
 MODES = ("sync", "async")
@@ -48,7 +49,7 @@ class Measured:
     better: bool | None
 
 
-async def begin(runner: BenchmarkRunner, order: LoadOrder, *, sync_transactions_max: int) -> UUID:
+async def begin(runner: BenchmarkRunner, order: LoadOrder, owner: Owner, *, sync_transactions_max: int) -> UUID:
     """Start a benchmark of this server, and return its id.
 
     Raises:
@@ -60,10 +61,10 @@ async def begin(runner: BenchmarkRunner, order: LoadOrder, *, sync_transactions_
             f"A sync report has at most {sync_transactions_max:,} transactions (SYNC_MAX_TRANSACTIONS).",
             "/num_transactions",
         )
-    return await runner.begin(order)
+    return await runner.begin(order, owner.account)
 
 
-async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
+async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, view: View, run_id: UUID) -> dict[str, Any]:
     """Wait for a run started by this process, and return its summary.
 
     Raises:
@@ -71,77 +72,77 @@ async def finish(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) ->
         Unavailable: it has no result; the detail says why.
     """
     await runner.wait(run_id)
-    run = await get(runs, run_id)
+    run = await get(runs, view, run_id)
     if run.summary is None:
         raise Unavailable(run.failure_reason or "The benchmark has no result.")
     summary: dict[str, Any] = run.summary
     return summary
 
 
-async def result(runs: BenchmarkStore, run_id: UUID) -> dict[str, Any]:
+async def result(runs: BenchmarkStore, view: View, run_id: UUID) -> dict[str, Any]:
     """Return the summary of a run.
 
     Raises:
         NotFound: there is no such run.
         Conflict: it has no result, or none yet.
     """
-    run = await get(runs, run_id)
+    run = await get(runs, view, run_id)
     if run.summary is None:
         raise Conflict("The benchmark has no result, or none yet.")
     summary: dict[str, Any] = run.summary
     return summary
 
 
-async def list_runs(runs: BenchmarkStore, now: datetime) -> Sequence[Row[Any]]:
+async def list_runs(runs: BenchmarkStore, view: View, now: datetime) -> Sequence[Row[Any]]:
     """Return up to `RUNS_LISTED_MAX` runs, newest first."""
     await runs.fail_abandoned(now)
-    return await runs.newest(RUNS_LISTED_MAX)
+    return await runs.newest(RUNS_LISTED_MAX, view)
 
 
-async def get(runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
+async def get(runs: BenchmarkStore, view: View, run_id: UUID) -> Row[Any]:
     """Return one run.
 
     Raises:
         NotFound: there is no such run.
     """
-    run = await runs.get(run_id)
+    run = await runs.get(run_id, view)
     if run is None:
         raise NotFound("There is no benchmark run with this id.")
     return run
 
 
-async def stop(runner: BenchmarkRunner, runs: BenchmarkStore, run_id: UUID) -> Row[Any]:
+async def stop(runner: BenchmarkRunner, runs: BenchmarkStore, view: View, run_id: UUID) -> Row[Any]:
     """End a run early, keep what it has measured, and return it.
 
     Raises:
         NotFound: there is no such run.
         Conflict: it is not running in this process.
     """
-    await get(runs, run_id)
+    await get(runs, view, run_id)
     await runner.stop(run_id)
-    return await get(runs, run_id)
+    return await get(runs, view, run_id)
 
 
-async def delete(runs: BenchmarkStore, run_id: UUID) -> None:
+async def delete(runs: BenchmarkStore, view: View, run_id: UUID) -> None:
     """Delete a run that has ended.
 
     Raises:
         NotFound: there is no such run.
         Conflict: it is running.
     """
-    if not await runs.delete(run_id):
-        await get(runs, run_id)
+    if not await runs.delete(run_id, view):
+        await get(runs, view, run_id)
         raise Conflict("The benchmark is under way; stop it first.")
 
 
-async def compare(runs: BenchmarkStore, a: UUID, b: UUID) -> tuple[Row[Any], Row[Any], list[Measured]]:
+async def compare(runs: BenchmarkStore, view: View, a: UUID, b: UUID) -> tuple[Row[Any], Row[Any], list[Measured]]:
     """Return two runs and their comparison, measure by measure.
 
     Raises:
         NotFound: one does not exist.
         Conflict: one has no result.
     """
-    first, second = await get(runs, a), await get(runs, b)
+    first, second = await get(runs, view, a), await get(runs, view, b)
     if first.summary is None or second.summary is None:
         raise Conflict("Only runs that have a result can be compared.")
     return first, second, list(_side_by_side(first.summary, second.summary))

@@ -23,7 +23,7 @@ async def take_snapshot(parts: Parts, *, whoever_leads: bool = False) -> Snapsho
     return Snapshot(
         leading=state.leading,
         busy=state.busy_with is not None,
-        websockets=parts.events.watchers,
+        websockets=parts.streams.watchers,
         connections_idle=idle,
         connections_used=connections - idle,
         database_up=database_up,

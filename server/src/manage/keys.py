@@ -23,7 +23,7 @@ Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 
 def add_commands(things: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands about keys to the command line."""
-    keys = things.add_parser("keys", help="API keys", description="API keys. No route of the server accepts them yet.")
+    keys = things.add_parser("keys", help="API keys", description="API keys.")
     verbs = keys.add_subparsers(required=True, metavar="VERB")
     _add(verbs, "generate", "print a key for BOOTSTRAP_ADMIN_KEY; nothing is stored", _generate)
     create = _add(verbs, "create", "create a key, and its account with the first one; it is shown this once", _create)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from src.models.account_model import ACCOUNT_LENGTH_MAX
 from src.models.base import Base
 
 
@@ -30,6 +31,8 @@ class BenchmarkRunModel(Base):
     __tablename__ = "benchmark_runs"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: The account that owns it; null: the unnamed account.
+    account: Mapped[str | None] = mapped_column(String(ACCOUNT_LENGTH_MAX))
     #: `sync`, `async` or `both`.
     mode: Mapped[str] = mapped_column(String(5))
     status: Mapped[str] = mapped_column(String(10))

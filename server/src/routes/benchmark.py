@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from src.controllers import benchmark_controller
 from src.errors import NotFound
-from src.routes.http.dependencies import PartsDependency, parse_request_id
+from src.routes.http.dependencies import CallerDependency, PartsDependency, ViewDependency, parse_request_id
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import StrictRoute
 from src.routes.wire.benchmarks import (
@@ -27,6 +27,7 @@ from src.routes.wire.benchmarks import (
     RunFigures,
 )
 from src.services.benchmarks.process import LoadOrder
+from src.services.identity.caller import Caller
 from src.services.parts import Parts
 
 router = APIRouter(prefix="/api/benchmark", tags=["Benchmark"], route_class=StrictRoute)
@@ -54,63 +55,70 @@ RunId = Annotated[UUID, Depends(_run_id)]
 
 
 @router.post("/sync", response_model=BenchmarkAnswer, responses={**STARTED, **REFUSED})
-async def benchmark_sync(body: BenchmarkRequest, parts: PartsDependency, wait: Wait = True) -> Response:
+async def benchmark_sync(
+    body: BenchmarkRequest, caller: CallerDependency, parts: PartsDependency, wait: Wait = True
+) -> Response:
     """Measure sync requests against this server."""
-    return await _measure(parts, "sync", body, wait=wait)
+    return await _measure(parts, caller, "sync", body, wait=wait)
 
 
 @router.post("/async", response_model=BenchmarkAnswer, responses={**STARTED, **REFUSED})
-async def benchmark_async(body: BenchmarkRequest, parts: PartsDependency, wait: Wait = True) -> Response:
+async def benchmark_async(
+    body: BenchmarkRequest, caller: CallerDependency, parts: PartsDependency, wait: Wait = True
+) -> Response:
     """Measure async requests against this server, up to their callbacks."""
-    return await _measure(parts, "async", body, wait=wait)
+    return await _measure(parts, caller, "async", body, wait=wait)
 
 
 @router.post("/both", response_model=BenchmarkAnswer, responses={**STARTED, **REFUSED})
-async def benchmark_both(body: BenchmarkRequest, parts: PartsDependency, wait: Wait = True) -> Response:
+async def benchmark_both(
+    body: BenchmarkRequest, caller: CallerDependency, parts: PartsDependency, wait: Wait = True
+) -> Response:
     """Measure sync requests, and then async ones."""
-    return await _measure(parts, "both", body, wait=wait)
+    return await _measure(parts, caller, "both", body, wait=wait)
 
 
-async def _measure(parts: Parts, mode: str, body: BenchmarkRequest, *, wait: bool) -> Response:
+async def _measure(parts: Parts, caller: Caller, mode: str, body: BenchmarkRequest, *, wait: bool) -> Response:
     run_id = await benchmark_controller.begin(
         parts.benchmarks,
         LoadOrder(mode=mode, **body.model_dump()),
+        caller.owner,
         sync_transactions_max=parts.sync_max_transactions,
     )
     if wait:
-        return _json(await benchmark_controller.finish(parts.benchmarks, parts.benchmark_store, run_id))
+        return _json(await benchmark_controller.finish(parts.benchmarks, parts.benchmark_store, caller.view, run_id))
     status_url = f"{router.prefix}/runs/{run_id}"
     started = BenchmarkStarted(run_id=run_id, status="RUNNING", status_url=status_url)
     return _json(started.model_dump(mode="json"), 202, {"location": status_url})
 
 
 @router.get("/runs", response_model=BenchmarkRuns, responses=responses(503))
-async def list_benchmark_runs(parts: PartsDependency) -> BenchmarkRuns:
+async def list_benchmark_runs(parts: PartsDependency, view: ViewDependency) -> BenchmarkRuns:
     """List the runs that are kept, newest first."""
     return BenchmarkRuns(
         runs=[
             _item(row, row.sync, row.async_)
-            for row in await benchmark_controller.list_runs(parts.benchmark_store, parts.now())
+            for row in await benchmark_controller.list_runs(parts.benchmark_store, view, parts.now())
         ]
     )
 
 
 @router.get("/runs/{run_id}", response_model=BenchmarkRunDetail, responses=responses(404, 503))
-async def get_benchmark_run(run_id: RunId, parts: PartsDependency) -> Response:
+async def get_benchmark_run(run_id: RunId, parts: PartsDependency, view: ViewDependency) -> Response:
     """Read everything that a run measured."""
-    return _json(_detail(parts, await benchmark_controller.get(parts.benchmark_store, run_id)))
+    return _json(_detail(parts, await benchmark_controller.get(parts.benchmark_store, view, run_id)))
 
 
 @router.post("/runs/{run_id}/stop", response_model=BenchmarkRunDetail, responses=responses(404, 409, 503))
-async def stop_benchmark_run(run_id: RunId, parts: PartsDependency) -> Response:
+async def stop_benchmark_run(run_id: RunId, parts: PartsDependency, view: ViewDependency) -> Response:
     """End a run early; what it has measured is kept."""
-    return _json(_detail(parts, await benchmark_controller.stop(parts.benchmarks, parts.benchmark_store, run_id)))
+    return _json(_detail(parts, await benchmark_controller.stop(parts.benchmarks, parts.benchmark_store, view, run_id)))
 
 
 @router.delete("/runs/{run_id}", response_model=RunDeleted, responses=responses(404, 409, 503))
-async def delete_benchmark_run(run_id: RunId, parts: PartsDependency) -> RunDeleted:
+async def delete_benchmark_run(run_id: RunId, parts: PartsDependency, view: ViewDependency) -> RunDeleted:
     """Delete a run that has ended."""
-    await benchmark_controller.delete(parts.benchmark_store, run_id)
+    await benchmark_controller.delete(parts.benchmark_store, view, run_id)
     return RunDeleted(deleted=True, run_id=run_id)
 
 
@@ -129,10 +137,11 @@ async def delete_benchmark_run(run_id: RunId, parts: PartsDependency) -> RunDele
 async def export_benchmark_run(
     run_id: RunId,
     parts: PartsDependency,
+    view: ViewDependency,
     format: Annotated[Literal["json", "csv"], Query(description="`csv` has one line for each figure.")] = "json",  # noqa: A002  the parameter's name
 ) -> Response:
     """Download what a run measured."""
-    summary = await benchmark_controller.result(parts.benchmark_store, run_id)
+    summary = await benchmark_controller.result(parts.benchmark_store, view, run_id)
     content = orjson.dumps(summary, option=orjson.OPT_INDENT_2) if format == "json" else _csv(summary)
     headers = {"content-disposition": f'attachment; filename="benchmark-{run_id}.{format}"'}
     return Response(content, 200, headers, {"json": "application/json", "csv": "text/csv; charset=utf-8"}[format])
@@ -141,11 +150,12 @@ async def export_benchmark_run(
 @router.get("/comparison", response_model=BenchmarkComparison, responses=responses(404, 409, 422, 503))
 async def compare_benchmark_runs(
     parts: PartsDependency,
+    view: ViewDependency,
     a: Annotated[UUID, Query(description="The run to compare with.")],
     b: Annotated[UUID, Query(description="The run that is compared.")],
 ) -> BenchmarkComparison:
     """Put two runs side by side, figure by figure."""
-    first, second, measures = await benchmark_controller.compare(parts.benchmark_store, a, b)
+    first, second, measures = await benchmark_controller.compare(parts.benchmark_store, view, a, b)
     return BenchmarkComparison(
         a=_item(first, first.summary["sync"], first.summary["async"]),
         b=_item(second, second.summary["sync"], second.summary["async"]),

@@ -13,11 +13,16 @@ from starlette.types import Send as SendMessage
 from src.routes.http.dependencies import caller_of, parts_of
 from src.routes.http.problems import instance_of, problem, responses
 from src.routes.http.strict_query import PlainRoute
+from src.services.identity.caller import Caller
+from src.services.identity.sessions import Sessions
 from src.services.live.event_bus import EventBus, Watcher
 from src.services.live.frames import Event, Frame, SendNow
 from src.services.live.live_updates import HEARTBEAT_EVERY_S
+from src.services.parts import Parts
 
 ASK_AGAIN_AFTER_S = 30
+#: The code that a socket is closed with when its key is no longer good.
+KEY_REFUSED = 4401
 #: The extension of ASGI with which our server writes frames that are encoded already.
 ENCODED = "websocket.encoded"
 
@@ -37,17 +42,22 @@ router = APIRouter(prefix="/api", tags=["Events"], route_class=PlainRoute)
 @router.websocket("/ws")
 async def stream_events(websocket: WebSocket) -> None:
     """Send frames until the client leaves. `seq` grows by one; after a gap or `resync` the client reads again."""
-    bus: EventBus = websocket.app.state.parts.events
-    caller: str = websocket.scope["caller"].name
-    if bus.is_full_for(caller):
+    parts: Parts = websocket.app.state.parts
+    caller: Caller = websocket.scope["caller"]
+    bus = parts.streams.of(caller.view)
+    if bus.is_full_for(caller.name):
         await _refuse(websocket)
         return
     # The place is held before the handshake is answered: many at once are not to pass the limit together.
-    with bus.place(caller):
+    with bus.place(caller.name):
         await websocket.accept()
         send_now, send = _ways_to_send(websocket)
         with bus.watching(_greeting, send_now) as watcher:
-            await _first_to_end(_send_all(watcher, send), _until_it_leaves(websocket))
+            await _first_to_end(
+                _send_all(watcher, send),
+                _until_it_leaves(websocket),
+                _until_refused(parts.identity.sessions, websocket),
+            )
 
 
 def _greeting(spread_s: float) -> Event:
@@ -69,31 +79,36 @@ class EventStream(Response):
 
     Args:
         bus: what is sent.
+        sessions: tell when the caller's key is no longer good.
         caller: whose place it takes.
         last_id: the id of the last event that the client got, if it was here before.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, bus: EventBus, caller: str, last_id: str | None) -> None:
+    def __init__(self, bus: EventBus, sessions: Sessions, caller: Caller, last_id: str | None) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._bus = bus
+        self._sessions = sessions
         self._caller = caller
         self._last_id = last_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
         """Send what happens, or that there is no place."""
-        if self._bus.is_full_for(self._caller):
+        if self._bus.is_full_for(self._caller.name):
             await _refusal(scope)(scope, receive, send)
             return
         # As with WebSockets, the place is held before the answer begins.
-        with self._bus.place(self._caller):
+        with self._bus.place(self._caller.name):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
                 with self._bus.following(_greeting, self._last_id) as watcher:
                     await _first_to_end(
-                        _stream_all(watcher, send), _until_disconnected(receive), _until_set(self._bus.ending)
+                        _stream_all(watcher, send),
+                        _until_disconnected(receive),
+                        _until_set(self._bus.ending),
+                        self._sessions.until_refused(self._caller),
                     )
             await send({"type": "http.response.body", "body": b""})
 
@@ -122,7 +137,15 @@ async def stream_events_over_http(
     After a break a browser names the last event it got. What was missed follows, or `resync` where that is not known:
     after more than 30 s without anybody there, more than 512 KiB, or at another server.
     """
-    return EventStream(parts_of(request).events, caller_of(request).name, last_event_id)
+    parts, caller = parts_of(request), caller_of(request)
+    return EventStream(parts.streams.of(caller.view), parts.identity.sessions, caller, last_event_id)
+
+
+async def _until_refused(sessions: Sessions, websocket: WebSocket) -> None:
+    """Close the socket when the key that opened it is no longer good."""
+    await sessions.until_refused(websocket.scope["caller"])
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):
+        await websocket.close(KEY_REFUSED, "The key is no longer good.")
 
 
 async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:

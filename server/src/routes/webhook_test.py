@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from src.routes.http.dependencies import PartsDependency
+from src.controllers import demo_controller
+from src.routes.http.dependencies import OwnerDependency, PartsDependency
 from src.routes.http.problems import problem, responses
 from src.routes.http.strict_query import PlainRoute
 from src.services.demo.receiver import HANG_MAX_S, Simulation
@@ -80,7 +81,8 @@ class HistoryDeletedAnswer(BaseModel):
 async def receive_callback(request: Request, parts: PartsDependency) -> Response | ReceiveAnswer:
     """Verify a callback's signature, remember it, and answer as the simulation says."""
     body = await request.body()
-    received = parts.demo_receiver.receive(request.headers, body)
+    account = await demo_controller.account_of(parts, request.headers.get("webhook-id", ""))
+    received = parts.demo_receivers.of(account).receive(request.headers, body)
     if received.signature_error:
         return problem(401, "signature-refused", received.signature_error, request.url.path)
     if received.answered is None:
@@ -94,16 +96,16 @@ async def receive_callback(request: Request, parts: PartsDependency) -> Response
 
 
 @router.get("/history", response_model=HistoryAnswer)
-async def get_callback_history(parts: PartsDependency) -> HistoryAnswer:
-    """Read the last callbacks the demo receiver got, newest first."""
-    received = parts.demo_receiver.received
+async def get_callback_history(parts: PartsDependency, owner: OwnerDependency) -> HistoryAnswer:
+    """Read the last of your callbacks that the demo receiver got, newest first."""
+    received = parts.demo_receivers.of(owner.account).received
     return HistoryAnswer(count=len(received), callbacks=[ReceivedCallback.model_validate(one) for one in received])
 
 
 @router.delete("/history", response_model=HistoryDeletedAnswer)
-async def delete_callback_history(parts: PartsDependency) -> HistoryDeletedAnswer:
-    """Forget what the demo receiver got."""
-    return HistoryDeletedAnswer(deleted=True, count=parts.demo_receiver.forget())
+async def delete_callback_history(parts: PartsDependency, owner: OwnerDependency) -> HistoryDeletedAnswer:
+    """Forget which of your callbacks the demo receiver got."""
+    return HistoryDeletedAnswer(deleted=True, count=parts.demo_receivers.of(owner.account).forget())
 
 
 @router.get("/signing-secret", response_model=SecretAnswer)
@@ -113,25 +115,27 @@ async def get_signing_secret(parts: PartsDependency) -> SecretAnswer:
 
 
 @router.get("/simulate-failures", response_model=SimulationAnswer)
-async def get_simulation(parts: PartsDependency) -> SimulationAnswer:
-    """Read how the demo receiver misbehaves."""
-    return SimulationAnswer.model_validate(parts.demo_receiver.simulation)
+async def get_simulation(parts: PartsDependency, owner: OwnerDependency) -> SimulationAnswer:
+    """Read how the demo receiver misbehaves towards your callbacks."""
+    return SimulationAnswer.model_validate(parts.demo_receivers.of(owner.account).simulation)
 
 
 @router.post("/simulate-failures", response_model=SimulationAnswer, responses=responses(422))
 async def set_simulation(
     parts: PartsDependency,
+    owner: OwnerDependency,
     enabled: Annotated[bool, Query(description="Whether any of it applies.")] = True,
     failure_rate: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="Share that fails.")] = 0,
     status_code: Annotated[int, Query(ge=200, le=599, description="What failing means.")] = 500,
     fail_next: Annotated[int, Query(ge=0, le=1000, description="So many of the next callbacks fail.")] = 0,
     hang: Annotated[bool, Query(description="Do not answer at all.")] = False,
 ) -> SimulationAnswer:
-    """Configure failures of the demo receiver: a share, the next few, with which status, or by hanging."""
-    parts.demo_receiver.simulation = Simulation(
+    """Make the demo receiver fail your callbacks: a share, the next few, with which status, or by hanging."""
+    receiver = parts.demo_receivers.of(owner.account)
+    receiver.simulation = Simulation(
         enabled=enabled, hang=hang, fail_next=fail_next, failure_rate=failure_rate, status_code=status_code
     )
-    return SimulationAnswer.model_validate(parts.demo_receiver.simulation)
+    return SimulationAnswer.model_validate(receiver.simulation)
 
 
 async def _hang(request: Request) -> None:

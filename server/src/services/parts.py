@@ -10,11 +10,16 @@ from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.delivery.lane_ids import LaneIds
 from src.services.delivery.ping import Pinger
-from src.services.demo.receiver import DemoReceiver
+from src.services.demo.receiver import DemoReceivers
 from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
+from src.services.identity.authenticator import Authenticator
+from src.services.identity.caller import View
+from src.services.identity.key_store import KeyStore
+from src.services.identity.sessions import Sessions
 from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
+from src.services.live.account_streams import AccountStreams
 from src.services.live.completions import Completions
 from src.services.live.event_bus import EventBus
 from src.services.metrics.last_hour import LastHour
@@ -79,12 +84,24 @@ class DownloadParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityParts:
+    """What recognises callers."""
+
+    authenticator: Authenticator
+    #: The only writer of keys.
+    keys: KeyStore
+    #: Ends streams of keys that are no longer good.
+    sessions: Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """All dependencies of the use cases; created once, in `assembly/`."""
 
     #: Supervises the long-lived tasks.
     tasks: Supervisor
     database: DatabaseCondition
+    identity: IdentityParts
     store: RequestStore
     reader: RequestReader
     observers: Observers
@@ -103,8 +120,9 @@ class Parts:
     #: The longest time that an attempt to deliver a callback takes.
     attempt_ends_within: timedelta
     local_lacks: LocalLacks
-    events: EventBus
-    demo_receiver: DemoReceiver
+    #: The event streams of all accounts.
+    streams: AccountStreams
+    demo_receivers: DemoReceivers
     #: Sends one test message to a receiver.
     pinger: Pinger
     batches: BatchParts
@@ -134,6 +152,11 @@ class Parts:
     started_at: datetime
     #: Set when the server is about to stop.
     stopping: asyncio.Event
+
+    @property
+    def events(self) -> EventBus:
+        """The event stream of the unnamed account."""
+        return self.streams.of(View())
 
     async def before_stop(self) -> None:
         """End pending waits and benchmarks, before the server stops accepting connections."""

@@ -11,6 +11,7 @@ import pytest
 from src.errors import Conflict
 from src.models import RunStatus
 from src.services.benchmarks.store import RUNS_KEPT_MAX
+from src.services.identity.caller import EVERYTHING
 from tests.support.service import Service
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
@@ -36,7 +37,7 @@ async def test_a_run_of_a_process_that_died_is_ended_by_the_next_one(service: Se
         await store.begin(uuid4(), "sync", {}, NOW + timedelta(seconds=45))
     await store.begin(uuid4(), "sync", {}, NOW + timedelta(seconds=51))
 
-    ended = await store.get(dead)
+    ended = await store.get(dead, EVERYTHING)
     assert ended is not None
     assert (ended.status, ended.summary) == ("FAILED", None)
     assert "stopped" in ended.failure_reason
@@ -50,7 +51,7 @@ async def test_only_the_newest_runs_are_kept(service: Service) -> None:
         await store.begin(run_id, "sync", {}, begun_at)
         await store.end(run_id, RunStatus.COMPLETED, SUMMARY, None, begun_at)
 
-    assert [row.id for row in await store.newest(1_000)] == ids[: -RUNS_KEPT_MAX - 1 : -1]
+    assert [row.id for row in await store.newest(1_000, EVERYTHING)] == ids[: -RUNS_KEPT_MAX - 1 : -1]
 
 
 async def test_a_start_that_is_refused_deletes_no_run(service: Service) -> None:
@@ -64,7 +65,7 @@ async def test_a_start_that_is_refused_deletes_no_run(service: Service) -> None:
     with pytest.raises(Conflict):
         await store.begin(uuid4(), "sync", {}, last)
 
-    assert len(await store.newest(1_000)) == RUNS_KEPT_MAX
+    assert len(await store.newest(1_000, EVERYTHING)) == RUNS_KEPT_MAX
 
 
 async def test_a_made_up_token_passes_no_limit(run_service: RunService) -> None:

@@ -172,7 +172,7 @@ async def state(service: Service) -> tuple[dict[str, Any], list[str], Any]:
     """Everything that is kept: rows, files, and what the demo receiver is told to do."""
     [row] = await fetch(service.settings.database_url, STATE)
     files = sorted(path.name for path in service.settings.reports_folder.iterdir())
-    return dict(row), files, service.parts.demo_receiver.simulation
+    return dict(row), files, service.parts.demo_receivers.of(None).simulation
 
 
 async def test_a_refusal_changes_nothing(service: Service) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from src.services.benchmarks.leftovers import BenchmarkLeftovers
 from src.services.benchmarks.store import ABANDONED_AFTER
+from src.services.identity.caller import EVERYTHING
 from src.services.report_files.local_folder import UNFINISHED_ABANDONED_AFTER_S
 from src.services.upkeep.janitor import Janitor
 from tests.support.databases import run_sql
@@ -80,7 +81,7 @@ async def test_what_the_benchmark_of_a_dead_process_left_goes_without_anybody_as
     await run_sql(service.settings.database_url, f"UPDATE requests SET run_id = '{dead}' WHERE id = '{left}'")
     parts = service.parts
     await BenchmarkLeftovers(benchmarks, parts.store, parts.removal, parts.now).clean_up()
-    run = await benchmarks.get(dead)
+    run = await benchmarks.get(dead, EVERYTHING)
 
     assert run is not None
     assert run.status == "FAILED"

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, HTTPException, Path, Request
 
 from src.errors import NotFound
-from src.services.identity.caller import Caller, View
+from src.services.identity.caller import Caller, Owner, View
 from src.services.parts import Parts
 
 KEY_LENGTH_MAX = 255
@@ -114,6 +114,18 @@ async def get_view(request: Request) -> View:
     return caller_of(request).view
 
 
+async def get_caller(request: Request) -> Caller:
+    """Return the caller, as a dependency."""
+    return caller_of(request)
+
+
+async def get_owner(request: Request) -> Owner:
+    """Return the owner of what the caller makes."""
+    return caller_of(request).owner
+
+
+CallerDependency = Annotated[Caller, Depends(get_caller)]
+OwnerDependency = Annotated[Owner, Depends(get_owner)]
 ViewDependency = Annotated[View, Depends(get_view)]
 PartsDependency = Annotated[Parts, Depends(get_parts)]
 RequestIdDependency = Annotated[UUID, Depends(get_request_id)]

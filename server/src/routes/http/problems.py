@@ -31,6 +31,7 @@ from src.errors import (
     NotFound,
     NotStarted,
     RateLimited,
+    ScopeMissing,
     ServiceError,
     StillProcessing,
     TooManyReceivers,
@@ -41,6 +42,8 @@ from src.routes.http.methods import allowed_methods, path_without_slash
 from src.services.requests.observers import Refused
 
 PROBLEM_JSON = "application/problem+json"
+#: Of `WWW-Authenticate`.
+REALM = 'Bearer realm="financial-report-generator"'
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
 #: Characters of the path repeated in `instance`.
 INSTANCE_LENGTH_MAX = 200
@@ -55,6 +58,7 @@ _KINDS: list[tuple[type[ServiceError], int, str]] = [
     (IdempotencyKeyReused, 422, "idempotency-key-reused"),
     (BatchExceedsRateLimit, 422, "batch-exceeds-rate-limit"),
     (Invalid, 422, "invalid-request"),
+    (ScopeMissing, 403, "scope-missing"),
     (NotFound, 404, "not-found"),
     (NoCallback, 409, "no-callback"),
     (StillProcessing, 409, "still-processing"),
@@ -106,7 +110,11 @@ _MEANINGS = {
     "idempotency-key-reused": "the idempotency key came before with another body",
     "internal-error": "a fault of the server's",
     "invalid-request": "`errors` names the fields or the parameter",
+    "key-expired": "the key has expired",
+    "key-malformed": "what was sent is no key: another scheme or form, or its checksum does not match",
     "key-missing": "this asks for a key or token",
+    "key-revoked": "the key was revoked, or its account is disabled",
+    "key-unknown": "there is no such key",
     "malformed-request": "the request cannot be read",
     "method-not-allowed": "`Allow` names the methods of this path",
     "misdirected-request": "`Host` is no name of this server",
@@ -115,6 +123,7 @@ _MEANINGS = {
     "precondition-failed": "what a precondition names is not so",
     "range-not-satisfiable": "the report has no such bytes",
     "rate-limited": "too often; `Retry-After` says when again",
+    "scope-missing": "the key lacks the scope that `scope` names",
     "signature-refused": "the demo receiver refused a signature",
     "simulated-failure": "the demo receiver was told to fail",
     "still-processing": "the first request with this idempotency key is not answered yet",
@@ -125,6 +134,9 @@ _MEANINGS = {
     "unsupported-media-type": "the body is no JSON by its headers",
 }
 
+
+#: The kinds of 401.
+UNAUTHORIZED = frozenset({"key-expired", "key-malformed", "key-missing", "key-revoked", "key-unknown", "token-invalid"})
 
 #: The operations that accept requests.
 _SUBMISSIONS = {"/api/sync": Mode.SYNC, "/api/async": Mode.ASYNC, "/api/batch": Mode.ASYNC}
@@ -178,6 +190,11 @@ def note_refusal(scope: Scope, slug: str) -> None:
         parts.observers.refused(Refused(mode=mode, problem=slug))
 
 
+def scope_challenge(scope: str) -> str:
+    """Return the `WWW-Authenticate` of a caller that lacks a scope (RFC 6750, 3.1)."""
+    return f'{REALM}, error="insufficient_scope", scope="{scope}"'
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe an operation's problem responses for the OpenAPI document."""
     return {
@@ -216,6 +233,9 @@ async def _service_error(request: Request, error: Exception) -> Response:
         extensions["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     if isinstance(error, ForbiddenCallbackUrl):
         extensions["rule"] = error.rule
+    if isinstance(error, ScopeMissing):
+        extensions["scope"] = error.scope
+        headers["www-authenticate"] = scope_challenge(error.scope)
     return problem(status, slug, error.detail, instance_of(request.scope), headers=headers, **extensions)
 
 

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.routes.http.problems import instance_of, problem
+from src.routes.http.refusing import refuse
 
 #: Bytes: a name of 253 with a trailing dot, and a port.
 HOST_BYTES_MAX = 260
@@ -97,10 +98,8 @@ class SameOriginMiddleware:
         refusal = None if scope["type"] == "lifespan" else self._refusal(scope)
         if refusal is None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", ()):
-            await refusal(scope, receive, send)
-        else:  # the server cannot send a response to the handshake
-            await send({"type": "websocket.close"})
+        else:
+            await refuse(scope, receive, send, refusal)
 
     def _refusal(self, scope: Scope) -> Response | None:
         hosts, origins, is_cross_site = [], [], False

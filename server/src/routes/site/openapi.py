@@ -17,6 +17,7 @@ from src.routes.http.preconditions import Validators, Verdict, conditional_heade
 from src.routes.http.problems import described_types, responses
 from src.routes.middleware.same_origin import SAFE_METHODS
 from src.routes.site.openapi_details import CONTACT, LICENSE, add_details, name_operations
+from src.routes.site.security import with_security
 from src.routes.wire import callbacks as callback_schemas
 from src.routes.wire.batch_callbacks import batch_callback
 from src.routes.wire.callbacks import report_callback
@@ -32,6 +33,10 @@ Ask for a financial report (a CSV of N transactions with exact totals), in one o
 
 Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`, the id of this one HTTP call:
 yours, when you sent one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, else a new one. It is not a report's `request_id`.
+
+A key is sent as `Authorization: Bearer frg_…` or as `X-API-Key`. Each operation names the scope it asks for (`read`,
+`submit`, `submit:high`, `manage`, `admin`). Where this server does not require keys (`AUTH_REQUIRED`), most operations
+can be called without one.
 
 `WS /api/ws` tells what happens, as JSON texts `{"type", "seq", "at", "data"}`; `GET /api/events` tells the same as
 Server-Sent Events:
@@ -93,7 +98,7 @@ def install(app: FastAPI, settings: Settings, rate_limited: Collection[str]) -> 
     @cache
     def openapi() -> dict[str, Any]:
         name_operations([*app.routes, *app.webhooks.routes])
-        document = _finished(generate())
+        document = with_security(_finished(generate()), required=settings.auth_required)
         add_details(document, rate_limited)
         describe_properties(document["components"]["schemas"])
         return document

@@ -15,7 +15,6 @@ from src.services.benchmarks.gate import BenchmarkGate
 from src.services.benchmarks.process import LoadGenerator, LoadOrder, receiver_socket
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.kit.supervision import Supervisor
-from src.services.live.event_bus import EventBus
 from src.services.live.frames import Event
 
 #: A run that takes longer is stopped; its measurements so far are kept.
@@ -32,7 +31,7 @@ class BenchmarkRunner:
         store: the runs.
         clean_up: deletes the requests and reports of finished benchmarks.
         gate: exempts the run's requests from rate limits.
-        bus: receives progress events.
+        publish: sends an event to an account's stream.
         url: the URL of this server.
         signing_secrets: the secrets callbacks are signed with.
         now: the time, aware UTC.
@@ -45,7 +44,7 @@ class BenchmarkRunner:
         store: BenchmarkStore,
         clean_up: Callable[[], Awaitable[None]],
         gate: BenchmarkGate,
-        bus: EventBus,
+        publish: Callable[[str | None, Event], None],
         url: str,
         signing_secrets: Sequence[str],
         now: Callable[[], datetime],
@@ -54,7 +53,8 @@ class BenchmarkRunner:
         self._store = store
         self._clean_up = clean_up
         self._gate = gate
-        self._bus = bus
+        self._publish_to = publish
+        self._account: str | None = None
         self._url = url
         self._signing_secrets = signing_secrets
         self._now = now
@@ -67,8 +67,8 @@ class BenchmarkRunner:
         self._stopped = False
         self._progress: dict[str, Any] | None = None
 
-    async def begin(self, order: LoadOrder) -> UUID:
-        """Start a run.
+    async def begin(self, order: LoadOrder, account: str | None = None) -> UUID:
+        """Start a run of an account.
 
         Raises:
             Conflict: a benchmark is already running.
@@ -76,7 +76,8 @@ class BenchmarkRunner:
         if self._run is not None and not self._run.done():
             raise Conflict("A benchmark is already running. Wait for it or stop it.")
         run_id = uuid4()
-        await self._store.begin(run_id, order.mode, asdict(order), self._now())
+        await self._store.begin(run_id, order.mode, asdict(order), self._now(), account)
+        self._account = account
         self._run_id, self._stopped, self._progress = run_id, False, None
         self._listening = asyncio.create_task(self._listen(run_id, order))
         self._run = asyncio.create_task(self._measure(run_id, self._listening))
@@ -183,5 +184,4 @@ class BenchmarkRunner:
         await generator.stop()
 
     def _publish(self, data: dict[str, Any]) -> None:
-        if self._bus.watched:
-            self._bus.publish(Event("benchmark.progress", data))
+        self._publish_to(self._account, Event("benchmark.progress", data))

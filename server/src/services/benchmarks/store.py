@@ -13,7 +13,9 @@ from sqlalchemy.sql.dml import UpdateBase
 from src.database import database_errors
 from src.errors import Conflict
 from src.models import BenchmarkRunModel, RunStatus
+from src.services.identity.caller import View
 from src.services.requests.read_slots import ReadSlots
+from src.services.requests.visible import visible
 
 #: A run without a heartbeat for this long belongs to a process that died.
 ABANDONED_AFTER = timedelta(seconds=20)
@@ -38,14 +40,16 @@ class BenchmarkStore:
         self._engine = engine
         self._slots = slots
 
-    async def begin(self, run_id: UUID, mode: str, config: dict[str, Any], now: datetime) -> None:
+    async def begin(
+        self, run_id: UUID, mode: str, config: dict[str, Any], now: datetime, account: str | None = None
+    ) -> None:
         """Insert a new run.
 
         Raises:
             Conflict: another run is in progress, in any process.
         """
         await self.fail_abandoned(now)
-        run = {"id": run_id, "mode": mode, "status": RunStatus.RUNNING, "config": config}
+        run = {"id": run_id, "mode": mode, "status": RunStatus.RUNNING, "config": config, "account": account}
         try:
             await self._change(insert(Run).values(**run, created_at=now, heartbeat_at=now))
         except IntegrityError:
@@ -78,18 +82,20 @@ class BenchmarkStore:
         async with database_errors(), self._engine.connect() as connection:  # no caller's read, so it takes no slot
             return set((await connection.execute(running)).scalars())
 
-    async def get(self, run_id: UUID) -> Row[Any] | None:
+    async def get(self, run_id: UUID, view: View) -> Row[Any] | None:
         """Return a run with its detailed summary."""
-        rows = await self._all(select(*Run.__table__.columns).where(Run.id == run_id))
+        rows = await self._all(select(*Run.__table__.columns).where(Run.id == run_id, *visible(view, Run)))
         return rows[0] if rows else None
 
-    async def newest(self, limit: int) -> Sequence[Row[Any]]:
+    async def newest(self, limit: int, view: View) -> Sequence[Row[Any]]:
         """Return runs, newest first, with the figures of both modes."""
-        return await self._all(select(*_LISTED, *_MODES).order_by(Run.created_at.desc()).limit(limit))
+        return await self._all(
+            select(*_LISTED, *_MODES).where(*visible(view, Run)).order_by(Run.created_at.desc()).limit(limit)
+        )
 
-    async def delete(self, run_id: UUID) -> bool:
+    async def delete(self, run_id: UUID, view: View) -> bool:
         """Delete a finished run; returns whether there was one."""
-        ended = delete(Run).where(Run.id == run_id, Run.status != RunStatus.RUNNING)
+        ended = delete(Run).where(Run.id == run_id, Run.status != RunStatus.RUNNING, *visible(view, Run))
         return await self._change(ended) > 0
 
     async def _delete_oldest(self) -> None:

@@ -1,5 +1,6 @@
 """The body and id of a callback: the same bytes at every attempt."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,11 +14,18 @@ from src.services.requests.records import OwedBatch, OwedCallback, OwedReport
 
 #: Why there is no report.
 CANCELLED = "The request was cancelled."
+_MESSAGE_ID = re.compile(r"msg_([0-9a-f]{32})", re.ASCII)
 
 
 def message_id(request_id: UUID) -> str:
     """Return the `webhook-id` of a request's callback, the same for all attempts and redeliveries."""
     return f"msg_{request_id.hex}"
+
+
+def request_of(message: str) -> UUID | None:
+    """Return the request whose `webhook-id` this is; None if it is no request's."""
+    digits = _MESSAGE_ID.fullmatch(message)
+    return UUID(digits[1]) if digits else None
 
 
 def message_body(callback: OwedCallback, base_url: str) -> bytes:

@@ -16,6 +16,7 @@ from src.services.delivery.pace import Rate
 from src.services.delivery.schedule import Outcome, succeeded
 from src.services.delivery.sent_requests import USER_AGENT
 from src.services.delivery.signing import Signer
+from src.services.kit.lru import LruDict
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.client import Failure, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, literal_address
@@ -23,6 +24,8 @@ from src.services.outbound.transport import Timings
 
 #: Per receiver and per address, in addition to callbacks.
 PINGS_MAX = Rate(60, 60.0)
+#: Whose ping a message is, for the demo receiver.
+PINGS_REMEMBERED_MAX = 1_000
 NOTE = "A requested test message; there is no report."
 
 
@@ -73,6 +76,7 @@ class Pinger:
         self._slots = slots
         self._timeout_s = timeout_s
         self._now = now
+        self._pinged_by: LruDict[str, str] = LruDict(PINGS_REMEMBERED_MAX)
 
     async def ping(self, caller: str, url: CallbackUrl) -> Pinged:
         """Resolve, connect, send, and wait for the response; failures of the receiver are returned, not raised.
@@ -95,7 +99,7 @@ class Pinger:
                     waiting = False
                     client = self._connect(url.receiver)
                     try:
-                        outcome = await client.post(url, *self._message(), deadline_s=self._timeout_s)
+                        outcome = await client.post(url, *self._message(caller), deadline_s=self._timeout_s)
                     finally:
                         timings = client.timings()
                         await client.aclose()
@@ -105,9 +109,15 @@ class Pinger:
             outcome = Failure("timeout", f"no response within {self._timeout_s:g} s")
         return Pinged(outcome=outcome, dns_s=dns_s, timings=timings)
 
-    def _message(self) -> tuple[dict[str, str], bytes]:
+    def pinged_by(self, message: str) -> str | None:
+        """Return the name of the caller whose ping has a `webhook-id`; None if it is not known."""
+        return self._pinged_by.get(message)
+
+    def _message(self, caller: str) -> tuple[dict[str, str], bytes]:
         message = {"type": "test.ping", "timestamp": utc_text(self._now()), "data": {"note": NOTE}}
         body = orjson.dumps(message)
         # Signatures use the wall clock: the receiver compares it with its own.
-        signature = self._signer.headers(message_id(uuid4()), int(time.time()), body)
+        ping_id = message_id(uuid4())
+        self._pinged_by[ping_id] = caller
+        signature = self._signer.headers(ping_id, int(time.time()), body)
         return {"content-type": "application/json", "user-agent": USER_AGENT, **signature}, body

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from src.services.delivery.signing import SignatureRefused, Signer
+from src.services.kit.lru import LruDict
 
 RECEIVED_MAX = 100
 HANG_MAX_S = 60.0
@@ -52,6 +53,28 @@ class Received:
     #: The signed bytes, as text; empty if the signature is invalid.
     raw_body: str = field(repr=False)
     body: Any = field(repr=False)
+
+
+#: Accounts whose callbacks and switches are kept; others begin anew.
+ACCOUNTS_MAX = 100
+
+
+class DemoReceivers:
+    """A demo receiver for each account: none sees another's callbacks, nor makes them fail.
+
+    Args:
+        create: makes the receiver of one account.
+    """
+
+    def __init__(self, create: "Callable[[], DemoReceiver]") -> None:
+        self._create = create
+        self._receivers: LruDict[str | None, DemoReceiver] = LruDict(ACCOUNTS_MAX)
+
+    def of(self, account: str | None) -> "DemoReceiver":
+        """Return the receiver of an account; None: of the unnamed one."""
+        receiver = self._receivers.get(account) or self._create()
+        self._receivers[account] = receiver
+        return receiver
 
 
 class DemoReceiver:

@@ -1,6 +1,8 @@
 """Callers: an account owns requests and sees them; a caller's name is what limits are counted by."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -18,6 +20,8 @@ class Kind(StrEnum):
     ADDRESS = "address"
     #: By the token of a load generator that this server started.
     RUN = "run"
+    #: By a key of its account.
+    KEY = "key"
 
 
 class Scope(StrEnum):
@@ -107,6 +111,9 @@ class Caller:
     callback_policy: Policy
     #: Whether only the unnamed account exists.
     alone: bool = False
+    #: The key that was presented, and when it ends; None: no key, never.
+    key_id: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def view(self) -> View:
@@ -114,8 +121,14 @@ class Caller:
         return EVERYTHING if Scope.ADMIN in self.scopes else View(self.owner.account, alone=self.alone)
 
     @classmethod
-    def of_address(cls, name: str, callback_policy: Policy) -> Self:
-        """Create an unauthenticated caller, which is identified by its address."""
+    def of_address(cls, name: str, callback_policy: Policy, *, alone: bool = True) -> Self:
+        """Create an unauthenticated caller, which is identified by its address.
+
+        Args:
+            name: the address.
+            callback_policy: decides which callback URLs it may use.
+            alone: whether only the unnamed account exists.
+        """
         return cls(
             name=name,
             kind=Kind.ADDRESS,
@@ -123,7 +136,29 @@ class Caller:
             scopes=OPEN_SCOPES,
             limits=Limits(),
             callback_policy=callback_policy,
-            alone=True,
+            alone=alone,
+        )
+
+    @classmethod
+    def of_account(
+        cls,
+        account: str,
+        scopes: Collection[Scope],
+        callback_policy: Policy,
+        *,
+        key_id: str,
+        expires_at: datetime | None = None,
+    ) -> Self:
+        """Create the caller of an account: all of its keys are one caller."""
+        return cls(
+            name=f"{ACCOUNT_MARK}{account}",
+            kind=Kind.KEY,
+            owner=Owner(account),
+            scopes=frozenset(scopes),
+            limits=Limits(),
+            callback_policy=callback_policy,
+            key_id=key_id,
+            expires_at=expires_at,
         )
 
     @classmethod

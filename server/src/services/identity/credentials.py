@@ -1,12 +1,14 @@
 """What a call presents to say who makes it: a key, in one of two headers (RFC 6750, 2.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from src.services.identity.key_format import ReadKey, read_key
 
 AUTHORIZATION = b"authorization"
 API_KEY = b"x-api-key"
 _HEADERS = frozenset({AUTHORIZATION, API_KEY})
+#: Schemes that a proxy in front may ask for, and forward; where no key is required they are not ours to judge.
+SCHEMES_OF_OTHERS = frozenset({b"basic", b"digest", b"negotiate", b"ntlm"})
 #: Bytes; a longer credential is not looked at.
 CREDENTIAL_BYTES_MAX = 8 * 1024
 
@@ -19,17 +21,22 @@ class MalformedCredentials(ValueError):
     """Something was sent that cannot be a key."""
 
 
-def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+def presented(headers: Iterable[tuple[bytes, bytes]], not_ours: Collection[bytes] = ()) -> bytes | None:
     """Return the credential in the headers of a call, unread; None if there is none.
 
     Args:
         headers: names in lower case, and values.
+        not_ours: schemes of `Authorization`, in lower case, that are passed over.
 
     Raises:
         AmbiguousCredentials: there are several.
         MalformedCredentials: the scheme is not Bearer, nothing follows it, or it is too long.
     """
-    given = [(name, value) for name, value in headers if name in _HEADERS]
+    given = [
+        (name, value)
+        for name, value in headers
+        if name in _HEADERS and not (not_ours and name == AUTHORIZATION and _scheme_of(value) in not_ours)
+    ]
     if not given:
         return None
     if len(given) > 1:
@@ -37,13 +44,16 @@ def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     [(name, value)] = given
     credential = value.strip(b" \t")
     if name == AUTHORIZATION:
-        scheme, _, credential = credential.partition(b" ")
-        credential = credential.strip(b" \t")
-        if scheme.lower() != b"bearer":
+        credential = credential.partition(b" ")[2].strip(b" \t")
+        if _scheme_of(value) != b"bearer":
             raise MalformedCredentials("Send the key as Authorization: Bearer.")
     if not credential or len(credential) > CREDENTIAL_BYTES_MAX:
         raise MalformedCredentials("There is no key where one is announced.")
     return credential
+
+
+def _scheme_of(authorization: bytes) -> bytes:
+    return authorization.strip(b" \t").partition(b" ")[0].lower()
 
 
 def key_in(credential: bytes) -> ReadKey:

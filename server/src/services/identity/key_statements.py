@@ -35,3 +35,15 @@ RETURNING id, account, name, scopes, created_at, expires_at, revoked_at, replace
 
 # Again is fine, and keeps the first moment.
 REVOKE_KEY = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id"
+
+# What recognises keys. One that is not in the answer does not exist.
+STORED_KEYS = """
+SELECT k.id, k.account, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at,
+       k.sha256, a.disabled_at IS NOT NULL AS account_disabled
+FROM api_keys k JOIN accounts a ON a.name = k.account WHERE k.id = ANY($1)
+"""
+
+ANY_ACCOUNT = "SELECT EXISTS (SELECT FROM accounts)"
+
+# Without a key: the operator's is in the settings.
+ENSURE_ACCOUNT = "INSERT INTO accounts (name, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"

@@ -1,8 +1,8 @@
 """The only writer of accounts and keys."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -42,9 +42,25 @@ class ApiKey:
     last_used_at: datetime | None
 
     @classmethod
-    def of(cls, record: asyncpg.Record) -> Self:
+    def of(cls, record: Mapping[str, Any]) -> Self:
         """Convert a row."""
         return cls(**{**record, "scopes": ordered(Scope(scope) for scope in record["scopes"])})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key with what recognises it, and whether its account is disabled."""
+
+    key: ApiKey
+    sha256: bytes = field(repr=False)
+    account_disabled: bool
+
+    @classmethod
+    def of(cls, record: asyncpg.Record) -> Self:
+        """Convert a row."""
+        columns = dict(record)
+        sha256, account_disabled = columns.pop("sha256"), columns.pop("account_disabled")
+        return cls(ApiKey.of(columns), sha256, account_disabled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +162,20 @@ class KeyStore:
         """
         if not await self._fetch(statements.REVOKE_KEY, key_id, now):
             raise NotFound(_NO_KEY)
+
+    async def stored(self, key_ids: Sequence[str]) -> list[StoredKey | None]:
+        """Read what recognises keys, in the order of their ids; None: there is no such key."""
+        records = await self._fetch(statements.STORED_KEYS, sorted(set(key_ids)))
+        found = {record["id"]: StoredKey.of(record) for record in records}
+        return [found.get(key_id) for key_id in key_ids]
+
+    async def any_account(self) -> bool:
+        """Return whether there is a named account."""
+        return bool((await self._fetch(statements.ANY_ACCOUNT))[0][0])
+
+    async def ensure_account(self, name: str, now: datetime) -> None:
+        """Create an account, unless it exists."""
+        await self._fetch(statements.ENSURE_ACCOUNT, name, now)
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         async with database_errors():

@@ -1,13 +1,12 @@
 """Keys that were looked up, so that a call with a known key asks nothing of the database."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hmac import compare_digest
 
 from src.services.identity.key_format import ReadKey
-from src.services.identity.key_store import ApiKey
+from src.services.identity.key_store import ApiKey, StoredKey
 from src.services.kit.lru import LruDict
 
 #: Keys that are remembered; others are looked up again.
@@ -20,15 +19,6 @@ class Refusal(StrEnum):
     UNKNOWN = "key-unknown"
     EXPIRED = "key-expired"
     REVOKED = "key-revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """A key with what recognises it, and whether its account is disabled."""
-
-    key: ApiKey
-    sha256: bytes
-    account_disabled: bool
 
 
 class KnownKeys:
@@ -63,13 +53,20 @@ class KnownKeys:
         Raises:
             DatabaseAway: it has to be looked up, and PostgreSQL does not respond.
         """
-        stored = self._known.get(read.id) if self._hears_changes() else None
-        if stored is None:
-            changes = self._changes
-            stored = await self._look_up(read.id)
-            if stored is not None and changes == self._changes and self._hears_changes():
-                self._known[read.id] = stored
-        return self._judge(stored, read)
+        stored = await self._stored(read.id)
+        # Only whoever has the secret learns that a key was revoked or has expired.
+        if stored is None or not compare_digest(stored.sha256, read.sha256):
+            return Refusal.UNKNOWN
+        return self._refusal(stored) or stored.key
+
+    async def is_good(self, key_id: str) -> bool:
+        """Return whether a key that was recognised before is still good.
+
+        Raises:
+            DatabaseAway: it has to be looked up, and PostgreSQL does not respond.
+        """
+        stored = await self._stored(key_id)
+        return stored is not None and self._refusal(stored) is None
 
     def forget(self, key_id: str) -> None:
         """Look a key up again: it changed."""
@@ -81,12 +78,18 @@ class KnownKeys:
         self._changes += 1
         self._known.clear()
 
-    def _judge(self, stored: StoredKey | None, read: ReadKey) -> ApiKey | Refusal:
-        # Only whoever has the secret learns that a key was revoked or has expired.
-        if stored is None or not compare_digest(stored.sha256, read.sha256):
-            return Refusal.UNKNOWN
+    async def _stored(self, key_id: str) -> StoredKey | None:
+        stored = self._known.get(key_id) if self._hears_changes() else None
+        if stored is None:
+            changes = self._changes
+            stored = await self._look_up(key_id)
+            if stored is not None and changes == self._changes and self._hears_changes():
+                self._known[key_id] = stored
+        return stored
+
+    def _refusal(self, stored: StoredKey) -> Refusal | None:
         if stored.key.revoked_at is not None or stored.account_disabled:
             return Refusal.REVOKED
         if stored.key.expires_at is not None and stored.key.expires_at <= self._now():
             return Refusal.EXPIRED
-        return stored.key
+        return None

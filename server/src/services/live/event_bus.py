@@ -77,6 +77,15 @@ class Watcher:
         return frame
 
 
+class Room:
+    """What the streams of a server share: the places of watchers, and the end of all of them."""
+
+    def __init__(self) -> None:
+        self.places: Counter[str] = Counter()
+        #: Set when the server is about to stop: streams of events end.
+        self.ending = asyncio.Event()
+
+
 class EventBus:
     """Numbers published events and broadcasts them to the watchers. Belongs to one event loop.
 
@@ -87,6 +96,7 @@ class EventBus:
         pause: lets others have the loop, seconds.
         clock: the time, seconds.
         now_s: the same, for how long frames are kept.
+        room: shared with other streams; its own when missing.
     """
 
     def __init__(
@@ -94,19 +104,21 @@ class EventBus:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = perf_counter,
         now_s: Callable[[], float] = monotonic,
+        room: Room | None = None,
     ) -> None:
+        room = room or Room()
         self._pause = pause
         self._clock = clock
         self._stream = token_hex(STREAM_NAME_BYTES)
         self._recent = RecentFrames(self._stream, now_s)
         self._watchers: set[Watcher] = set()
-        self._places: Counter[str] = Counter()
+        self._places = room.places
+        self._connecting = 0
         self._seq = 1
         self._published: list[Event] = []
         #: Set when something was published; cleared by the broadcasting task.
         self.news = asyncio.Event()
-        #: Set when the server is about to stop: streams of events end.
-        self.ending = asyncio.Event()
+        self.ending = room.ending
 
     @property
     def watchers(self) -> int:
@@ -115,8 +127,8 @@ class EventBus:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody watches or may come back; if not, nobody need find out what there is to tell."""
-        return bool(self._watchers) or self._recent.are_kept
+        """Whether anybody watches, connects or may come back; if not, nobody need find out what there is to tell."""
+        return bool(self._watchers) or self._connecting > 0 or self._recent.are_kept
 
     @property
     def spread_s(self) -> float:
@@ -139,9 +151,11 @@ class EventBus:
     def place(self, caller: str) -> Iterator[None]:
         """Hold a place for a watcher, from before its handshake to its end."""
         self._places[caller] += 1
+        self._connecting += 1
         try:
             yield
         finally:
+            self._connecting -= 1
             self._places[caller] -= 1
             if not self._places[caller]:
                 del self._places[caller]

@@ -52,8 +52,8 @@ CHANGING = (
     "cancelled_at",
 )
 PING = Event(HEARTBEAT, {})
-#: The stream is the unnamed account's: nothing of a named account is in it.
-VIEW = View()
+#: Without another view the stream is the unnamed account's: nothing of a named account is in it.
+UNNAMED = View()
 
 Show = Callable[[Row[Any]], Any]
 
@@ -92,6 +92,7 @@ class LiveUpdates:
         show_request: serializes a row of `requests`.
         show_attempt: serializes a row of the callback log.
         on_batches: called with the batches of changed requests, and changed ones.
+        view: whose requests are in the stream.
         clock: a monotonic clock, seconds.
         pause: waits for a number of seconds.
     """
@@ -105,6 +106,7 @@ class LiveUpdates:
         show_request: Show,
         show_attempt: Show,
         on_batches: Callable[[Collection[UUID]], None] = lambda _: None,
+        view: View = UNNAMED,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -114,6 +116,7 @@ class LiveUpdates:
         self._show_request = show_request
         self._show_attempt = show_attempt
         self._on_batches = on_batches
+        self._view = view
         self._clock = clock
         self._pause = pause
         self._pace = Pace(clock)
@@ -204,12 +207,12 @@ class LiveUpdates:
             changes.add(self._changes)
             self._changes = changes
             raise
-        deleted = [str(request_id) for request_id, account in changes.deleted.items() if VIEW.shows(account)]
+        deleted = [str(request_id) for request_id, account in changes.deleted.items() if self._view.shows(account)]
         return [Event("request.deleted", {"ids": deleted}), *events] if deleted else events
 
     async def _one_by_one(self, changes: Changes) -> list[Event]:
-        attempts = await self._reader.attempts(list(changes.attempts), VIEW)
-        rows = await self._reader.by_ids(list(changes.updated), VIEW)
+        attempts = await self._reader.attempts(list(changes.attempts), self._view)
+        rows = await self._reader.by_ids(list(changes.updated), self._view)
         self._remember(row.id for row in rows)
         self._on_batches({row.batch_id for row in rows if row.batch_id is not None})
         return [Event("callback.attempted", self._show_attempt(row)) for row in attempts] + [
@@ -222,7 +225,7 @@ class LiveUpdates:
         changed: list[dict[str, Any]] = []
         told: list[UUID] = []
         for request_ids in batched(list(changes.updated), READ_AT_ONCE):
-            rows = await self._reader.by_ids(request_ids, VIEW)
+            rows = await self._reader.by_ids(request_ids, self._view)
             self._on_batches({row.batch_id for row in rows if row.batch_id is not None})
             for row in rows:
                 shown = self._show_request(row)
@@ -247,14 +250,14 @@ class LiveUpdates:
             self._queue_changed.clear()
             busy_with = await self._visible(self._busy_with())
             data = {
-                "waiting": await self._reader.count_waiting(VIEW),
+                "waiting": await self._reader.count_waiting(self._view),
                 "processing_request_id": None if busy_with is None else str(busy_with),
             }
             self._bus.publish(Event("queue.changed", data))
             await asyncio.sleep(QUEUE_TOLD_EVERY_S)
 
     async def _visible(self, request_id: UUID | None) -> UUID | None:
-        return request_id if request_id and await self._reader.by_ids([request_id], VIEW) else None
+        return request_id if request_id and await self._reader.by_ids([request_id], self._view) else None
 
 
 def gathered(events: list[Event], spread_s: float) -> list[Event]:

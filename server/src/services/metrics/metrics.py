@@ -37,6 +37,7 @@ REFUSED_FOR: Mapping[str, str] = MappingProxyType(
         "body-too-large": "too_large",
         "rate-limited": "rate",
         "batch-exceeds-rate-limit": "rate",
+        "scope-missing": "scope",
         "too-many-waiting": "waiting",
         "too-many-receivers": "waiting",
         "unavailable": "unavailable",

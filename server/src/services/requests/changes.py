@@ -9,6 +9,7 @@ subscribers are told of gaps and read again.
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -33,6 +34,8 @@ RECEIVERS_IN_ONE_NOTICE_MAX = 20
 ACCOUNTS_IN_ONE_NOTICE_MAX = 30
 LISTENER_CHECKED_EVERY_S = 5.0
 LISTENER_ANSWERS_WITHIN_S = 2.0
+#: For how long an answer on the connection proves that notifications arrive.
+HEARING_PROVEN_FOR_S = 0.9
 
 
 @dataclass(slots=True)
@@ -50,6 +53,9 @@ class Changes:
     batches: dict[UUID, None] = field(default_factory=dict)
     #: Requests that were cancelled, or their callbacks; they are among the updated ones, too.
     cancelled: dict[UUID, None] = field(default_factory=dict)
+    #: Ids of API keys that changed, and names of accounts that were created or changed. The database announces both.
+    keys: dict[str, None] = field(default_factory=dict)
+    accounts: dict[str, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there are any changes."""
@@ -107,6 +113,10 @@ class Changes:
                     self.batches[UUID(name)] = None
                 case "c":
                     self.cancelled[UUID(name)] = None
+                case "k":
+                    self.keys[name] = None
+                case "o":
+                    self.accounts[name] = None
 
 
 def batched(entries: Sequence[T], size: int) -> list[Sequence[T]]:
@@ -220,6 +230,42 @@ class ChangeNotifier:
             self._wake_up()
 
 
+class Hearing:
+    """Whether this process hears of changes now.
+
+    Args:
+        clock: a monotonic clock, seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._proven_s: float | None = None
+        #: How often a silent connection is checked, seconds.
+        self.checked_every_s = LISTENER_CHECKED_EVERY_S
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is not known to be broken."""
+        return self._proven_s is not None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether whatever was announced longer than `HEARING_PROVEN_FOR_S` ago has been heard."""
+        return self._proven_s is not None and self._clock() - self._proven_s <= HEARING_PROVEN_FOR_S
+
+    def now_s(self) -> float:
+        """Return the time to pass to `proven`."""
+        return self._clock()
+
+    def proven(self, at_s: float) -> None:
+        """Record that whatever was announced before this time has been heard."""
+        self._proven_s = at_s
+
+    def lost(self) -> None:
+        """Record that nothing is heard any more."""
+        self._proven_s = None
+
+
 class ChangeListener:
     """Subscribes to the changes of all processes. Belongs to the server's loop.
 
@@ -227,6 +273,7 @@ class ChangeListener:
         connect: opens a dedicated connection.
         on_changes: called with each batch of changes.
         on_gap: called when notifications may have been missed.
+        hearing: is told whether notifications arrive.
     """
 
     def __init__(
@@ -234,13 +281,16 @@ class ChangeListener:
         connect: Callable[[], Awaitable[asyncpg.Connection]],
         *,
         on_changes: Callable[[Changes], Awaitable[None]],
-        on_gap: Callable[[], None],
+        on_gap: Callable[[], Awaitable[None]],
+        hearing: Hearing | None = None,
     ) -> None:
         self._connect = connect
         self._on_changes = on_changes
         self._on_gap = on_gap
+        self._hearing = hearing or Hearing()
         self._changes = Changes()
         self._heard = asyncio.Event()
+        self._heard_s = 0.0
         #: Set once LISTEN is in effect.
         self.listening = asyncio.Event()
 
@@ -253,28 +303,38 @@ class ChangeListener:
         connection = await self._connect()
         try:
             await connection.add_listener(CHANNEL, self._hear)
+            connection.add_termination_listener(lambda _: self._hearing.lost())
+            heard_s = self._hearing.now_s()
+            await self._on_gap()
+            self._hearing.proven(heard_s)
             self.listening.set()
-            self._on_gap()
             while not connection.is_closed():
-                if not await self._pass_on():
+                proven_s = await self._pass_on()
+                if proven_s is None:
                     # A dead connection is as silent as an idle one.
+                    proven_s = self._hearing.now_s()
                     async with database_errors(LISTENER_ANSWERS_WITHIN_S):
                         await connection.fetchval("SELECT 1")
+                self._hearing.proven(proven_s)
         finally:
+            self._hearing.lost()
             connection.terminate()
 
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._changes.add_notice(str(payload))
-        self._heard.set()
+        if not self._heard.is_set():
+            self._heard_s = self._hearing.now_s()
+            self._heard.set()
 
-    async def _pass_on(self) -> bool:
-        """Wait for changes and pass them on; returns whether any arrived in time."""
+    async def _pass_on(self) -> float | None:
+        """Wait for changes and pass them on; returns when the first arrived, or None if none did in time."""
         try:
-            async with asyncio.timeout(LISTENER_CHECKED_EVERY_S):
+            async with asyncio.timeout(self._hearing.checked_every_s):
                 await self._heard.wait()
         except TimeoutError:
-            return False
+            return None
         self._heard.clear()
         changes, self._changes = self._changes, Changes()
+        heard_s = self._heard_s
         await self._on_changes(changes)
-        return True
+        return heard_s

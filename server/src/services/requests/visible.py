@@ -13,7 +13,7 @@ def visible(view: View, request: Any = RequestModel) -> list[ColumnElement[bool]
 
     Args:
         view: whose requests are visible.
-        request: the columns of requests.
+        request: the columns of requests, or of whatever else has an owner.
     """
     if view.everybody:
         return []

@@ -55,7 +55,7 @@ def slugs_in_use() -> set[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "problem"
     ]
     literal = {node.value for node in called if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return literal | {slug for *_, slug in problems._KINDS} | set(problems._SLUGS.values())
+    return literal | {slug for *_, slug in problems._KINDS} | set(problems._SLUGS.values()) | problems.UNAUTHORIZED
 
 
 def test_every_kind_of_problem_is_described_in_the_document_and_none_that_is_not() -> None:

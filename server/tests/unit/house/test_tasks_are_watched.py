@@ -17,6 +17,7 @@ WATCHED = {
     "services/delivery/attempt_records.py:write": "a lane awaits it before its next one; a failure is trouble",
     "services/delivery/lane.py:_start": "a lane catches everything, names it in health, and begins again",
     "services/delivery/open_lanes.py:_drop": "it only closes; a stop awaits it, and the loop logs how it failed",
+    "services/live/account_streams.py:_started": "the task that keeps the streams going ends with the first that fails",
     "routes/http/file_response.py:_send_bytes": "it ends with the download that it watches",
 }
 

@@ -1,5 +1,6 @@
 """Who is calling is settled before anything is counted."""
 
+from functools import partial
 from ipaddress import ip_network
 from uuid import uuid4
 
@@ -23,12 +24,18 @@ class Front:
         self.callers: list[Caller] = []
         self.readers: list[str] = []
         self.statuses: list[int] = []
-        limited = RateLimitMiddleware(self._behind, limits=RateLimits({"/limited": "1/minute"}))
+        limits = RateLimits({"/api/limited": "1/minute"})
+        limited = RateLimitMiddleware(self._behind, limits=limits)
         self.app = IdentityMiddleware(
             limited,
             trusted_proxies=[ip_network("10.0.0.0/8")],
             callback_policy=POLICY,
-            bearers={TOKEN_HEADER: self.gate.check},
+            required=False,
+            run_header=TOKEN_HEADER,
+            run_of=self.gate.check,
+            metrics_token=b"",
+            count_failure=partial(limits.count, "credentials"),
+            authenticator=lambda _: None,
         )
 
     async def _behind(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -45,7 +52,14 @@ class Front:
             raise AssertionError
 
         method = {"method": "POST"} if kind == "http" else {}
-        scope = {"type": kind, **method, "path": "/limited", "client": ("10.0.0.1", 1), "headers": list(headers)}
+        scope = {
+            "type": kind,
+            **method,
+            "path": "/api/limited",
+            "raw_path": b"/api/limited",
+            "client": ("10.0.0.1", 1),
+            "headers": list(headers),
+        }
         await self.app(scope, receive, self._send)
 
 
@@ -54,7 +68,7 @@ async def test_whoever_bears_no_known_token_is_an_address_and_is_counted_by_it()
     for address in (b"192.0.2.1", b"192.0.2.2", b"192.0.2.1"):
         await front.call((b"x-forwarded-for", address), (TOKEN_HEADER, b"nobody's"))
 
-    assert front.callers == [Caller.of_address(name, POLICY) for name in ("192.0.2.1", "192.0.2.2")]
+    assert front.callers == [Caller.of_address(name, POLICY, alone=False) for name in ("192.0.2.1", "192.0.2.2")]
     assert {caller.kind for caller in front.callers} == {Kind.ADDRESS}
     assert front.readers == ["192.0.2.1", "192.0.2.2"]
     assert front.statuses == [200, 200, 429]
@@ -74,4 +88,4 @@ async def test_a_websocket_has_a_caller_as_well() -> None:
     front = Front()
     await front.call(kind="websocket")
 
-    assert front.callers == [Caller.of_address("10.0.0.1", POLICY)]
+    assert front.callers == [Caller.of_address("10.0.0.1", POLICY, alone=False)]

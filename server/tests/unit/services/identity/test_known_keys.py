@@ -8,8 +8,8 @@ import pytest
 
 from src.services.identity.caller import Scope
 from src.services.identity.key_format import ReadKey, generate_key, read_key
-from src.services.identity.key_store import ApiKey
-from src.services.identity.known_keys import KnownKeys, Refusal, StoredKey
+from src.services.identity.key_store import ApiKey, StoredKey
+from src.services.identity.known_keys import KnownKeys, Refusal
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 READ = read_key(generate_key())

@@ -1,0 +1,70 @@
+"""Creates the parts that recognise callers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from src.assembly.data import Data
+from src.assembly.rules import bootstrap_key
+from src.config import Settings
+from src.services.identity.authenticator import Authenticator
+from src.services.identity.callback_policies import CallbackPolicies
+from src.services.identity.key_store import StoredKey
+from src.services.identity.known_keys import KnownKeys
+from src.services.identity.sessions import Sessions
+from src.services.kit.group_commit import GroupCommit
+from src.services.parts import IdentityParts
+from src.services.requests.changes import Changes, Hearing
+
+#: Keys looked up by one query. Guesses share them: however many there are, one query is under way at a time.
+KEYS_IN_ONE_QUERY_MAX = 100
+#: How often a silent listener is checked once there are accounts, seconds: a revocation holds within 1 s.
+LISTENER_CHECKED_EVERY_S = 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The parts that recognise callers."""
+
+    parts: IdentityParts
+    #: Whether this process hears of changed keys.
+    hearing: Hearing
+    now: Callable[[], datetime]
+
+    def changed(self, changes: Changes) -> None:
+        """Look up again what changed."""
+        if changes.keys or changes.accounts:
+            self.parts.authenticator.changed(changes.keys, changes.accounts)
+            self._check_the_listener()
+            self.parts.sessions.judge()
+
+    async def start_over(self) -> None:
+        """Look everything up again: changes may have been missed.
+
+        Raises:
+            DatabaseAway: PostgreSQL does not respond.
+        """
+        await self.parts.authenticator.start_over(self.now())
+        self._check_the_listener()
+        self.parts.sessions.judge()
+
+    def _check_the_listener(self) -> None:
+        if not self.parts.authenticator.alone:
+            self.hearing.checked_every_s = LISTENER_CHECKED_EVERY_S
+
+
+def open_identity(
+    settings: Settings, data: Data, policies: CallbackPolicies, *, now: Callable[[], datetime]
+) -> Identity:
+    """Create the parts that recognise callers."""
+    hearing = Hearing()
+    look_up: GroupCommit[str, StoredKey | None] = GroupCommit(data.keys.stored, items_max=KEYS_IN_ONE_QUERY_MAX)
+    keys = KnownKeys(look_up.submit, hears_changes=lambda: hearing.is_current, now=now)
+    authenticator = Authenticator(
+        keys,
+        data.keys,
+        bootstrap=bootstrap_key(settings),
+        callback_policy=policies.of_accounts,
+    )
+    parts = IdentityParts(authenticator=authenticator, keys=data.keys, sessions=Sessions(authenticator.is_good))
+    return Identity(parts=parts, hearing=hearing, now=now)

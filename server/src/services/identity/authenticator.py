@@ -1,0 +1,112 @@
+"""Names the caller of a key, and whoever may see the whole service because nobody else is there."""
+
+from collections.abc import Collection
+from datetime import datetime
+from hmac import compare_digest
+
+from src.services.identity.caller import Caller, Scope
+from src.services.identity.credentials import key_in
+from src.services.identity.key_format import MalformedKey, ReadKey
+from src.services.identity.key_store import OPERATOR, ApiKey, KeyStore
+from src.services.identity.known_keys import KEYS_REMEMBERED_MAX, KnownKeys, Refusal
+from src.services.kit.lru import LruDict
+from src.services.outbound.callback_url import Policy
+
+MALFORMED = "key-malformed"
+_DETAILS = {
+    Refusal.UNKNOWN: "There is no such key.",
+    Refusal.EXPIRED: "The key has expired.",
+    Refusal.REVOKED: "The key was revoked, or its account is disabled.",
+}
+
+
+class CredentialRefused(Exception):
+    """A credential is not accepted.
+
+    Args:
+        slug: the slug of the problem.
+        detail: one sentence for the caller; never the credential.
+        key_id: the id in the credential, if it could be read.
+    """
+
+    def __init__(self, slug: str, detail: str, key_id: str | None = None) -> None:
+        super().__init__(detail)
+        self.slug = slug
+        self.detail = detail
+        self.key_id = key_id
+
+
+class Authenticator:
+    """Recognises keys, and makes callers of them. Belongs to the server's loop.
+
+    Args:
+        keys: the keys of accounts.
+        store: tells whether there are accounts.
+        bootstrap: the operator's key of the settings, if there is one.
+        callback_policy: decides which callback URLs accounts may use.
+    """
+
+    def __init__(self, keys: KnownKeys, store: KeyStore, *, bootstrap: ReadKey | None, callback_policy: Policy) -> None:
+        self._keys = keys
+        self._store = store
+        self._bootstrap = bootstrap
+        self._policy = callback_policy
+        self._callers: LruDict[str, tuple[ApiKey, Caller]] = LruDict(KEYS_REMEMBERED_MAX)
+        #: Whether only the unnamed account exists. False until that is known.
+        self.alone = False
+
+    async def identify(self, credential: bytes) -> Caller:
+        """Return the caller of a credential.
+
+        Raises:
+            CredentialRefused: it is not good.
+            DatabaseAway: it has to be looked up, and PostgreSQL does not respond.
+        """
+        try:
+            read = key_in(credential)
+        except MalformedKey as error:
+            raise CredentialRefused(MALFORMED, str(error)) from None
+        if self._bootstrap is not None and compare_digest(self._bootstrap.sha256, read.sha256):
+            return self._operator(read.id)
+        found = await self._keys.recognise(read)
+        if isinstance(found, Refusal):
+            raise CredentialRefused(found, _DETAILS[found], read.id)
+        key, caller = self._callers.get(read.id, (None, None))
+        if caller is None or key is not found:
+            caller = self._caller(found)
+            self._callers[read.id] = found, caller
+        return caller
+
+    async def is_good(self, key_id: str) -> bool:
+        """Return whether a key that was accepted before still is.
+
+        Raises:
+            DatabaseAway: it has to be looked up, and PostgreSQL does not respond.
+        """
+        return (self._bootstrap is not None and key_id == self._bootstrap.id) or await self._keys.is_good(key_id)
+
+    async def start_over(self, now: datetime) -> None:
+        """Look everything up again: changes may have been missed.
+
+        Raises:
+            DatabaseAway: PostgreSQL does not respond.
+        """
+        self._keys.forget_all()
+        if self._bootstrap is not None:
+            # Other servers, without this setting, are not alone either.
+            await self._store.ensure_account(OPERATOR, now)
+        self.alone = not await self._store.any_account()
+
+    def changed(self, keys: Collection[str], accounts: Collection[str]) -> None:
+        """Look up again what changed."""
+        for key_id in keys:
+            self._keys.forget(key_id)
+        if accounts:
+            self.alone = False
+            self._keys.forget_all()
+
+    def _caller(self, key: ApiKey) -> Caller:
+        return Caller.of_account(key.account, key.scopes, self._policy, key_id=key.id, expires_at=key.expires_at)
+
+    def _operator(self, key_id: str) -> Caller:
+        return Caller.of_account(OPERATOR, frozenset(Scope), self._policy, key_id=key_id)
