@@ -300,14 +300,12 @@ class Settings(BaseSettings):
 
     auth_required: bool = Field(
         default=False,
-        description="require an API key for everything but the page, its documentation, liveness and readiness; a key "
-        "that is sent is checked in both modes",
+        description="require an API key, except for the page, its documentation, liveness and readiness",
     )
     auth_failure_rate: str = Field(
         default="30/minute",
         pattern=RATE_LIMIT_PATTERN,
-        description="rate limit per address for refused credentials, or off; above it they get a 429, and good ones "
-        "still work",
+        description="rate limit per address for refused credentials, or off; good ones always work",
     )
     bootstrap_admin_key: SecretStr = Field(
         default=SecretStr(""),

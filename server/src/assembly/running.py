@@ -73,11 +73,9 @@ async def running_parts(
         identity, in_flight = open_identity(settings, data, policies, now=now), InFlight()
         live = open_live(data, identity, engine, in_flight, views)
         upkeep = open_upkeep(settings, data, outbound, engine, stack, live.streams, gate, now=now, tasks=tasks)
-        _start_tasks(data, identity, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
-        await live.until_it_listens()
+        await _start_tasks(data, identity, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
         accepting = open_accepting(settings, data, in_flight, stack, on_accepted=engine.wake, now=now)
-        last_hour = LastHour(metrics, now)
-        opened = _Opened(data, identity, outbound, engine, priorities, live, upkeep, accepting, last_hour)
+        opened = _Opened(data, identity, outbound, engine, priorities, live, upkeep, accepting, LastHour(metrics, now))
         yield _observed(_parts(settings, opened, simulated_work, now=now, tasks=tasks), stack)
 
 
@@ -172,7 +170,7 @@ def _download_parts(settings: Settings, data: Data) -> DownloadParts:
     )
 
 
-def _start_tasks(
+async def _start_tasks(
     data: Data,
     identity: Identity,
     live: Live,
@@ -198,6 +196,7 @@ def _start_tasks(
         ("event loop lag", measure_lag),
     ):
         stack.push_async_callback(_cancel, tasks.start(name, work))
+    await live.until_it_listens()
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
