@@ -7115,6 +7115,43 @@ export interface operations {
           'application/json': components['schemas']['LastHourAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7129,6 +7166,24 @@ export interface operations {
       422: {
         headers: {
           'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
           [name: string]: unknown
         }
         content: {
