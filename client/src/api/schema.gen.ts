@@ -373,14 +373,14 @@ export interface paths {
     }
     /**
      * Get callback history
-     * @description Read the last callbacks the demo receiver got, newest first.
+     * @description Read the last of your callbacks that the demo receiver got, newest first.
      */
     get: operations['get_callback_history']
     put?: never
     post?: never
     /**
      * Delete callback history
-     * @description Forget what the demo receiver got.
+     * @description Forget which of your callbacks the demo receiver got.
      */
     delete: operations['delete_callback_history']
     options?: never
@@ -437,13 +437,13 @@ export interface paths {
     }
     /**
      * Get simulation
-     * @description Read how the demo receiver misbehaves.
+     * @description Read how the demo receiver misbehaves towards your callbacks.
      */
     get: operations['get_simulation']
     put?: never
     /**
      * Set simulation
-     * @description Configure failures of the demo receiver: a share, the next few, with which status, or by hanging.
+     * @description Make the demo receiver fail your callbacks: a share, the next few, with which status, or by hanging.
      */
     post: operations['set_simulation']
     delete?: never
@@ -957,8 +957,8 @@ export interface paths {
      * Get metrics
      * @description Read what this process counted, for Prometheus; OpenMetrics where `Accept` asks for it.
      *
-     *     Where `METRICS_TOKEN` is set it has to be sent as a bearer. What comes from the database is told by the server
-     *     that leads, and is up to 5 s old.
+     *     Where `METRICS_TOKEN` is set it, or a key with the scope `admin`, has to be sent as a bearer. What comes
+     *     from the database is told by the server that leads, and is up to 5 s old.
      */
     get: operations['get_metrics']
     put?: never
@@ -3310,7 +3310,11 @@ export interface components {
        *     * `urn:problem:financial-report-generator:idempotency-key-reused`: the idempotency key came before with another body
        *     * `urn:problem:financial-report-generator:internal-error`: a fault of the server's
        *     * `urn:problem:financial-report-generator:invalid-request`: `errors` names the fields or the parameter
+       *     * `urn:problem:financial-report-generator:key-expired`: the key has expired
+       *     * `urn:problem:financial-report-generator:key-malformed`: what was sent is no key: another scheme or form, or its checksum does not match
        *     * `urn:problem:financial-report-generator:key-missing`: this asks for a key or token
+       *     * `urn:problem:financial-report-generator:key-revoked`: the key was revoked, or its account is disabled
+       *     * `urn:problem:financial-report-generator:key-unknown`: there is no such key
        *     * `urn:problem:financial-report-generator:malformed-request`: the request cannot be read
        *     * `urn:problem:financial-report-generator:method-not-allowed`: `Allow` names the methods of this path
        *     * `urn:problem:financial-report-generator:misdirected-request`: `Host` is no name of this server
@@ -3319,6 +3323,7 @@ export interface components {
        *     * `urn:problem:financial-report-generator:precondition-failed`: what a precondition names is not so
        *     * `urn:problem:financial-report-generator:range-not-satisfiable`: the report has no such bytes
        *     * `urn:problem:financial-report-generator:rate-limited`: too often; `Retry-After` says when again
+       *     * `urn:problem:financial-report-generator:scope-missing`: the key lacks the scope that `scope` names
        *     * `urn:problem:financial-report-generator:signature-refused`: the demo receiver refused a signature
        *     * `urn:problem:financial-report-generator:simulated-failure`: the demo receiver was told to fail
        *     * `urn:problem:financial-report-generator:still-processing`: the first request with this idempotency key is not answered yet
@@ -4909,9 +4914,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5771,9 +5796,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5824,6 +5869,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5892,9 +5948,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5952,6 +6028,17 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -5987,6 +6074,46 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['BenchmarkComparison']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
       /** @description Not Found */
@@ -6029,6 +6156,17 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -6061,6 +6199,46 @@ export interface operations {
           'application/json': components['schemas']['BenchmarkRuns']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -6074,6 +6252,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6116,6 +6305,46 @@ export interface operations {
           'application/json': components['schemas']['BenchmarkRunDetail']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -6139,6 +6368,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6181,9 +6421,39 @@ export interface operations {
           'application/json': components['schemas']['RunDeleted']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6224,6 +6494,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6272,6 +6553,46 @@ export interface operations {
           'text/csv': string
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -6305,6 +6626,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6347,9 +6679,39 @@ export interface operations {
           'application/json': components['schemas']['BenchmarkRunDetail']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6390,6 +6752,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6458,9 +6831,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6511,6 +6904,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6570,9 +6974,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6678,6 +7102,46 @@ export interface operations {
           'application/json': components['schemas']['HistoryAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -6691,6 +7155,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6719,9 +7205,39 @@ export interface operations {
           'application/json': components['schemas']['HistoryDeletedAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6742,6 +7258,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6859,6 +7397,46 @@ export interface operations {
           'application/json': components['schemas']['SecretAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -6872,6 +7450,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6900,6 +7500,46 @@ export interface operations {
           'application/json': components['schemas']['SimulationAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -6913,6 +7553,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6952,9 +7614,39 @@ export interface operations {
           'application/json': components['schemas']['SimulationAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -6975,6 +7667,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7012,6 +7726,46 @@ export interface operations {
           'text/event-stream': string
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7025,6 +7779,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7064,6 +7829,46 @@ export interface operations {
           'application/json': components['schemas']['HealthAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7077,6 +7882,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7118,6 +7934,7 @@ export interface operations {
       /** @description Bad Request */
       400: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -7132,6 +7949,7 @@ export interface operations {
            * @example Bearer realm="financial-report-generator", error="invalid_token"
            */
           'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -7146,6 +7964,7 @@ export interface operations {
            * @example Bearer realm="financial-report-generator", error="invalid_token"
            */
           'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -7175,6 +7994,8 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -7184,6 +8005,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
         content: {
@@ -7306,6 +8129,46 @@ export interface operations {
           'application/json': components['schemas']['QueueAnswer'] | components['schemas']['PastQueueAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7319,6 +8182,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7358,6 +8232,46 @@ export interface operations {
           'application/json': components['schemas']['DepthsAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7371,6 +8285,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7402,6 +8338,46 @@ export interface operations {
           'application/json': components['schemas']['FifoProofAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7415,6 +8391,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7460,9 +8447,42 @@ export interface operations {
           'application/json': components['schemas']['ProbingAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7561,9 +8581,42 @@ export interface operations {
           'application/json': components['schemas']['ResumedAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7661,6 +8714,46 @@ export interface operations {
           'application/json': components['schemas']['RedeliveryList']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -7674,6 +8767,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7752,9 +8856,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7876,6 +9000,46 @@ export interface operations {
           'application/json': components['schemas']['Redelivery']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -7899,6 +9063,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7941,9 +9116,39 @@ export interface operations {
           'application/json': components['schemas']['Redelivery']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -7984,6 +9189,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8087,6 +9303,46 @@ export interface operations {
         }
         content?: never
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -8130,6 +9386,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8210,6 +9477,46 @@ export interface operations {
           'application/json': components['schemas']['RequestList']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -8223,6 +9530,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8262,9 +9580,39 @@ export interface operations {
           'application/json': components['schemas']['AllDeletedAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8285,6 +9633,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8335,6 +9694,46 @@ export interface operations {
           'application/json': components['schemas']['RequestDetail']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -8358,6 +9757,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8400,9 +9810,39 @@ export interface operations {
           'application/json': components['schemas']['DeletedAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8450,6 +9890,17 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -8485,6 +9936,46 @@ export interface operations {
           'application/json': components['schemas']['CallbackLogs']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -8508,6 +9999,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8564,9 +10066,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8634,6 +10156,17 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -8669,6 +10202,46 @@ export interface operations {
           'application/json': components['schemas']['Explanation']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -8692,6 +10265,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8737,9 +10321,42 @@ export interface operations {
           'application/json': components['schemas']['RedeliverAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8880,6 +10497,46 @@ export interface operations {
           'application/json': components['schemas']['RequestCounts']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -8893,6 +10550,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -8932,6 +10600,46 @@ export interface operations {
           'application/json': components['schemas']['PublicSettings']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -8945,6 +10653,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -9027,9 +10757,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -9150,9 +10900,39 @@ export interface operations {
           'text/plain': string
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Unauthorized */
       401: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -9173,6 +10953,28 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }

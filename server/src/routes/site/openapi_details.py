@@ -38,7 +38,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 }
 _RATE_LIMIT_HEADERS = [name for name in HEADERS if name.startswith("X-RateLimit-")]
 #: Statuses of refusals that precede the rate limit.
-_NOT_COUNTED = frozenset({"403", "421"})
+_NOT_COUNTED = frozenset({"401", "403", "421"})
 _ACRONYMS = {"fifo": "FIFO", "url": "URL", "http": "HTTP"}
 
 
