@@ -33,7 +33,9 @@ def with_security(document: dict[str, Any], *, required: bool) -> dict[str, Any]
             if access is PUBLIC:
                 operation["security"] = []
                 continue
-            ways: list[dict[str, list[str]]] = [{BEARER: access.scopes}, {API_KEY: access.scopes}]
+            ways: list[dict[str, list[str]]] = [{BEARER: []}, {API_KEY: []}]
+            # Tools for older versions know scopes of OAuth alone.
+            operation["x-scopes"] = access.scopes
             if not required and access.in_open_mode:
                 ways.append({})
             operation["security"] = ways
