@@ -5084,9 +5084,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5197,6 +5217,46 @@ export interface operations {
           'application/json': components['schemas']['BatchList']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Misdirected Request */
       421: {
         headers: {
@@ -5210,6 +5270,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5252,6 +5323,46 @@ export interface operations {
           'application/json': components['schemas']['Batch']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -5275,6 +5386,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5317,9 +5439,39 @@ export interface operations {
           'application/json': components['schemas']['DeletedAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5367,6 +5519,17 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -5402,6 +5565,46 @@ export interface operations {
           'application/json': components['schemas']['BatchCallbackLogs']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -5425,6 +5628,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5481,9 +5695,29 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5551,6 +5785,17 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem']
         }
       }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Service Unavailable */
       503: {
         headers: {
@@ -5589,9 +5834,42 @@ export interface operations {
           'application/json': components['schemas']['BatchRedeliverAnswer']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Forbidden */
       403: {
         headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -5705,6 +5983,46 @@ export interface operations {
           'application/json': components['schemas']['BatchEntries']
         }
       }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
       /** @description Not Found */
       404: {
         headers: {
@@ -5728,6 +6046,17 @@ export interface operations {
       /** @description Unprocessable Entity */
       422: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }

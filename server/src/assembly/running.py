@@ -103,7 +103,6 @@ def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: Ste
         observers=data.observers,
         completions=data.completions,
         wait_max_s=settings.prefer_wait_max_seconds,
-        batcher=accepting.batcher,
         sync=_sync_parts(data, accepting, work, now),
         downloads=_download_parts(settings, data),
         storage=data.storage,

@@ -108,7 +108,6 @@ class Parts:
     completions: Completions
     #: Maximum time that a call waits for a request to end, seconds.
     wait_max_s: int
-    batcher: AcceptBatcher
     sync: SyncParts
     downloads: DownloadParts
     storage: ReportStorage
@@ -152,6 +151,11 @@ class Parts:
     started_at: datetime
     #: Set when the server is about to stop.
     stopping: asyncio.Event
+
+    @property
+    def batcher(self) -> AcceptBatcher:
+        """Accepts requests, many in a transaction."""
+        return self.sync.batcher
 
     @property
     def events(self) -> EventBus:
