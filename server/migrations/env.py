@@ -1,4 +1,4 @@
-"""Runs the migrations: on the connection the server hands over, or on `DATABASE_URL`."""
+"""Runs the migrations: on the connection the server hands over, or on `DATABASE_URL`; `--sql` prints them instead."""
 
 import asyncio
 
@@ -19,6 +19,18 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
+def write_sql() -> None:
+    """Print the statements, for whoever may not let an application change a schema."""
+    context.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # with others, percent signs are doubled
+        target_metadata=Base.metadata,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 async def run_from_command_line() -> None:
     """Connect to `DATABASE_URL` and run."""
     url = Settings().database_url
@@ -30,7 +42,9 @@ async def run_from_command_line() -> None:
     await engine.dispose()
 
 
-if (given := context.config.attributes.get("connection")) is not None:
+if context.is_offline_mode():
+    write_sql()
+elif (given := context.config.attributes.get("connection")) is not None:
     run(given)
 else:
     asyncio.run(run_from_command_line())

@@ -1,6 +1,10 @@
 """The tables are what the models say, and a start asks for migrations only when there are some to run."""
 
 import asyncio
+from asyncio.subprocess import DEVNULL, PIPE
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -8,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
 
 from src.config import SERVER_FOLDER
 from src.database import (
@@ -19,10 +24,18 @@ from src.database import (
     newest_revision,
 )
 from src.models import Base
+from src.postgres.cluster import INSTALL_FOLDERS, NEWEST_VERSION, PACKAGE
 from src.services.requests.observers import Observers
 from src.services.requests.records import LaneKey
 from src.services.requests.store import RequestStore
-from tests.support.databases import run_sql
+from tests.support.databases import database_at, run_sql
+
+
+def psql_program() -> Path:
+    package = find_spec(PACKAGE)
+    assert package is not None
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0]) / INSTALL_FOLDERS[NEWEST_VERSION] / "bin" / "psql"
 
 
 async def differences(url: str) -> list[object]:
@@ -67,6 +80,22 @@ async def test_a_migration_of_several_transactions_that_was_cut_short_is_run_aga
     await migrate(database_url)
 
     assert await differences(database_url) == []
+
+
+async def test_the_migrations_as_sql_make_the_same_tables(postgres: str) -> None:
+    sql = StringIO()
+    command.upgrade(Config(SERVER_FOLDER / "alembic.ini", output_buffer=sql), "head", sql=True)
+    url = database_at(postgres, "made_by_psql")
+    await run_sql(postgres, "CREATE DATABASE made_by_psql")
+    target = make_url(url).set(drivername="postgresql").render_as_string()
+    options = ["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1"]
+    psql = await asyncio.create_subprocess_exec(
+        psql_program(), target, *options, stdin=PIPE, stdout=DEVNULL, stderr=PIPE
+    )
+    _, errors = await psql.communicate(sql.getvalue().encode())
+
+    assert psql.returncode == 0, errors.decode()
+    assert await differences(url) == []
 
 
 def test_the_newest_migration_is_told_by_the_names_of_the_files() -> None:
