@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from src.errors import Invalid, ScopeMissing
+from src.errors import Invalid
 from src.models import Mode, Priority
 from src.random_ids import new_uuid
-from src.services.identity.caller import Caller, Scope
+from src.services.identity.caller import Caller, check_priority
 from src.services.report_generator import ReportParameters
 from src.services.requests.accept_batcher import AcceptBatcher
 from src.services.requests.records import Accepted, Duplicate, IdempotencyKey, NewRequest
@@ -22,16 +22,6 @@ def check_size(num_transactions: int, *, at_most: int, pointer: str = "/payload/
     if num_transactions > at_most:
         detail = f"A report has at most {at_most:,} transactions (ASYNC_MAX_TRANSACTIONS)."
         raise Invalid(detail, pointer)
-
-
-def check_priority(caller: Caller, priority: Priority) -> None:
-    """Refuse a priority that the caller's key does not permit.
-
-    Raises:
-        ScopeMissing: it does not.
-    """
-    if priority is Priority.HIGH and Scope.SUBMIT_HIGH not in caller.scopes:
-        raise ScopeMissing(f"Priority high asks for the scope {Scope.SUBMIT_HIGH}.", Scope.SUBMIT_HIGH)
 
 
 async def accept(

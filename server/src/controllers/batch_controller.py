@@ -13,7 +13,7 @@ from src.models import BatchStatus, Callbacks, CallbackStatus, Mode, Priority
 from src.random_ids import new_uuid
 from src.services.delivery.cancellations import SEEN_OWED_FOR
 from src.services.delivery.sent_requests import SentRequest, SentRequests
-from src.services.identity.caller import Caller, View
+from src.services.identity.caller import Caller, View, check_priority
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.parts import Parts
 from src.services.report_generator import Asked, ReportParameters
@@ -69,12 +69,11 @@ def prepare(
     """Check a batch as a whole, and build what is stored of it. Pure; takes some 10 us for each entry.
 
     Raises:
+        ScopeMissing: the caller may not submit at the priority of an entry.
         InvalidEntries: something in it is not allowed; all faults are named.
     """
     urls = _Urls(caller)
-    faults = list(_faults(asked, urls, transactions_max))
-    if faults:
-        raise InvalidEntries(faults)
+    _check(asked, caller, urls, transactions_max)
     today = now.date()
     own = urls.target(asked.callback_url)
     entries = []
@@ -264,6 +263,13 @@ class _Urls:
         found = None if url is None else self._checked[url]
         assert not isinstance(found, ForbiddenCallbackUrl)  # noqa: S101  refused before
         return found
+
+
+def _check(asked: AskedBatch, caller: Caller, urls: _Urls, transactions_max: int) -> None:
+    for priority in {entry.priority for entry in asked.requests}:
+        check_priority(caller, priority)
+    if faults := list(_faults(asked, urls, transactions_max)):
+        raise InvalidEntries(faults)
 
 
 def _faults(asked: AskedBatch, urls: _Urls, transactions_max: int) -> Iterator[tuple[str, str]]:

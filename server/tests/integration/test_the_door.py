@@ -16,6 +16,7 @@ from src.services.identity.key_format import generate_key, write_key
 from src.services.identity.key_store import NewKey
 from src.services.live.event_bus import Watcher
 from src.services.live.frames import Event
+from tests.support.database_state import fetch
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
 from tests.support.service import Service, running_service
@@ -186,6 +187,25 @@ async def test_high_priority_asks_for_its_scope_after_the_body_was_read(closed: 
     assert [answer.status_code for answer in answers] == [403, 202, 422, 202]
     assert (slug(answers[0]), answers[0].json()["scope"]) == ("scope-missing", "submit:high")
     assert answers[0].headers["www-authenticate"].endswith('error="insufficient_scope", scope="submit:high"')
+
+
+async def test_a_batch_with_an_entry_of_high_priority_asks_for_its_scope_and_stores_nothing(closed: Service) -> None:
+    plain, high = await made(closed, "submit", "read"), await made(closed, "submit", "submit:high")
+    entries = [{"payload": {"report_name": "a"}, "priority": priority} for priority in ("normal", "high", "low")]
+    answers = [
+        await closed.client.post(
+            "/api/batch", headers={**bearer(plain), "X-Idempotency-Key": "a"}, json={"requests": sent}
+        )
+        for sent in (entries, entries[::2])
+    ]
+    answers.append(await closed.client.post("/api/batch", headers=bearer(high), json={"requests": entries}))
+    stored = await fetch(closed.settings.database_url, "SELECT size FROM batches ORDER BY created_at")
+    requests = await fetch(closed.settings.database_url, "SELECT count(*) FROM requests")
+
+    assert [answer.status_code for answer in answers] == [403, 202, 202]
+    assert (slug(answers[0]), answers[0].json()["scope"]) == ("scope-missing", "submit:high")
+    assert [tuple(row) for row in stored] == [(2,), (3,)]
+    assert tuple(requests[0]) == (5,)
 
 
 async def test_the_keys_of_an_account_are_one_caller_and_their_requests_are_its_own(run_service: RunService) -> None:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
+from src.errors import ScopeMissing
+from src.models import Priority
 from src.services.outbound.callback_url import Loopback, Policy
 
 #: Cannot collide with an address, and is not allowed as the name of an account.
@@ -172,3 +174,13 @@ class Caller:
             limits=Limits(rates=False),
             callback_policy=Loopback(receiver),
         )
+
+
+def check_priority(caller: Caller, priority: Priority) -> None:
+    """Refuse a priority that the caller's key does not permit.
+
+    Raises:
+        ScopeMissing: it does not.
+    """
+    if priority is Priority.HIGH and Scope.SUBMIT_HIGH not in caller.scopes:
+        raise ScopeMissing(f"Priority high asks for the scope {Scope.SUBMIT_HIGH}.", Scope.SUBMIT_HIGH)
