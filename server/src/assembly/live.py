@@ -1,12 +1,11 @@
 """Creates the live event stream: changes made by any process on this database, as events."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from src.assembly.data import Data
 from src.assembly.identity import Identity
@@ -60,7 +59,7 @@ def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFligh
     """Create the stream; its tasks are started with the others."""
     room = Room()
 
-    def open_stream(view: View, on_batches: Callable[[Collection[UUID]], None] = lambda _: None) -> Stream:
+    def open_stream(view: View) -> Stream:
         events = EventBus(room=room)
         updates = LiveUpdates(
             data.reader,
@@ -69,13 +68,13 @@ def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFligh
             show_request=views.request,
             show_attempt=views.attempt,
             view=view,
-            on_batches=on_batches,
+            on_batches=lambda ids: batches.tell(ids),  # noqa: PLW0108  it is made below
         )
         return Stream(events, updates)
 
-    unnamed = open_stream(View(), lambda ids: batches.tell(ids))  # noqa: PLW0108  it is made below
-    batches = BatchUpdates(data.batches.some, unnamed.events, views.batch)
+    unnamed = open_stream(View())
     streams = AccountStreams(unnamed, open_stream, partial(accounts_of, data.reader.read))
+    batches = BatchUpdates(data.batches.some, lambda: streams.watched, streams.publish, views.batch)
 
     async def on_changes(changes: Changes) -> None:
         identity.changed(changes)
@@ -84,6 +83,7 @@ def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFligh
         engine.stop_work(changes.cancelled)
         in_flight.cancel(changes.cancelled)
         data.completions.tell([*changes.updated, *changes.deleted])
+        batches.tell(changes.batches)
         streams.tell(changes)
 
     async def on_gap() -> None:

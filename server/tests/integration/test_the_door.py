@@ -373,6 +373,32 @@ def told(frames: list[str], *request_ids: str) -> bool:
     return all(any("COMPLETED" in frame and one in frame for frame in frames) for one in request_ids)
 
 
+async def test_an_account_hears_how_its_batch_goes_on_and_so_does_the_operator_alone(
+    run_service: RunService, receiver: Receiver
+) -> None:
+    views = {"acme": View("acme"), "other": View("other"), "operator": EVERYTHING, "unnamed": View()}
+    watched: dict[str, list[str]] = {name: [] for name in views}
+    batch = {"requests": [{"payload": {"num_transactions": 1}}] * 2, "callbacks": "batch", "callback_url": receiver.url}
+
+    async with run_service(callback_allowed_origins=(receiver.origin,)) as service, AsyncExitStack() as stack:
+        key = await made(service, "submit")
+        for name, view in views.items():
+            watcher = stack.enter_context(service.parts.streams.of(view).watching(lambda _: Event("hello", {})))
+            reading = asyncio.create_task(keep(watcher, watched[name]))
+            stack.callback(reading.cancel)
+        batch_id = (await service.client.post("/api/batch", headers=bearer(key), json=batch)).json()["batch_id"]
+
+        def heard(name: str) -> bool:
+            states = [text for text in watched[name] if "batch.updated" in text and batch_id in text]
+            return any('"callback_status":"SUCCESS"' in text for text in states)
+
+        await eventually(lambda: heard("acme") and heard("operator"))
+
+    assert not any(
+        batch_id in text or "batch.updated" in text for name in ("other", "unnamed") for text in watched[name]
+    )
+
+
 async def test_a_stream_ends_with_the_key_that_opened_it(closed: Service) -> None:
     keys = [await made(closed, "read") for _ in range(3)]
     callers = [await closed.parts.identity.authenticator.identify(key.encode()) for key in keys]

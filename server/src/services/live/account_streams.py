@@ -56,6 +56,11 @@ class AccountStreams:
         """Number of watchers of all streams."""
         return sum(stream.events.watchers for stream in (self._unnamed, *self._streams.values()))
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody watches any of them."""
+        return any(stream.events.watched for stream in (self._unnamed, *self._streams.values()))
+
     def of(self, view: View) -> EventBus:
         """Return the stream of what is visible."""
         if not view.everybody and view.account is None:

@@ -5,18 +5,16 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from src.services.identity.caller import View
-from src.services.live.event_bus import EventBus
+from src.services.identity.caller import EVERYTHING, View
 from src.services.live.frames import Event
 from src.services.requests.batches import BatchState
 
 TOLD_EVERY_S = 0.5
 #: Batches read and told together; the others come next.
 TOLD_TOGETHER_MAX = 20
-#: The stream is the unnamed account's.
-VIEW = View()
 
 Read = Callable[[View, Sequence[UUID]], Awaitable[Sequence[BatchState]]]
+Publish = Callable[[str | None, Event], None]
 
 
 class BatchUpdates:
@@ -24,7 +22,8 @@ class BatchUpdates:
 
     Args:
         read: reads batches by their ids.
-        bus: broadcasts the frames.
+        watched: returns whether anybody watches.
+        publish: publishes an event of an account to those who see it.
         show: serializes a batch.
         pause: waits for a number of seconds.
     """
@@ -32,12 +31,14 @@ class BatchUpdates:
     def __init__(
         self,
         read: Read,
-        bus: EventBus,
+        watched: Callable[[], bool],
+        publish: Publish,
         show: Callable[[BatchState], Any],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._read = read
-        self._bus = bus
+        self._watched = watched
+        self._publish = publish
         self._show = show
         self._pause = pause
         self._changed: dict[UUID, None] = {}
@@ -45,7 +46,7 @@ class BatchUpdates:
 
     def tell(self, batch_ids: Collection[UUID]) -> None:
         """Record that batches, or their entries, changed."""
-        if batch_ids and self._bus.watched:
+        if batch_ids and self._watched():
             self._changed.update(dict.fromkeys(batch_ids))
             self._wake.set()
 
@@ -58,7 +59,7 @@ class BatchUpdates:
         while True:
             await self._wake.wait()
             for state in await self._next():
-                self._bus.publish(Event("batch.updated", self._show(state)))
+                self._publish(state.row.account, Event("batch.updated", self._show(state)))
             await self._pause(TOLD_EVERY_S)
 
     async def _next(self) -> Sequence[BatchState]:
@@ -69,7 +70,7 @@ class BatchUpdates:
         if not self._changed:
             self._wake.clear()
         try:
-            return await self._read(VIEW, batch_ids)
+            return await self._read(EVERYTHING, batch_ids)
         except BaseException:
             self._changed.update(dict.fromkeys(batch_ids))
             self._wake.set()

@@ -91,7 +91,7 @@ class LiveUpdates:
         busy_with: returns the request being processed by this process, if any.
         show_request: serializes a row of `requests`.
         show_attempt: serializes a row of the callback log.
-        on_batches: called with the batches of changed requests, and changed ones.
+        on_batches: called with the batches of changed requests.
         view: whose requests are in the stream.
         clock: a monotonic clock, seconds.
         pause: waits for a number of seconds.
@@ -132,7 +132,6 @@ class LiveUpdates:
         if not self._bus.watched:
             return
         self._queue_changed.set()
-        self._on_batches(changes.batches)
         self._changes.add(changes)
         if len(self._changes.updated) + len(self._changes.deleted) > CHANGES_TOLD_MAX:
             self._changes = Changes()
