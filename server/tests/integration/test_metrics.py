@@ -174,6 +174,32 @@ async def test_only_one_of_two_servers_tells_what_the_database_says(
         assert sum(one[key(mode_of, mode="async", **label)] for one in told) == 2
 
 
+async def test_the_callback_of_a_batch_is_owed_once_its_last_request_has_ended(
+    run_service: RunService, receiver: Receiver
+) -> None:
+    """Counted where those of requests are: due, or retrying once an attempt has failed."""
+    receiver.answer = lambda _number, _callback: 503
+    settings = {"simulated_ms_per_transaction": 1000, "callback_retry_delays": (600.0, 600.0, 600.0)}
+    async with run_service(**settings, callback_allowed_origins=(receiver.origin,)) as service:
+
+        async def owed() -> tuple[int, int]:
+            callbacks = (await service.client.get("/api/health")).json()["callbacks"]
+            return callbacks["due"], callbacks["retrying"]
+
+        async def is_retried() -> bool:
+            return await owed() == (0, 1)
+
+        entries = [{"payload": {"num_transactions": 1}}] * 2
+        batch = {"requests": entries, "callbacks": "batch", "callback_url": receiver.url}
+        await service.client.post("/api/batch", json=batch)
+        before = await owed()
+        await receiver.got(1)
+        await eventually(is_retried)
+        scraped = (await samples(service))[key("frg_callbacks_owed")]
+
+    assert (before, scraped) == ((0, 0), 1)
+
+
 #: The end of each key, and what became of it: only the last two end by themselves and are missed then.
 KEYS = """
 INSERT INTO api_keys (id, account, name, sha256, scopes, created_at, expires_at, revoked_at, replaced_by)

@@ -5,17 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, and_, distinct, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Executable, Row, Select, and_, distinct, func, select, union_all
 
-from src.models import ApiKeyModel, CallbackStatus, Mode, PausedReceiverModel, Priority, RequestModel, Status
+from src.models import (
+    ApiKeyModel,
+    BatchModel,
+    CallbackStatus,
+    Mode,
+    PausedReceiverModel,
+    Priority,
+    RequestModel,
+    Status,
+)
+from src.services.identity.caller import EVERYTHING, View
+from src.services.requests.visible import visible
 
-#: Counts stop here.
+#: Counts stop here: the queue is bounded, and a health check should be cheap.
 COUNT_MAX = 100_000
 
 R = RequestModel
 K = ApiKeyModel
 _WAITING = and_(R.mode == Mode.ASYNC, R.completed_at.is_(None), R.status == Status.PENDING)
-_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.completed_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +40,30 @@ class QueueFigures:
     next_key_ends_at: datetime | None
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    found = select(R.id).where(condition).limit(COUNT_MAX).subquery()
-    return select(func.count()).select_from(found).scalar_subquery()
+def owed_callbacks(view: View, due_after: datetime | None = None) -> CompoundSelect[Any]:
+    """Select the callbacks that are owed, of requests and of batches: those whose report, or last report, has ended.
+
+    Args:
+        view: whose are selected.
+        due_after: only those whose next attempt is due later than this.
+    """
+
+    def of(table: Any) -> Select[Any]:
+        owed = select(table.id).where(
+            table.callback_status == CallbackStatus.PENDING, table.completed_at.is_not(None), *visible(view, table)
+        )
+        return owed if due_after is None else owed.where(table.callback_next_attempt_at > due_after)
+
+    return union_all(of(R), of(BatchModel))
+
+
+def number_of(found: Select[Any] | CompoundSelect[Any]) -> ColumnElement[int]:
+    """Count what a query finds, up to `COUNT_MAX`."""
+    return select(func.count()).select_from(found.limit(COUNT_MAX).subquery()).scalar_subquery()
+
+
+def _waiting(priority: Priority) -> ColumnElement[int]:
+    return number_of(select(R.id).where(_WAITING, R.priority == priority))
 
 
 def _oldest(condition: ColumnElement[bool]) -> ColumnElement[datetime]:
@@ -40,12 +71,12 @@ def _oldest(condition: ColumnElement[bool]) -> ColumnElement[datetime]:
 
 
 _FIGURES = select(
-    _count(_OWED),
+    number_of(owed_callbacks(EVERYTHING)),
     select(func.count(distinct(PausedReceiverModel.receiver))).scalar_subquery(),
     select(func.min(K.expires_at))
     .where(K.expires_at > func.now(), K.revoked_at.is_(None), K.replaced_by.is_(None))
     .scalar_subquery(),
-    *(_count(and_(_WAITING, R.priority == each)) for each in Priority),
+    *(_waiting(each) for each in Priority),
     *(_oldest(and_(_WAITING, R.priority == each)) for each in Priority),
 )
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    CompoundSelect,
     Executable,
     Row,
     Select,
@@ -42,14 +43,12 @@ from src.services.requests.explanations import Explanations
 from src.services.requests.fifo_proof import Milestones
 from src.services.requests.history import IN_HISTORY, LISTED, History, Read
 from src.services.requests.past_queue import PastQueues
-from src.services.requests.queue_figures import QueueFigures, read_queue_figures
+from src.services.requests.queue_figures import QueueFigures, number_of, owed_callbacks, read_queue_figures
 from src.services.requests.read_slots import ReadSlots
 from src.services.requests.recent_depths import RecentDepths
 from src.services.requests.records import EVERY, OF_BATCHES, LaneKey
 from src.services.requests.visible import visible
 
-#: Counts stop here: the queue is bounded, and a health check should be cheap.
-COUNT_MAX = 100_000
 LOGS_MAX = 1_000
 OWED_COUNTED_MAX = 1_000
 #: What is being processed stands among the first of its priority: begun together are fewer.
@@ -60,7 +59,6 @@ R = RequestModel
 _ONLY_LOGGED = {"request_headers", "request_body_sha256", "response_headers"}
 _EVENT = [column for column in CallbackLogModel.__table__.columns if column.name not in _ONLY_LOGGED]
 _WAITING = and_(R.mode == Mode.ASYNC, R.completed_at.is_(None), R.status == Status.PENDING)
-_OWED = and_(R.callback_status == CallbackStatus.PENDING, R.completed_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +122,7 @@ class RequestReader:
 
         def count_of(each: Priority) -> ColumnElement[int]:
             before = [R.queue_position < queue_position] if each == priority else []
-            found = select(R.id).where(_WAITING, R.priority == each, *before).limit(COUNT_MAX)
-            return select(func.count()).select_from(found.subquery()).scalar_subquery()
+            return number_of(select(R.id).where(_WAITING, R.priority == each, *before))
 
         first = _first_unfinished(R.__table__.c.status)
         begun = select(func.count()).where(first.c.status == Status.PROCESSING)
@@ -177,11 +174,11 @@ class RequestReader:
         seen = visible(view)
         heads = _first_of_each(and_(_WAITING, *seen), 1, R.__table__.c.created_at)
         [oldest] = await self._all(select(func.min(heads.c.created_at)))
-        retrying = await self._count(select(R.id).where(_OWED, R.callback_next_attempt_at > now, *seen))
+        retrying = await self._count(owed_callbacks(view, due_after=now))
         return QueueDepth(
             waiting=await self.count_waiting(view),
             oldest_waiting_at=oldest[0],
-            callbacks_due=await self._count(select(R.id).where(_OWED, *seen)) - retrying,
+            callbacks_due=await self._count(owed_callbacks(view)) - retrying,
             callbacks_retrying=retrying,
         )
 
@@ -230,8 +227,8 @@ class RequestReader:
         ]
         return {lanes[row.number]: row.owed for row in await self._all(union_all(*counts))} if counts else {}
 
-    async def _count(self, query: Select[Any]) -> int:
-        [row] = await self._all(select(func.count()).select_from(query.limit(COUNT_MAX).subquery()))
+    async def _count(self, query: Select[Any] | CompoundSelect[Any]) -> int:
+        [row] = await self._all(select(number_of(query)))
         count: int = row[0]
         return count
 
@@ -266,8 +263,6 @@ def _first_unfinished(*columns: ColumnElement[Any]) -> Subquery:
 
 async def _waiting_and_owed(read: Read) -> tuple[int, int]:
     """Count the requests of the unnamed account that wait for their report, and its callbacks that are owed."""
-    own = visible(View())
-    counted = (select(R.id).where(condition, *own).limit(COUNT_MAX).subquery() for condition in (_WAITING, _OWED))
-    waiting, owed = (select(func.count()).select_from(one).scalar_subquery() for one in counted)
+    waiting, owed = number_of(select(R.id).where(_WAITING, *visible(View()))), number_of(owed_callbacks(View()))
     [row] = await read(select(waiting.label("waiting"), owed.label("owed")))
     return row.waiting, row.owed
