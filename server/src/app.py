@@ -25,6 +25,7 @@ from src.routes import (
     callback_checks,
     events,
     health,
+    keys,
     queue_routes,
     redeliveries,
     webhook_test,
@@ -103,12 +104,20 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
         redirect_slashes=False,  # a redirect would go wherever the Host header says
         middleware=_inner_middleware(settings, policies, benchmarks, rate_limits),
     )
+    app.state.rate_limits = rate_limits
+    app.state.pending_per_caller_max = settings.max_pending_per_caller
     app.outermost = _outer_middleware(settings, metrics, tracing, app.router.routes)
     problems.install(app)
     openapi.install(app, settings, [SYNC_ROUTE, ASYNC_ROUTE, callback_checks.CHECK_ROUTE, *LIKE_A_SUBMISSION])
+    _install_routes(app, settings, metrics)
+    return app
+
+
+def _install_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     submitting = [api_routes.submitting, batches.submitting, callback_checks.router]
     managing = [api_routes.managing, api_routes.cancelling, batches.router, batches.cancelling, redeliveries.router]
     routers = [*submitting, *managing, queue_routes.router, events.router, health.router]
+    routers += [keys.router, keys.rotating]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.
@@ -116,7 +125,6 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     metrics_page.install(app, metrics)
     docs_pages.install(app)
     page.install(app, SERVER_FOLDER.parent / "client" / "dist")
-    return app
 
 
 def _lifespan(

@@ -11,6 +11,7 @@ from src.services.identity.authenticator import Authenticator
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.identity.key_store import StoredKey
 from src.services.identity.known_keys import KnownKeys
+from src.services.identity.last_use import LastUse
 from src.services.identity.sessions import Sessions
 from src.services.kit.group_commit import GroupCommit
 from src.services.parts import IdentityParts
@@ -29,6 +30,7 @@ class Identity:
     parts: IdentityParts
     #: Whether this process hears of changed keys.
     hearing: Hearing
+    last_use: LastUse
     now: Callable[[], datetime]
 
     def changed(self, changes: Changes) -> None:
@@ -60,11 +62,13 @@ def open_identity(
     hearing = Hearing()
     look_up: GroupCommit[str, StoredKey | None] = GroupCommit(data.keys.stored, items_max=KEYS_IN_ONE_QUERY_MAX)
     keys = KnownKeys(look_up.submit, hears_changes=lambda: hearing.is_current, now=now)
+    last_use = LastUse(data.keys.used, now)
     authenticator = Authenticator(
         keys,
         data.keys,
         bootstrap=bootstrap_key(settings),
         callback_policy=policies.of_accounts,
+        note_use=last_use.note,
     )
     parts = IdentityParts(authenticator=authenticator, keys=data.keys, sessions=Sessions(authenticator.is_good))
-    return Identity(parts=parts, hearing=hearing, now=now)
+    return Identity(parts=parts, hearing=hearing, last_use=last_use, now=now)

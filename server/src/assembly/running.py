@@ -189,6 +189,7 @@ async def _start_tasks(
         ("live events", live.updates.run),
         ("batch events", live.batches.run),
         ("account events", live.streams.run),
+        ("last use of keys", identity.last_use.run),
         ("sessions", identity.parts.sessions.run),
         ("queue events", live.updates.tell_of_the_queue),
         ("queue depths", data.reader.recent_depths.run),

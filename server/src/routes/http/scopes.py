@@ -33,7 +33,8 @@ SUBMIT = Access(Scope.SUBMIT)
 MANAGE = Access(Scope.MANAGE)
 #: Open where no credentials are required: the demo's tools, and metrics.
 OPERATE = Access(Scope.ADMIN)
-#: What only makes sense with credentials.
+#: What only makes sense with credentials, also where none are required.
+MANAGE_KEYS = Access(Scope.MANAGE, in_open_mode=False)
 ANYBODY_KNOWN = Access(None)
 
 #: Every operation of the OpenAPI document, and the WebSocket. What is missing here is refused by a test.
@@ -67,6 +68,12 @@ ACCESS: Mapping[str, Access] = {
     "GET /api/queue/fifo-proof": READ,
     "POST /api/receivers/{origin:path}/resume": SUBMIT,
     "POST /api/receivers/{origin:path}/probe": SUBMIT,
+    "GET /api/me": ANYBODY_KNOWN,
+    "POST /api/keys": MANAGE_KEYS,
+    "GET /api/keys": MANAGE_KEYS,
+    "GET /api/keys/{key_id}": MANAGE_KEYS,
+    "POST /api/keys/{key_id}/rotate": MANAGE_KEYS,
+    "DELETE /api/keys/{key_id}": MANAGE_KEYS,
     "GET /api/settings": READ,
     "GET /api/events": READ,
     "WS /api/ws": READ,

@@ -99,7 +99,7 @@ class IdentityMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Name the caller and pass on, or refuse."""
         if scope["type"] != "lifespan":
-            address = caller_of(scope, self._trusted_proxies)
+            scope["address"] = address = caller_of(scope, self._trusted_proxies)
             try:
                 scope["caller"] = caller = await self._admit(scope, address)
             except _Refused as refused:

@@ -95,6 +95,15 @@ class RateLimits:
         surplus = min(len(times_s) + cost - item.amount, len(times_s))
         return math.ceil(times_s[surplus - 1] + item.get_expiry() - self._now_s()) if surplus > 0 else 1
 
+    async def left(self, path: str, caller: str) -> Allowance | None:
+        """Return what is left for a path, without counting anything; None when there is no limit for it."""
+        limited = self._limited(path)
+        if limited is None:
+            return None
+        path, item = limited
+        stats = self._window.get_window_stats(item, path, caller)
+        return allowance(item, stats, self._now_s(), allowed=stats.remaining > 0)
+
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""
 

@@ -92,6 +92,20 @@ class SharedRateLimits(RateLimits):
         limited = self._limited(path)
         return super().fits_after_s(path, caller, cost) if limited is None else limited[1].get_expiry()
 
+    async def left(self, path: str, caller: str) -> Allowance | None:
+        """Return what is left for a path over all servers, without counting anything; None when there is no limit."""
+        limited = self._limited(path)
+        if limited is None or not self._may_ask():
+            return await super().left(path, caller)
+        path, item = limited
+        try:
+            stats = await self._shared.get_window_stats(item, path, caller)
+        except (StorageError, OSError) as error:
+            await self._went_away(error)
+            return await super().left(path, caller)
+        self._came_back()
+        return allowance(item, stats, time.time(), allowed=stats.remaining > 0)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.disconnect()

@@ -14,6 +14,7 @@ TAGS = [
     {"name": "Requests", "description": "Read, explain, cancel, redeliver and delete what was submitted."},
     {"name": "Batches", "description": "Reports that are accepted together, and how they stand."},
     {"name": "Queue", "description": "What waits, what is under way, and proof of the order."},
+    {"name": "Keys", "description": "Who calls, and the keys of accounts."},
     {"name": "Events", "description": "What happens, as it happens."},
     {"name": "Health", "description": "Whether the service works, and its metrics."},
     {"name": "Benchmark", "description": "Measure this server: sync, async, or both side by side."},

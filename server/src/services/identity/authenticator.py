@@ -1,6 +1,6 @@
 """Names the caller of a key, and whoever may see the whole service because nobody else is there."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from hmac import compare_digest
 
@@ -44,16 +44,31 @@ class Authenticator:
         store: tells whether there are accounts.
         bootstrap: the operator's key of the settings, if there is one.
         callback_policy: decides which callback URLs accounts may use.
+        note_use: is told the id of each key that is accepted.
     """
 
-    def __init__(self, keys: KnownKeys, store: KeyStore, *, bootstrap: ReadKey | None, callback_policy: Policy) -> None:
+    def __init__(
+        self,
+        keys: KnownKeys,
+        store: KeyStore,
+        *,
+        bootstrap: ReadKey | None,
+        callback_policy: Policy,
+        note_use: Callable[[str], None],
+    ) -> None:
         self._keys = keys
         self._store = store
         self._bootstrap = bootstrap
         self._policy = callback_policy
+        self._note_use = note_use
         self._callers: LruDict[str, tuple[ApiKey, Caller]] = LruDict(KEYS_REMEMBERED_MAX)
         #: Whether only the unnamed account exists. False until that is known.
         self.alone = False
+
+    @property
+    def bootstrap_id(self) -> str | None:
+        """The id of the operator's key of the settings, if there is one."""
+        return None if self._bootstrap is None else self._bootstrap.id
 
     async def identify(self, credential: bytes) -> Caller:
         """Return the caller of a credential.
@@ -71,6 +86,7 @@ class Authenticator:
         found = await self._keys.recognise(read)
         if isinstance(found, Refusal):
             raise CredentialRefused(found, _DETAILS[found], read.id)
+        self._note_use(read.id)
         key, caller = self._callers.get(read.id, (None, None))
         if caller is None or key is not found:
             caller = self._caller(found)

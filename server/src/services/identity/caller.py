@@ -122,6 +122,11 @@ class Caller:
         """Whose requests it sees."""
         return EVERYTHING if Scope.ADMIN in self.scopes else View(self.owner.account, alone=self.alone)
 
+    @property
+    def own_view(self) -> View:
+        """What belongs to its account alone, also where it sees more."""
+        return View(self.owner.account)
+
     @classmethod
     def of_address(cls, name: str, callback_policy: Policy, *, alone: bool = True) -> Self:
         """Create an unauthenticated caller, which is identified by its address.
@@ -151,12 +156,12 @@ class Caller:
         key_id: str,
         expires_at: datetime | None = None,
     ) -> Self:
-        """Create the caller of an account: all of its keys are one caller."""
+        """Create the caller of an account: all of its keys are one caller, and `admin` includes every scope."""
         return cls(
             name=f"{ACCOUNT_MARK}{account}",
             kind=Kind.KEY,
             owner=Owner(account),
-            scopes=frozenset(scopes),
+            scopes=frozenset(Scope if Scope.ADMIN in scopes else scopes),
             limits=Limits(),
             callback_policy=callback_policy,
             key_id=key_id,

@@ -33,6 +33,8 @@ SELECT $2, account, name, $3, scopes, $4, $6 FROM old
 RETURNING id, account, name, scopes, created_at, expires_at, revoked_at, replaced_by, last_used_at
 """
 
+COUNT_KEYS = "SELECT count(*) FROM api_keys WHERE account = $1"
+
 # Again is fine, and keeps the first moment.
 REVOKE_KEY = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id"
 
@@ -47,3 +49,12 @@ ANY_ACCOUNT = "SELECT EXISTS (SELECT FROM accounts)"
 
 # Without a key: the operator's is in the settings.
 ENSURE_ACCOUNT = "INSERT INTO accounts (name, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+# Servers write it one after the other, each for itself. Without waiting for a change of the key, which tells more.
+KEYS_USED = """
+UPDATE api_keys SET last_used_at = $2
+WHERE id IN (
+    SELECT id FROM api_keys WHERE id = ANY($1) AND (last_used_at IS NULL OR last_used_at < $2)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+"""

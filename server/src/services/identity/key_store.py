@@ -18,6 +18,8 @@ from src.services.identity.key_format import generate_key, read_key
 
 #: How long an old key stays good after a rotation, hours.
 OVERLAP_HOURS_MAX = 168
+#: Keys of an account, revoked and expired ones too; a few more when created at the same moment.
+KEYS_OF_ACCOUNT_MAX = 1_000
 #: The account of the operator.
 OPERATOR = "operator"
 
@@ -103,8 +105,10 @@ class KeyStore:
 
         Raises:
             Invalid: it would have expired already.
+            Conflict: the account has `KEYS_OF_ACCOUNT_MAX` keys.
         """
         check_end(new.expires_at, now)
+        await self._check_number(new.account)
         text = generate_key()
         read = read_key(text)
         scopes = [str(scope) for scope in ordered(new.scopes)]
@@ -144,9 +148,11 @@ class KeyStore:
             Conflict: it was revoked or rotated before, or has expired.
             Invalid: the new key would have expired already.
         """
-        if (trouble := _why_it_cannot_rotate(await self.get(key_id), now)) is not None:
+        old = await self.get(key_id)
+        if (trouble := _why_it_cannot_rotate(old, now)) is not None:
             raise Conflict(trouble)
         check_end(expires_at, now)
+        await self._check_number(old.account)
         text = generate_key()
         read = read_key(text)
         records = await self._fetch(statements.ROTATE_KEY, key_id, read.id, read.sha256, now, now + overlap, expires_at)
@@ -173,9 +179,17 @@ class KeyStore:
         """Return whether there is a named account."""
         return bool((await self._fetch(statements.ANY_ACCOUNT))[0][0])
 
+    async def used(self, key_ids: Sequence[str], at: datetime) -> None:
+        """Record that keys were used."""
+        await self._fetch(statements.KEYS_USED, key_ids, at)
+
     async def ensure_account(self, name: str, now: datetime) -> None:
         """Create an account, unless it exists."""
         await self._fetch(statements.ENSURE_ACCOUNT, name, now)
+
+    async def _check_number(self, account: str) -> None:
+        if (await self._fetch(statements.COUNT_KEYS, account))[0][0] >= KEYS_OF_ACCOUNT_MAX:
+            raise Conflict(f"An account has at most {KEYS_OF_ACCOUNT_MAX:,} keys.")
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         async with database_errors():

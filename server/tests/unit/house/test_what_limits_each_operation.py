@@ -17,6 +17,7 @@ SYNC, ASYNC = "RATE_LIMIT_SYNC", "RATE_LIMIT_ASYNC"
 #: A delete needs something that was counted when it was made.
 MADE_BEFORE = "as many as there are things to delete"
 ONE_RUN = "one run at a time (409), whose own length is limited"
+KEYS = "1,000 keys of an account, KEYS_OF_ACCOUNT_MAX"
 DEMO = "a demo tool that changes a value in memory"
 
 LIMITS = {
@@ -35,6 +36,9 @@ LIMITS = {
     "POST /api/requests/{request_id}/cancel": "once for each request that was accepted; further ones change nothing",
     "DELETE /api/requests/{request_id}": MADE_BEFORE,
     "DELETE /api/requests": MADE_BEFORE,
+    "POST /api/keys": KEYS,
+    "POST /api/keys/{key_id}/rotate": KEYS,
+    "DELETE /api/keys/{key_id}": MADE_BEFORE,
     "POST /api/benchmark/sync": ONE_RUN,
     "POST /api/benchmark/async": ONE_RUN,
     "POST /api/benchmark/both": ONE_RUN,

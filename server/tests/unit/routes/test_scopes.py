@@ -72,7 +72,7 @@ def test_the_page_is_public(path: str) -> None:
 def test_what_the_open_mode_allows_is_what_its_callers_have_or_a_demo_tool() -> None:
     asked = {access.scope for access in ACCESS.values() if access.in_open_mode and access is not PUBLIC}
 
-    assert asked - {Scope.ADMIN, Scope.MANAGE} <= OPEN_SCOPES
+    assert asked - {None, Scope.ADMIN, Scope.MANAGE} <= OPEN_SCOPES
 
 
 @pytest.mark.parametrize(("required", "ways"), [(True, 2), (False, 3)])
