@@ -1,0 +1,191 @@
+"""Two accounts and every operation of the OpenAPI document: nothing of one is in any answer to the other.
+
+Made from the document itself, so that a new operation cannot be forgotten. One service for all.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from src.models import RunStatus
+from src.services.identity.caller import EVERYTHING
+from src.services.identity.key_format import generate_key
+from tests.integration.test_the_door import bearer, made
+from tests.support.receivers import Receiver
+from tests.support.service import Service
+from tests.support.waiting import eventually
+
+RunService = Callable[..., AbstractAsyncContextManager[Service]]
+BOOTSTRAP = generate_key()
+SCOPES = ("read", "submit", "submit:high", "manage")
+#: What has figures of the process and the clock, which differ from call to call.
+MEASURED = re.compile(
+    r'"(?:at|uptime_seconds|round_trip_ms|heartbeat_age_ms|free_bytes|oldest_age_ms|last_used_at|since|reset_s|remaining|used)"'
+    r':(?:null|"[^"]*"|[0-9.]+)'
+)
+#: They never end by themselves; `test_the_door.py` reads the streams.
+STREAMS = {"/api/events"}
+#: They count everybody, and name nobody: the probe for load balancers.
+TIMES = {"/api/queue/depths", "/api/health/last-hour"}
+
+
+@dataclass
+class Accounts:
+    """The service, and what one account has in it."""
+
+    service: Service
+    keys: dict[str, str]
+    #: Of the first account, by the name of the parameter in a path.
+    owned: dict[str, str]
+    #: What account `empty` was answered before the first one did anything.
+    before: dict[str, str]
+
+    async def call(self, account: str, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
+        for name, value in ids.items():
+            path = path.replace("{" + name + "}", value)
+        assert "{" not in path, f"this test needs a value for {path}"
+        content = {"content": b"{}", "headers": {"content-type": "application/json"}} if method == "POST" else {}
+        headers = {**bearer(self.keys[account]), **content.pop("headers", {})}  # type: ignore[dict-item]
+        params = {"a": ids["run_id"], "b": ids["run_id"]} if path.endswith("comparison") else {}
+        return await self.service.client.request(method, path, headers=headers, params=params, **content)  # type: ignore[arg-type]
+
+    def leaks(self, answer: httpx.Response) -> list[str]:
+        """What an answer shows of the first account, other than what was asked for."""
+        text = answer.text + repr(answer.headers)
+        for asked in (str(answer.request.url.raw_path.decode()), str(answer.request.url), answer.request.url.path):
+            text = text.replace(asked, "")
+        secrets = [*self.owned.values(), "canary", "acme", self.keys["acme"][4:12]]
+        return [word for word in secrets if word in text and not word.startswith("http")]
+
+
+def operations(service: Service) -> list[tuple[str, str]]:
+    paths = service.app.openapi()["paths"]
+    return [(method.upper(), path) for path, described in paths.items() for method in described if path not in STREAMS]
+
+
+def nobodys() -> dict[str, str]:
+    unknown = str(uuid4())
+    names = ("request_id", "run_id", "redelivery_id", "batch_id")
+    origin = "http://nobody.example:80"
+    return {**dict.fromkeys(names, unknown), "file": f"{unknown}.csv", "key_id": generate_key()[4:12], "origin": origin}
+
+
+async def everything_of(service: Service, key: str, receiver: Receiver) -> dict[str, str]:
+    """Give an account one of everything; returns the ids."""
+    client, headers = service.client, {**bearer(key), "X-Idempotency-Key": "canary-key"}
+    body = {"payload": {"report_name": "canary"}, "callback_url": f"{receiver.url}?canary"}
+    request_id = (await client.post("/api/async", headers=headers, json=body)).json()["request_id"]
+    demo = {"payload": {"report_name": "canary"}, "callback_url": service.settings.demo_receiver_url}
+    await client.post("/api/async", headers=bearer(key), json=demo)
+    await client.post("/api/callbacks/simulate-failures?fail_next=7", headers=bearer(key))
+
+    async def delivered() -> bool:
+        found = await client.get(f"/api/requests/{request_id}", headers=bearer(key))
+        return bool(found.json()["callback_status"] == "SUCCESS")
+
+    await eventually(delivered)
+    filters = {"filter": {"callback_status": "SUCCESS"}, "dry_run": False, "expected_count": 1}
+    redelivery = await client.post("/api/redeliveries", headers=bearer(key), json=filters)
+    run_id, now = uuid4(), service.parts.now()
+    await service.parts.benchmark_store.begin(run_id, "sync", {"canary": 1}, now, "acme")
+    summary = {"sync": None, "async": None}
+    await service.parts.benchmark_store.end(run_id, RunStatus.COMPLETED, summary, None, now)
+    assert await service.parts.benchmark_store.get(run_id, EVERYTHING)
+    return {
+        "request_id": request_id,
+        "file": f"{request_id}.csv",
+        "run_id": str(run_id),
+        "redelivery_id": redelivery.json()["id"],
+        "batch_id": request_id,
+        "key_id": key[4:12],
+        "origin": receiver.origin,
+    }
+
+
+@pytest.fixture
+async def accounts(run_service: RunService, receiver: Receiver) -> AsyncIterator[Accounts]:
+    settings = {"bootstrap_admin_key": BOOTSTRAP, "callback_allowed_origins": (receiver.origin,)}
+    async with run_service(auth_required=True, auth_failure_rate="off", **settings) as service:
+        names = ("acme", "other", "empty")
+        keys = {name: await made(service, *SCOPES, account=name) for name in names}
+        found = Accounts(service, keys, {}, {})
+        for method, path in operations(service):
+            if method == "GET":
+                found.before[path] = stripped(await found.call("empty", "GET", path, nobodys()))
+        found.owned = await everything_of(service, keys["acme"], receiver)
+        yield found
+
+
+def stripped(answer: httpx.Response) -> str:
+    unnamed = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|/api/keys/\w{8}", "ID", answer.text)
+    return f"{answer.status_code} {MEASURED.sub('', unnamed)}"
+
+
+async def test_every_operation_treats_what_belongs_to_another_as_what_is_not_there(accounts: Accounts) -> None:
+    leaks, told_apart = [], []
+    for method, path in operations(accounts.service):
+        foreign = await accounts.call("other", method, path, accounts.owned)
+        unknown = await accounts.call("other", method, path, nobodys())
+        leaks += [(method, path, word) for word in accounts.leaks(foreign)]
+        if foreign.status_code != unknown.status_code:
+            told_apart.append((method, path, foreign.status_code, unknown.status_code, foreign.text))
+
+    assert leaks == []
+    assert told_apart == []
+    still = await accounts.call("acme", "GET", "/api/requests/{request_id}", accounts.owned)
+    assert (still.status_code, still.json()["status"]) == (200, "COMPLETED")
+    assert (await accounts.call("acme", "GET", "/api/keys/{key_id}", accounts.owned)).json()["revoked_at"] is None
+
+
+async def test_no_count_changes_with_what_another_does(accounts: Accounts) -> None:
+    changed = {}
+    for path, before in accounts.before.items():
+        if path not in TIMES:
+            after = stripped(await accounts.call("empty", "GET", path, nobodys()))
+            if after != before:
+                changed[path] = (before, after)
+
+    assert changed == {}
+
+
+async def test_an_idempotency_key_is_the_accounts_own(accounts: Accounts) -> None:
+    headers = {**bearer(accounts.keys["other"]), "X-Idempotency-Key": "canary-key"}
+    answer = await accounts.service.client.post("/api/async", headers=headers, json={"payload": {"report_name": "b"}})
+
+    assert answer.status_code == 202
+    assert accounts.owned["request_id"] not in answer.text
+
+
+async def test_the_demo_receiver_keeps_what_each_account_got(accounts: Accounts) -> None:
+    async def seen(account: str) -> int:
+        answer = await accounts.call(account, "GET", "/api/callbacks/history", accounts.owned)
+        return int(answer.json()["count"])
+
+    assert await seen("other") == 0
+    simulated = await accounts.call("other", "GET", "/api/callbacks/simulate-failures", accounts.owned)
+    assert simulated.json()["fail_next"] == 0
+
+
+async def test_the_operator_sees_all(accounts: Accounts) -> None:
+    accounts.keys["operator"] = BOOTSTRAP
+    for path in ("/api/requests/{request_id}", "/api/benchmark/runs/{run_id}", "/api/keys/{key_id}"):
+        assert (await accounts.call("operator", "GET", path, accounts.owned)).status_code == 200
+    listed = (await accounts.call("operator", "GET", "/api/requests", accounts.owned)).json()["requests"]
+    assert accounts.owned["request_id"] in {one["request_id"] for one in listed}
+
+
+async def test_a_receiver_of_another_is_neither_resumed_nor_probed(accounts: Accounts) -> None:
+    statuses = await asyncio.gather(
+        *(
+            accounts.call("other", "POST", f"/api/receivers/{{origin}}/{verb}", accounts.owned)
+            for verb in ("resume", "probe")
+        )
+    )
+
+    assert [answer.status_code for answer in statuses] == [404, 404]
