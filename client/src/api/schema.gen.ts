@@ -557,6 +557,94 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/keys': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List keys
+     * @description List the keys of your account, revoked and expired ones too; with `admin` those of all accounts.
+     */
+    get: operations['list_keys']
+    put?: never
+    /**
+     * Create key
+     * @description Create a key, which is told this once. It permits nothing that you may not do and ends no later than your key.
+     */
+    post: operations['create_key']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/keys/{key_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get key
+     * @description Read what is known of a key; never the key itself.
+     */
+    get: operations['get_key']
+    put?: never
+    post?: never
+    /**
+     * Revoke key
+     * @description Revoke a key: every server refuses it within a second, and its streams end. Again: the same answer.
+     */
+    delete: operations['revoke_key']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/keys/{key_id}/rotate': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Rotate key
+     * @description Create a successor with the same name, account and scopes; the old key ends by itself after the overlap.
+     */
+    post: operations['rotate_key']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/me': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get me
+     * @description Read who is calling: account, scopes, when the key ends, and what is left of each limit.
+     */
+    get: operations['get_me']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/queue': {
     parameters: {
       query?: never
@@ -3046,6 +3134,90 @@ export interface components {
       deleted: boolean
     }
     /**
+     * KeyItem
+     * @description What is known of a key; never the key itself.
+     */
+    KeyItem: {
+      /**
+       * Account
+       * @description The account that the key belongs to.
+       */
+      account: string
+      /**
+       * Created At
+       * Format: date-time
+       * @description When the key was created.
+       */
+      created_at: string
+      /**
+       * Expires At
+       * @description When it ends; null: never.
+       */
+      expires_at: string | null
+      /**
+       * Id
+       * @description The id of the key, which is part of the key and not secret.
+       */
+      id: string
+      /**
+       * Last Used At
+       * @description To the minute.
+       */
+      last_used_at: string | null
+      /**
+       * Name
+       * @description What the key is for.
+       */
+      name: string
+      /**
+       * Replaced By
+       * @description The id of the key that a rotation created in its place.
+       */
+      replaced_by: string | null
+      /**
+       * Revoked At
+       * @description When it was revoked; null if it was not.
+       */
+      revoked_at: string | null
+      /**
+       * Scopes
+       * @description What it permits.
+       */
+      scopes: components['schemas']['Scope'][]
+    }
+    /**
+     * KeyList
+     * @description Keys, by account and id.
+     */
+    KeyList: {
+      /**
+       * Keys
+       * @description The keys of this page.
+       */
+      keys: components['schemas']['KeyItem'][]
+      /**
+       * Next Cursor
+       * @description The `cursor` of the next page; null on the last one.
+       */
+      next_cursor: string | null
+    }
+    /**
+     * KeyRevokedAnswer
+     * @description The key is refused from now on.
+     */
+    KeyRevokedAnswer: {
+      /**
+       * Id
+       * @description The id of the key, which is part of the key and not secret.
+       */
+      id: string
+      /**
+       * Revoked
+       * @description Always `true`.
+       */
+      revoked: boolean
+    }
+    /**
      * Lane
      * @description One caller's callbacks of one priority to one receiver, sent one at a time in order.
      */
@@ -3124,11 +3296,127 @@ export interface components {
       times: string[]
     }
     /**
+     * LimitsLeft
+     * @description What is left of each limit of the caller; null where a rate limit is off.
+     */
+    LimitsLeft: {
+      /** @description The rate limit of `POST /api/async`; null where it is off. */
+      async: components['schemas']['RateLeft'] | null
+      /** @description The rate limit of `POST /api/sync`; null where it is off. */
+      sync: components['schemas']['RateLeft'] | null
+      /** @description How many requests may wait. */
+      waiting: components['schemas']['WaitingLeft']
+    }
+    /**
+     * MeAnswer
+     * @description Who calls. Without credentials `account` and `key_id` are null.
+     */
+    MeAnswer: {
+      /**
+       * Account
+       * @description The account that calls; null without credentials.
+       */
+      account: string | null
+      /**
+       * Expires At
+       * @description When it ends; null: never.
+       */
+      expires_at: string | null
+      /**
+       * Key Id
+       * @description The id of the key that was sent.
+       */
+      key_id: string | null
+      /** @description What is left of each limit. */
+      limits: components['schemas']['LimitsLeft']
+      /**
+       * Scopes
+       * @description What it permits.
+       */
+      scopes: components['schemas']['Scope'][]
+    }
+    /**
      * Mode
      * @description How the report is returned.
      * @enum {string}
      */
     Mode: 'sync' | 'async'
+    /**
+     * NewKeyAnswer
+     * @description A new key, told this once.
+     */
+    NewKeyAnswer: {
+      /**
+       * Account
+       * @description The account that the key belongs to.
+       */
+      account: string
+      /**
+       * Created At
+       * Format: date-time
+       * @description When the key was created.
+       */
+      created_at: string
+      /**
+       * Expires At
+       * @description When it ends; null: never.
+       */
+      expires_at: string | null
+      /**
+       * Id
+       * @description The id of the key, which is part of the key and not secret.
+       */
+      id: string
+      /**
+       * Key
+       * @description The key itself, which is told this once.
+       * @example frg_…
+       */
+      key: string
+      /**
+       * Name
+       * @description What the key is for.
+       */
+      name: string
+      /**
+       * Scopes
+       * @description What it permits.
+       */
+      scopes: components['schemas']['Scope'][]
+    }
+    /**
+     * NewKeyRequest
+     * @description The key to create.
+     * @example {
+     *       "name": "ci",
+     *       "scopes": [
+     *         "submit",
+     *         "read"
+     *       ]
+     *     }
+     */
+    NewKeyRequest: {
+      /**
+       * Account
+       * @description Another account than your own asks for `admin`.
+       */
+      account?: string
+      /**
+       * Expires At
+       * @description Null: when the key that creates it ends, or never.
+       */
+      expires_at?: string | null
+      /**
+       * Name
+       * @description What the key is for.
+       */
+      name: string
+      /**
+       * Scopes
+       * @description None that you lack.
+       */
+      scopes: components['schemas']['Scope'][]
+    }
     /**
      * PastPause
      * @description A receiver that was paused, for one lane or for everybody.
@@ -3495,6 +3783,27 @@ export interface components {
        * @description The id of the request.
        */
       request_id: string
+    }
+    /**
+     * RateLeft
+     * @description What is left of a rate limit; null where it is off.
+     */
+    RateLeft: {
+      /**
+       * Limit
+       * @description The most that is permitted.
+       */
+      limit: number
+      /**
+       * Remaining
+       * @description What is left of it.
+       */
+      remaining: number
+      /**
+       * Reset S
+       * @description Until the oldest counted call leaves the window, seconds.
+       */
+      reset_s: number
     }
     /**
      * Ready
@@ -4263,6 +4572,27 @@ export interface components {
       status: 'resumed'
     }
     /**
+     * RotateRequest
+     * @description How a key is replaced.
+     * @example {
+     *       "overlap_hours": 24
+     *     }
+     */
+    RotateRequest: {
+      /**
+       * Expires At
+       * Format: date-time
+       * @description Left out: the end of the old key.
+       */
+      expires_at?: string
+      /**
+       * Overlap Hours
+       * @description For how long the old key is still good.
+       * @default 24
+       */
+      overlap_hours?: number
+    }
+    /**
      * RuleCheck
      * @description What became of one rule.
      */
@@ -4352,6 +4682,12 @@ export interface components {
        */
       total_requests: number
     }
+    /**
+     * Scope
+     * @description What a caller is permitted to do.
+     * @enum {string}
+     */
+    Scope: 'read' | 'submit' | 'submit:high' | 'manage' | 'admin'
     /**
      * SecretAnswer
      * @description A Standard Webhooks secret.
@@ -4789,6 +5125,22 @@ export interface components {
        * @description Since the beginning of the run, ms.
        */
       t_ms: number
+    }
+    /**
+     * WaitingLeft
+     * @description How many requests wait, and how many may.
+     */
+    WaitingLeft: {
+      /**
+       * Limit
+       * @description The most that is permitted.
+       */
+      limit: number
+      /**
+       * Used
+       * @description How many there are.
+       */
+      used: number
     }
     /**
      * WorkerHealth
@@ -8432,6 +8784,752 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Ready']
+        }
+      }
+    }
+  }
+  list_keys: {
+    parameters: {
+      query?: {
+        /** @description Of this account alone. */
+        account?: string | null
+        /** @description `next_cursor` of the page before. */
+        cursor?: string | null
+        /** @description Keys on a page. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['KeyList']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  create_key: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewKeyRequest']
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          /** @description Where the key is. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['NewKeyAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_key: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a key: 8 characters, part of the key itself. */
+        key_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['KeyItem']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  revoke_key: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a key: 8 characters, part of the key itself. */
+        key_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['KeyRevokedAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  rotate_key: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a key: 8 characters, part of the key itself. */
+        key_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['RotateRequest'] | null
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          /** @description Where the key is. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['NewKeyAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  get_me: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MeAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
         }
       }
     }
