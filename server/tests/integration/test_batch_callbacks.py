@@ -210,7 +210,7 @@ async def test_a_callback_alone_is_cancelled_and_begins_again(service: Service, 
 async def test_what_has_ended_cannot_be_cancelled_and_is_deleted_with_its_entries(
     run_service: RunService, receiver: Receiver
 ) -> None:
-    settings = {"simulated_ms_per_transaction": 100, "callback_allowed_origins": (receiver.origin,)}
+    settings = {"simulated_ms_per_transaction": 700, "callback_allowed_origins": (receiver.origin,)}
     async with run_service(**settings) as service:
         accepted = await submit_batch(service, *reports(2), callback_url=receiver.url, callbacks="batch")
         early = await service.client.delete(accepted["status_url"])

@@ -36,12 +36,15 @@ async def stored(service: Service) -> tuple[int, int, int]:
     return tuple(row)
 
 
+#: A report of 60 rows keeps the worker busy for a minute.
+BUSY: dict[str, Any] = {"simulated_ms_per_transaction": 1000, "simulated_max_seconds": 60}
+
+
 async def test_a_batch_of_1000_is_stored_at_consecutive_positions_in_the_order_given(
     run_service: RunService, receiver: Receiver
 ) -> None:
-    settings = {"simulated_ms_per_transaction": 1000, "callback_allowed_origins": (receiver.origin,)}
-    async with run_service(**settings) as service:
-        await service.submit(receiver.url, num_transactions=1)
+    async with run_service(callback_allowed_origins=(receiver.origin,), **BUSY) as service:
+        await service.submit(receiver.url, num_transactions=60)
         names = [f"report {n}" for n in range(1_000)]
         requests = [{"payload": {"report_name": name}, "callback_url": receiver.url} for name in names]
         answer = await post_batch(service, *requests, name="Month end")
@@ -94,8 +97,8 @@ async def test_it_is_completed_when_the_last_of_its_reports_has_ended(service: S
 
 
 async def test_entries_that_fail_or_are_deleted_leave_no_batch_open(run_service: RunService, database_url: str) -> None:
-    async with run_service(simulated_ms_per_transaction=1000) as service:
-        accepted = await submit_batch(service, report(), report(), report(), report())
+    async with run_service(**BUSY) as service:
+        accepted = await submit_batch(service, *[report(60)] * 4)
         first, second, third, last = [UUID(member["request_id"]) for member in accepted["requests"]]
         await service.client.delete(f"/api/requests/{last}")
         await service.client.delete(f"/api/requests/{third}")

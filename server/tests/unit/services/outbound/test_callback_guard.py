@@ -254,7 +254,7 @@ def lookups() -> Iterator[Lookups]:
 
 @pytest.fixture
 async def resolver(lookups: Lookups) -> AsyncIterator[ThreadResolver]:
-    resolver = ThreadResolver(lookups, timeout_s=0.25)
+    resolver = ThreadResolver(lookups, timeout_s=0.5)
     yield resolver
     resolver.close()
 
@@ -298,9 +298,9 @@ async def test_a_name_that_no_lookup_takes_is_a_failed_lookup(host: str) -> None
 
 async def test_nobody_waits_for_a_lookup_longer_than_its_deadline(resolver: ThreadResolver) -> None:
     began = time.monotonic()
-    with pytest.raises(ResolutionFailed, match=r"within 0\.25 s"):
+    with pytest.raises(ResolutionFailed, match=r"within 0\.5 s"):
         await resolver("hang.test", 80)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2
 
 
 async def test_a_name_whose_lookups_hang_leaves_threads_for_all_others(
