@@ -1386,7 +1386,7 @@ export interface components {
       min_latency_ms: number | null
       /**
        * Mode
-       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
+       * @description `sync` or `async`, as submitted.
        * @enum {string}
        */
       mode: 'sync' | 'async'
@@ -1897,7 +1897,7 @@ export interface components {
        * @description Its place in the batch, from 0.
        */
       index: number
-      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
+      /** @description `sync` or `async`, as submitted. */
       mode: components['schemas']['Mode']
       /**
        * Num Transactions
@@ -2176,7 +2176,7 @@ export interface components {
       failure_reason: string | null
       /**
        * Mode
-       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
+       * @description What was measured: `sync`, `async` or `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async' | 'both'
@@ -2225,7 +2225,7 @@ export interface components {
       failure_reason: string | null
       /**
        * Mode
-       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
+       * @description What was measured: `sync`, `async` or `both`.
        * @enum {string}
        */
       mode: 'sync' | 'async' | 'both'
@@ -2654,7 +2654,7 @@ export interface components {
       measure: string
       /**
        * Mode
-       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
+       * @description `sync` or `async`, as submitted.
        * @enum {string}
        */
       mode: 'sync' | 'async'
@@ -2935,7 +2935,7 @@ export interface components {
      * @description The report that was waited for has failed, or was cancelled.
      */
     FailedAnswer: {
-      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
+      /** @description `sync` or `async`, as submitted. */
       mode: components['schemas']['Mode']
       /**
        * Reason
@@ -3645,7 +3645,7 @@ export interface components {
       demo_receiver_url: string | null
       /**
        * Demo Tools
-       * @description Whether the demo receiver and the benchmarks are switched on.
+       * @description Whether the tools of the demo are switched on.
        */
       demo_tools: boolean
       /**
@@ -4241,7 +4241,7 @@ export interface components {
        * @description The size of the file, bytes.
        */
       file_size_bytes: number
-      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
+      /** @description `sync` or `async`, as submitted. */
       mode: components['schemas']['Mode']
       /**
        * Processing Time Ms
@@ -4401,7 +4401,7 @@ export interface components {
       input_payload: {
         [key: string]: unknown
       }
-      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
+      /** @description `sync` or `async`, as submitted. */
       mode: components['schemas']['Mode']
       /**
        * Num Transactions
@@ -4505,7 +4505,7 @@ export interface components {
        * @description The id of the request.
        */
       id: string
-      /** @description `sync` or `async`, as submitted; of a benchmark run also `both`. */
+      /** @description `sync` or `async`, as submitted. */
       mode: components['schemas']['Mode']
       /**
        * Num Transactions
@@ -5002,7 +5002,7 @@ export interface components {
       min_latency_ms: number | null
       /**
        * Mode
-       * @description `sync` or `async`, as submitted; of a benchmark run also `both`.
+       * @description `sync` or `async`, as submitted.
        * @enum {string}
        */
       mode: 'sync' | 'async'

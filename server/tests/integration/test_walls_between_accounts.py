@@ -115,11 +115,18 @@ async def accounts(run_service: RunService, receiver: Receiver) -> AsyncIterator
         names = ("acme", "other", "empty")
         keys = {name: await made(service, *SCOPES, account=name) for name in names}
         found = Accounts(service, keys, {}, {})
+        await eventually(lambda: works(found))
         for method, path in operations(service):
             if method == "GET":
                 found.before[path] = stripped(await found.call("empty", "GET", path, nobodys()))
         found.owned = await everything_of(service, keys["acme"], receiver)
         yield found
+
+
+async def works(accounts: Accounts) -> bool:
+    """Whether the start is over: nothing of it changes any more."""
+    health = (await accounts.call("empty", "GET", "/api/health", {})).json()
+    return bool(health["worker"]["leading"] and health["status"] == "healthy")
 
 
 def stripped(answer: httpx.Response) -> str:

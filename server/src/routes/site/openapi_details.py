@@ -57,11 +57,12 @@ def add_details(document: dict[str, Any], rate_limited: Collection[str]) -> None
         document: changed in place.
         rate_limited: the paths whose POST is counted by a rate limit.
     """
-    document["tags"] = TAGS
     document["servers"] = SERVERS
     document["components"]["headers"] = HEADERS
     limited = {re.sub(r":\w+\}", "}", path) for path in rate_limited}
+    used: set[str] = set()
     for path, method, operation in _operations(document):
+        used.update(operation["tags"])
         operation["summary"] = _title(operation)
         counted = method == "post" and path in limited
         for status, response in operation["responses"].items():
@@ -72,6 +73,7 @@ def add_details(document: dict[str, Any], rate_limited: Collection[str]) -> None
                 names.append("Retry-After")
             references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
             response["headers"] = {**response.get("headers", {}), **references}
+    document["tags"] = [tag for tag in TAGS if tag["name"] in used | {"Callback"}]
     for schema in _schemas(document["components"]["schemas"]):
         if "prefixItems" in schema:  # its length is fixed, and tools for older versions look for `items`
             schema.setdefault("items", {})

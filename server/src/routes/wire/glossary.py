@@ -11,7 +11,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         # Requests and reports.
         "id": "The id of the request.",
         "request_id": "The id of the request.",
-        "mode": "`sync` or `async`, as submitted; of a benchmark run also `both`.",
+        "mode": "`sync` or `async`, as submitted.",
         "priority": "The class in which the request waits; the order is exact within it.",
         "status": "The status of the request.",
         "queue_position": "The place in the order of acceptance, counted over all requests ever accepted.",
@@ -196,7 +196,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "async_max_transactions": "The most rows of an async report.",
         "simulated_ms_per_transaction": "Simulated work for each row, ms.",
         "simulated_max_seconds": "The most simulated work for a report, seconds.",
-        "demo_tools": "Whether the demo receiver and the benchmarks are switched on.",
+        "demo_tools": "Whether the tools of the demo are switched on.",
         "demo_receiver_url": "The URL of the demo receiver.",
         # Problems (RFC 9457, 3.1).
         "title": "The kind of problem, in words.",
@@ -250,6 +250,8 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "SimulationAnswer.status_code": "The status that a failure is answered with.",
         # Benchmarks.
         "run_id": "The id of the run.",
+        "BenchmarkRun.mode": "What was measured: `sync`, `async` or `both`.",
+        "BenchmarkRunDetail.mode": "What was measured: `sync`, `async` or `both`.",
         "BenchmarkStarted.status": "The status of the run.",
         "BenchmarkRun.status": "The status of the run.",
         "BenchmarkRunDetail.status": "The status of the run.",
