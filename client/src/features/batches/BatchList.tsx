@@ -1,19 +1,17 @@
-import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
-import { Ban, CircleCheck, Clock3, Layers, LoaderCircle, RotateCw, Trash2 } from 'lucide-react'
-import { keys } from '@/api/keys'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Ban, CircleCheck, Clock3, Layers, LoaderCircle } from 'lucide-react'
 import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
-import { ErrorState } from '@/components/ErrorState'
 import { Link } from '@/components/Link'
 import { QueryView } from '@/components/QueryView'
 import { StateBadge } from '@/components/StateBadge'
 import { callbackLook, type StateLook } from '@/components/states'
 import { RelativeTime } from '@/components/Time'
-import { formatCount } from '@/lib/format'
 import { paths } from '@/lib/paths'
-import { batchesQuery, cancelBatch, deleteBatch, redeliverBatch, type Batch } from './queries'
-import { describeCounts } from './describeCounts'
+import { BatchActions } from './BatchActions'
+import { describeCounts, endedOf, nameOf } from './describeCounts'
+import { batchesQuery, type Batch } from './queries'
 
 const looks: Record<Batch['status'], StateLook> = {
   PENDING: { word: 'Queued', tone: 'queued', icon: Clock3 },
@@ -55,7 +53,7 @@ export function BatchList() {
 }
 
 function Row({ batch }: { batch: Batch }) {
-  const name = batch.name ?? `Batch of ${formatCount(batch.count, 'report')}`
+  const name = nameOf(batch)
   const callback = callbackLook({
     callback_status: batch.callback_status,
     callback_attempts: 0,
@@ -66,7 +64,8 @@ function Row({ batch }: { batch: Batch }) {
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <Link
           href={paths.requestsOfBatch(batch.batch_id)}
-          className="font-medium hover:text-accent hover:underline"
+          title="Show its requests"
+          className="min-w-0 rounded font-medium break-words text-accent underline-offset-2 hover:underline"
         >
           {name}
         </Link>
@@ -79,72 +78,15 @@ function Row({ batch }: { batch: Batch }) {
             Callback <StateBadge look={callback} />
           </span>
         )}
-        <Actions batch={batch} name={name} />
+        <BatchActions batch={batch} />
       </div>
       <progress
         aria-label={`Progress of ${name}`}
-        value={batch.progress}
-        max={1}
-        className="h-2 w-full accent-(--accent-fill)"
+        value={endedOf(batch)}
+        max={batch.count}
+        className="h-2 w-full"
       />
       <p className="text-xs text-muted">{describeCounts(batch)}</p>
     </li>
-  )
-}
-
-function Actions({ batch, name }: { batch: Batch; name: string }) {
-  const client = useQueryClient()
-  const action = useMutation({
-    mutationFn: (run: (id: string) => Promise<unknown>) => run(batch.batch_id),
-    onSettled: () => client.invalidateQueries({ queryKey: keys.batches }),
-  })
-  const ended = batch.completed_at !== null
-  const delivered = batch.callback_status === 'SUCCESS' || batch.callback_status === 'FAILED'
-  return (
-    <>
-      <div className="ml-auto flex gap-1">
-        {!ended && (
-          <Button
-            small
-            disabled={action.isPending}
-            aria-label={`Cancel ${name}`}
-            onClick={() => action.mutate(cancelBatch)}
-          >
-            <Ban aria-hidden size={14} />
-            Cancel
-          </Button>
-        )}
-        {delivered && (
-          <Button
-            small
-            disabled={action.isPending}
-            aria-label={`Redeliver the callback of ${name}`}
-            onClick={() => action.mutate(redeliverBatch)}
-          >
-            <RotateCw aria-hidden size={14} />
-            Redeliver
-          </Button>
-        )}
-        {ended && (
-          <Button
-            small
-            look="danger"
-            disabled={action.isPending}
-            aria-label={`Delete ${name} and its requests`}
-            onClick={() => {
-              if (confirm(`Delete ${name} with its requests, logs and files?`)) action.mutate(deleteBatch)
-            }}
-          >
-            <Trash2 aria-hidden size={14} />
-            Delete
-          </Button>
-        )}
-      </div>
-      {action.error && (
-        <div className="w-full">
-          <ErrorState error={action.error} />
-        </div>
-      )}
-    </>
   )
 }

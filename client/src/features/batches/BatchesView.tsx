@@ -4,7 +4,7 @@ import { NewBatch } from './NewBatch'
 /** Submit a batch, and watch those there are. */
 export default function BatchesView() {
   return (
-    <div className="grid gap-4">
+    <div className="grid items-start gap-4">
       <NewBatch />
       <BatchList />
     </div>

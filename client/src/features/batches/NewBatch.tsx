@@ -7,26 +7,26 @@ import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { ErrorState } from '@/components/ErrorState'
 import { SelectField, TextField } from '@/components/Field'
-import { formatCount } from '@/lib/format'
+import { formatCount, formatNumber } from '@/lib/format'
 import { bodyOf, COUNT_MAX, type BatchForm, type Callbacks } from './batchForm'
 import { submitBatch } from './queries'
 
-const first: BatchForm = {
+const initial: Omit<BatchForm, 'callbackUrl'> = {
   name: '',
   count: 10,
   rows: 20,
   priority: 'normal',
   callbacks: 'none',
-  callbackUrl: '',
 }
 
 /** Submits a batch of equal reports: enough to see one go through. */
 export function NewBatch() {
   const client = useQueryClient()
   const { data: settings } = useQuery(settingsQuery)
-  const [form, setForm] = useState(first)
+  const [form, setForm] = useState(initial)
+  const [typedUrl, setTypedUrl] = useState<string | null>(null)
   const set = (changes: Partial<BatchForm>) => setForm((old) => ({ ...old, ...changes }))
-  const callbackUrl = form.callbackUrl || (settings?.demo_receiver_url ?? '')
+  const callbackUrl = typedUrl ?? settings?.demo_receiver_url ?? ''
   const submit = useMutation({
     mutationFn: () => submitBatch(bodyOf({ ...form, callbackUrl })),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.batches }),
@@ -53,8 +53,8 @@ export function NewBatch() {
           required
           min={1}
           max={COUNT_MAX}
-          value={form.count}
-          onChange={(event) => set({ count: event.target.valueAsNumber || 0 })}
+          value={valueOf(form.count)}
+          onChange={(event) => set({ count: event.target.valueAsNumber })}
         />
         <TextField
           label="Rows each"
@@ -62,8 +62,8 @@ export function NewBatch() {
           required
           min={1}
           max={settings?.async_max_transactions}
-          value={form.rows}
-          onChange={(event) => set({ rows: event.target.valueAsNumber || 0 })}
+          value={valueOf(form.rows)}
+          onChange={(event) => set({ rows: event.target.valueAsNumber })}
         />
         <SelectField
           label="Priority"
@@ -95,15 +95,29 @@ export function NewBatch() {
             type="url"
             required
             value={callbackUrl}
-            onChange={(event) => set({ callbackUrl: event.target.value })}
+            onChange={(event) => setTypedUrl(event.target.value)}
           />
         )}
       </form>
       {submit.error && <ErrorState error={submit.error} />}
       <p role="status" className="px-4 pb-3 text-xs text-muted empty:hidden">
-        {submit.data &&
-          `${formatCount(submit.data.count, 'report')} accepted, positions ${submit.data.first_position} to ${submit.data.last_position}.`}
+        {submit.data && describeAccepted(submit.data)}
       </p>
     </Card>
   )
+}
+
+type Accepted = Awaited<ReturnType<typeof submitBatch>>
+
+function describeAccepted({ count, first_position, last_position }: Accepted): string {
+  const places =
+    count === 1
+      ? formatNumber(first_position)
+      : `${formatNumber(first_position)} to ${formatNumber(last_position)}`
+  return `${formatCount(count, 'report')} accepted, ${count === 1 ? 'position' : 'positions'} ${places}.`
+}
+
+/** An emptied field is empty, not 0. */
+function valueOf(number: number): number | '' {
+  return Number.isNaN(number) ? '' : number
 }

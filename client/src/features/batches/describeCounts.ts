@@ -1,5 +1,7 @@
-import { formatNumber } from '@/lib/format'
+import { formatCount, formatNumber } from '@/lib/format'
 import type { Batch } from './queries'
+
+type Counted = Pick<Batch, 'count' | 'counts'>
 
 const words = [
   ['COMPLETED', 'completed'],
@@ -10,14 +12,20 @@ const words = [
   ['PENDING', 'queued'],
 ] as const
 
+export function nameOf({ name, count }: Pick<Batch, 'name' | 'count'>): string {
+  return name ?? `Batch of ${formatCount(count, 'report')}`
+}
+
+/** How many have ended, by the counts that are named beside it. */
+export function endedOf({ count, counts }: Counted): number {
+  return count - counts.PROCESSING - counts.PENDING
+}
+
 /** `12 of 20 ended: 11 completed, 1 failed, 8 queued`: what there is none of is left out. */
-export function describeCounts({
-  count,
-  counts,
-  progress,
-}: Pick<Batch, 'count' | 'counts' | 'progress'>): string {
+export function describeCounts(batch: Counted): string {
+  const { count, counts } = batch
   const parts = words.flatMap(([state, word]) =>
     counts[state] > 0 ? [`${formatNumber(counts[state])} ${word}`] : [],
   )
-  return `${formatNumber(Math.round(progress * count))} of ${formatNumber(count)} ended: ${parts.join(', ')}`
+  return `${formatNumber(endedOf(batch))} of ${formatNumber(count)} ended: ${parts.join(', ')}`
 }

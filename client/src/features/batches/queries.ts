@@ -20,9 +20,9 @@ export function submitBatch(body: BatchRequest) {
   return unwrap(api.POST('/api/batch', { body }))
 }
 
-export function cancelBatch(id: string) {
+export function cancelBatch(id: string, notify: boolean) {
   const params = { path: { batch_id: id } }
-  return unwrap(api.POST('/api/batches/{batch_id}/cancel', { params, body: { notify: false } }))
+  return unwrap(api.POST('/api/batches/{batch_id}/cancel', { params, body: { notify } }))
 }
 
 export function redeliverBatch(id: string) {

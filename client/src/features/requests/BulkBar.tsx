@@ -125,7 +125,7 @@ function Progress({ progress: { done, of } }: { progress: BulkProgress }) {
       <span role="status" className="font-medium text-ink">
         Redelivering {formatNumber(done)} of {formatNumber(of)}
       </span>
-      <progress aria-label="Redelivered" value={done} max={of} className="h-2 w-40 accent-(--accent-fill)" />
+      <progress aria-label="Redelivered" value={done} max={of} className="h-2 w-40" />
       <Button small onClick={stopRedelivering}>
         <CircleStop aria-hidden size={14} />
         Stop

@@ -89,7 +89,7 @@ export function RedeliveryProgress({ id }: { id: string }) {
         aria-label="Redelivered"
         value={ended}
         max={Math.max(1, data.status === 'RUNNING' ? data.count : data.queued)}
-        className="h-2 w-40 accent-(--accent-fill)"
+        className="h-2 w-40"
       />
       {data.status === 'RUNNING' ? (
         <Button small disabled={stop.isPending} onClick={() => stop.mutate()}>
