@@ -32,11 +32,14 @@ HOSTILE_PATHS = [
 async def provoke(server: ServerProcess, receiver: Receiver) -> None:
     """Send what is hostile, and what is secret, to everything that reads it."""
     receiver.answer = lambda number, _: [500, 404, 200][number % 3]
-    secret = {"X-Idempotency-Key": f"key-{SECRET}", "X-Benchmark-Token": SECRET, "Authorization": f"Bearer {SECRET}"}
+    secret = {"X-Idempotency-Key": f"key-{SECRET}", "X-Benchmark-Token": SECRET}
+    refused = {**secret, "Authorization": f"Bearer {SECRET}"}
     named = {"payload": {"report_name": SECRET, "num_transactions": 1}}
     async with httpx.AsyncClient(base_url=server.base_url, headers={"X-Request-ID": "call-of-a-test"}) as client:
         for path in HOSTILE_PATHS:
             await client.get(path, headers=secret)
+            await client.get(path, headers=refused)
+        await client.post("/api/sync", json=named["payload"], headers=refused)
         forged = {"report_name": f"{SECRET}{FORGED}", "num_transactions": SECRET, FORGED: SECRET}
         await client.post("/api/sync", json=forged, headers=secret)
         await client.post("/api/sync", content=f'{{"{SECRET}'.encode(), headers={"content-type": "application/json"})
