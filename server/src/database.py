@@ -97,8 +97,15 @@ async def connect(url: str) -> asyncpg.Connection:
     Raises:
         DatabaseAway: PostgreSQL does not answer.
     """
-    async with database_errors():
-        return await asyncpg.connect(**connect_arguments(url))
+    connection = None
+    try:
+        async with database_errors():
+            connection = await asyncpg.connect(**connect_arguments(url))
+            return connection  # noqa: RET504  so that it is known when leaving the block fails
+    except BaseException:
+        if connection is not None:  # the time ran out at the moment it was open
+            connection.terminate()
+        raise
 
 
 async def create_pool(url: str, *, connections_max: int) -> asyncpg.Pool:
