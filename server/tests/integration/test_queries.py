@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from src.services.identity.key_format import generate_key
 from tests.support.databases import create_database, folder_for_postgres
 from tests.support.openapi import document
 from tests.support.service import Service, running_service
 
 DOCUMENT = document()
+OPERATORS_KEY = generate_key()
 OPERATIONS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 IDS = [" ".join(operation) for operation in OPERATIONS]
 
@@ -66,7 +68,9 @@ LENIENTLY = list(leniently_written())
 async def service(postgres: str) -> AsyncIterator[Service]:
     """Run one service for all of these tests: nothing is ever changed, so none disturbs another."""
     with folder_for_postgres() as folder:
-        async with running_service(await create_database(postgres), folder) as service:
+        async with running_service(
+            await create_database(postgres), folder, bootstrap_admin_key=OPERATORS_KEY
+        ) as service:
             yield service
 
 
@@ -75,7 +79,10 @@ async def ask(service: Service, method: str, path: str, query: str) -> httpx.Res
     url = path.replace("{", "x").replace("}", "x")
     bodies: dict[str, Any] = {"/api/callbacks/receive": None, "/api/batch": {"requests": [{}]}}
     has_body = "requestBody" in DOCUMENT["paths"][path][method]
-    return await service.client.request(method, f"{url}?{query}", json=bodies.get(path, {}) if has_body else None)
+    body = bodies.get(path, {}) if has_body else None
+    needs_key = path.startswith("/api/keys")
+    headers = {"Authorization": f"Bearer {OPERATORS_KEY}"} if needs_key else {}
+    return await service.client.request(method, f"{url}?{query}", json=body, headers=headers)
 
 
 def assert_refused(answer: httpx.Response, name: str) -> None:
