@@ -47,6 +47,8 @@ async def open_report(parts: DownloadParts, request: Row[Any]) -> OpenReport:
             file = await _in_thread(parts, _rebuild, parts.storage, request.id, parameters, expected)
             await _delete_orphan(parts, request.id, file)
     except OSError as error:
+        if not await parts.store.known([request.id]):  # deleted meanwhile, and its file with it
+            raise NotFound(NO_REPORT) from None
         raise Unavailable(UNREADABLE) from error
     return cast("OpenReport", file)
 

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from src.errors import DatabaseAway, NotStarted
 from src.postgres.cluster import PostgresCluster
 from src.postgres.embedded import EmbeddedPostgres
+from tests.support.waiting import eventually
 
 SERVER_FOLDER = Path(__file__).parents[2]
 WAIT_TIMEOUT_S = 10
@@ -260,7 +261,7 @@ async def test_a_folder_deleted_under_a_running_server_does_not_keep_it_from_sto
         shutil.rmtree(folder, ignore_errors=True)
     await asyncio.to_thread(server.stop)
 
-    assert not is_alive(pid)
+    await eventually(lambda: not is_alive(pid))
 
 
 async def test_another_users_database_is_refused_in_one_sentence(folder: Path) -> None:
