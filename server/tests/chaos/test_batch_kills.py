@@ -97,7 +97,7 @@ def batches_told(receiver: Receiver) -> list[Callback]:
     return [callback for callback in receiver.callbacks if callback.body["type"] == "batch.completed"]
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.chaos_long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.chaos_long)])
 async def test_no_kill_leaves_half_a_batch_or_one_that_nobody_is_told_of(
     kills: int, server: StartServer, receivers: list[Receiver], database_url: str, seed: int, proof: Proof
 ) -> None:
