@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from src.services.identity.key_format import generate_key
+from src.services.identity.key_store import KEYS_OF_ACCOUNT_MAX
 from src.services.identity.last_use import LastUse
 from tests.integration.test_the_door import bearer, made, slug
+from tests.support.databases import run_sql
 from tests.support.service import Service
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
@@ -194,3 +196,21 @@ async def test_the_last_use_of_a_key_is_kept_to_the_minute_and_written_once(clos
 
     assert [at.minute for _, at in written] == [30, 31]
     assert (await closed.parts.identity.keys.get(key[4:12])).last_used_at == now.replace(second=0)
+
+
+async def test_an_account_has_so_many_keys_at_most_and_those_that_ended_long_ago_do_not_count(closed: Service) -> None:
+    url = closed.settings.database_url
+    fill = """
+    INSERT INTO api_keys (id, account, name, sha256, scopes, created_at, revoked_at)
+    SELECT 'a' || lpad(n::text, 7, '0'), 'acme', 'old', sha256(n::text::bytea), '{}', now() - interval '40 days', NULL
+    FROM generate_series(1, %d) AS n
+    """
+    key = await made(closed, "read", "manage", account="acme")
+    await run_sql(url, fill % (KEYS_OF_ACCOUNT_MAX - 1))
+    refused = await create(closed, key, scopes=["read"])
+    await run_sql(url, "UPDATE api_keys SET revoked_at = now() WHERE name = 'old'")
+    created = await create(closed, key, scopes=["read"])
+
+    assert (refused.status_code, slug(refused)) == (409, "conflict")
+    assert "1,000 keys" in refused.json()["detail"]
+    assert created.status_code == 201

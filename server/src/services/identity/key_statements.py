@@ -33,7 +33,11 @@ SELECT $2, account, name, $3, scopes, $4, $6 FROM old
 RETURNING id, account, name, scopes, created_at, expires_at, revoked_at, replaced_by, last_used_at
 """
 
-COUNT_KEYS = "SELECT count(*) FROM api_keys WHERE account = $1"
+# Those that ended long ago do not count, or an account could not rotate any more one day.
+COUNT_KEYS = """
+SELECT count(*) FROM api_keys
+WHERE account = $1 AND (created_at > $3 OR (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)))
+"""
 
 # Again is fine, and keeps the first moment.
 REVOKE_KEY = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id"

@@ -18,8 +18,9 @@ from src.services.identity.key_format import generate_key, read_key
 
 #: How long an old key stays good after a rotation, hours.
 OVERLAP_HOURS_MAX = 168
-#: Keys of an account, revoked and expired ones too; a few more when created at the same moment.
+#: Keys of an account that are good or were created lately; a few more when created at the same moment.
 KEYS_OF_ACCOUNT_MAX = 1_000
+LATELY = timedelta(days=30)
 #: The account of the operator.
 OPERATOR = "operator"
 
@@ -105,10 +106,10 @@ class KeyStore:
 
         Raises:
             Invalid: it would have expired already.
-            Conflict: the account has `KEYS_OF_ACCOUNT_MAX` keys.
+            Conflict: the account has `KEYS_OF_ACCOUNT_MAX` keys that are good or were created `LATELY`.
         """
         check_end(new.expires_at, now)
-        await self._check_number(new.account)
+        await self._check_number(new.account, now)
         text = generate_key()
         read = read_key(text)
         scopes = [str(scope) for scope in ordered(new.scopes)]
@@ -152,7 +153,7 @@ class KeyStore:
         if (trouble := _why_it_cannot_rotate(old, now)) is not None:
             raise Conflict(trouble)
         check_end(expires_at, now)
-        await self._check_number(old.account)
+        await self._check_number(old.account, now)
         text = generate_key()
         read = read_key(text)
         records = await self._fetch(statements.ROTATE_KEY, key_id, read.id, read.sha256, now, now + overlap, expires_at)
@@ -187,9 +188,12 @@ class KeyStore:
         """Create an account, unless it exists."""
         await self._fetch(statements.ENSURE_ACCOUNT, name, now)
 
-    async def _check_number(self, account: str) -> None:
-        if (await self._fetch(statements.COUNT_KEYS, account))[0][0] >= KEYS_OF_ACCOUNT_MAX:
-            raise Conflict(f"An account has at most {KEYS_OF_ACCOUNT_MAX:,} keys.")
+    async def _check_number(self, account: str, now: datetime) -> None:
+        if (await self._fetch(statements.COUNT_KEYS, account, now, now - LATELY))[0][0] >= KEYS_OF_ACCOUNT_MAX:
+            raise Conflict(
+                f"The account has {KEYS_OF_ACCOUNT_MAX:,} keys that are good or younger than {LATELY.days} days:"
+                " revoke some, or wait."
+            )
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         async with database_errors():

@@ -17,7 +17,7 @@ SYNC, ASYNC = "RATE_LIMIT_SYNC", "RATE_LIMIT_ASYNC"
 #: A delete needs something that was counted when it was made.
 MADE_BEFORE = "as many as there are things to delete"
 ONE_RUN = "one run at a time (409), whose own length is limited"
-KEYS = "1,000 keys of an account, KEYS_OF_ACCOUNT_MAX"
+KEYS = "1,000 keys of an account that are good or of the last 30 days, KEYS_OF_ACCOUNT_MAX"
 DEMO = "a demo tool that changes a value in memory"
 
 LIMITS = {
