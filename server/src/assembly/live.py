@@ -74,7 +74,23 @@ def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFligh
 
     unnamed = open_stream(View())
     streams = AccountStreams(unnamed, open_stream, partial(accounts_of, data.reader.read))
-    batches = BatchUpdates(data.batches.some, lambda: streams.watched, streams.publish, views.batch)
+    batches = BatchUpdates(
+        data.batches.some, lambda: streams.watched, streams.publish, views.batch, streams.tell_of_a_gap
+    )
+
+    listener = _listen(data, identity, engine, in_flight, streams, batches)
+    return Live(events=unnamed.events, updates=unnamed.updates, streams=streams, batches=batches, listener=listener)
+
+
+def _listen(
+    data: Data,
+    identity: Identity,
+    engine: Engine,
+    in_flight: InFlight,
+    streams: AccountStreams,
+    batches: BatchUpdates,
+) -> ChangeListener:
+    """Create the listener that tells every part what changed in the database."""
 
     async def on_changes(changes: Changes) -> None:
         identity.changed(changes)
@@ -91,7 +107,4 @@ def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFligh
         data.completions.tell_of_a_gap()
         streams.tell_of_a_gap()
 
-    listener = ChangeListener(
-        partial(connect, data.url), on_changes=on_changes, on_gap=on_gap, hearing=identity.hearing
-    )
-    return Live(events=unnamed.events, updates=unnamed.updates, streams=streams, batches=batches, listener=listener)
+    return ChangeListener(partial(connect, data.url), on_changes=on_changes, on_gap=on_gap, hearing=identity.hearing)

@@ -12,6 +12,8 @@ from src.services.requests.batches import BatchState
 TOLD_EVERY_S = 0.5
 #: Batches read and told together; the others come next.
 TOLD_TOGETHER_MAX = 20
+#: Changed batches remembered; if more are waiting, watchers read again instead.
+CHANGED_MAX = 1_000
 
 Read = Callable[[View, Sequence[UUID]], Awaitable[Sequence[BatchState]]]
 Publish = Callable[[str | None, Event], None]
@@ -25,6 +27,7 @@ class BatchUpdates:
         watched: returns whether anybody watches.
         publish: publishes an event of an account to those who see it.
         show: serializes a batch.
+        tell_of_a_gap: tells every watcher to read again.
         pause: waits for a number of seconds.
     """
 
@@ -34,12 +37,14 @@ class BatchUpdates:
         watched: Callable[[], bool],
         publish: Publish,
         show: Callable[[BatchState], Any],
+        tell_of_a_gap: Callable[[], None],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._read = read
         self._watched = watched
         self._publish = publish
         self._show = show
+        self._tell_of_a_gap = tell_of_a_gap
         self._pause = pause
         self._changed: dict[UUID, None] = {}
         self._wake = asyncio.Event()
@@ -48,6 +53,9 @@ class BatchUpdates:
         """Record that batches, or their entries, changed."""
         if batch_ids and self._watched():
             self._changed.update(dict.fromkeys(batch_ids))
+            if len(self._changed) > CHANGED_MAX:
+                self._changed.clear()
+                self._tell_of_a_gap()
             self._wake.set()
 
     async def run(self) -> None:
@@ -70,7 +78,7 @@ class BatchUpdates:
         if not self._changed:
             self._wake.clear()
         try:
-            return await self._read(EVERYTHING, batch_ids)
+            return await self._read(EVERYTHING, batch_ids) if batch_ids else ()
         except BaseException:
             self._changed.update(dict.fromkeys(batch_ids))
             self._wake.set()
