@@ -10,7 +10,7 @@ from src.services.identity.caller import Owner
 from src.services.requests import batch_statements as statements
 from src.services.requests.observers import Observers
 from src.services.requests.records import Attempt, LaneKey, OwedBatch, OwedLane
-from src.services.requests.rows import columns_of_attempts
+from src.services.requests.rows import columns_of_attempts, owed_lanes_of
 
 
 class BatchCallbacks:
@@ -41,11 +41,7 @@ class BatchCallbacks:
             limit: maximum number of lanes per caller.
         """
         receivers, sequences = zip(*after.values(), strict=True)
-        records = await self._fetch(statements.LANES_OWED, list(after), receivers, sequences, limit)
-        return [
-            OwedLane(key=LaneKey(caller, receiver, sequence), next_attempt_at=due, owed_since=since)
-            for caller, receiver, sequence, due, since in records
-        ]
+        return owed_lanes_of(await self._fetch(statements.LANES_OWED, list(after), receivers, sequences, limit))
 
     async def lanes_of(self, batch_ids: Collection[UUID]) -> list[LaneKey]:
         """Return the lanes in which the callbacks of some batches may be sent now."""

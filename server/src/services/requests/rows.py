@@ -1,6 +1,6 @@
 """Conversion of database rows to records, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -10,7 +10,16 @@ from src.models import Mode, Priority, Status
 from src.services.identity.caller import Owner
 from src.services.report_generator import ReportParameters
 from src.services.requests.observers import Ended
-from src.services.requests.records import Attempt, CompletedReport, Duplicate, Finished, Job, OwedReport
+from src.services.requests.records import (
+    Attempt,
+    CompletedReport,
+    Duplicate,
+    Finished,
+    Job,
+    LaneKey,
+    OwedLane,
+    OwedReport,
+)
 from src.trace_context import TraceContext
 
 
@@ -82,6 +91,14 @@ def owed_of(record: asyncpg.Record) -> OwedReport:
         next_attempt_at=record["callback_next_attempt_at"],
         redelivered_at=record["callback_redelivered_at"],
     )
+
+
+def owed_lanes_of(records: Iterable[asyncpg.Record]) -> list[OwedLane]:
+    """Build the lanes with undelivered callbacks."""
+    return [
+        OwedLane(key=LaneKey(caller, receiver, sequence), next_attempt_at=due, owed_since=since)
+        for caller, receiver, sequence, due, since in records
+    ]
 
 
 def completed_of(record: asyncpg.Record) -> CompletedReport:

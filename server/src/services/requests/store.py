@@ -43,7 +43,15 @@ from src.services.requests.records import (
     Recorded,
     Waiting,
 )
-from src.services.requests.rows import columns_of_attempts, completed_of, duplicate_of, ended_of, job_of, owed_of
+from src.services.requests.rows import (
+    columns_of_attempts,
+    completed_of,
+    duplicate_of,
+    ended_of,
+    job_of,
+    owed_lanes_of,
+    owed_of,
+)
 
 #: A request that was started this often without ending presumably kills its process; it is not retried.
 GENERATION_ATTEMPTS_MAX = 3
@@ -298,11 +306,7 @@ class RequestStore:
             limit: maximum number of lanes per caller.
         """
         receivers, sequences = zip(*after.values(), strict=True)
-        records = await self._fetch(statements.LANES_OWED, list(after), receivers, sequences, limit)
-        return [
-            OwedLane(key=LaneKey(caller, receiver, sequence), next_attempt_at=due, owed_since=since)
-            for caller, receiver, sequence, due, since in records
-        ]
+        return owed_lanes_of(await self._fetch(statements.LANES_OWED, list(after), receivers, sequences, limit))
 
     async def receivers_of(self, callers: Collection[str], limit: int) -> dict[str, set[str]]:
         """Return the receivers for which callers have pending requests or callbacks, at least `limit` each, if any."""
