@@ -4,6 +4,7 @@ import { keys } from '@/api/keys'
 import { Button } from '@/components/Button'
 import { Dialog } from '@/components/Dialog'
 import { ErrorState } from '@/components/ErrorState'
+import { NotifyChoice } from '@/components/NotifyChoice'
 import { showToast } from '@/lib/toasts'
 import { questionOf, type Choice } from './choices'
 import { nameOf } from './describeCounts'
@@ -29,20 +30,12 @@ export function BatchDialog({ batch, choice, onClose }: BatchDialogProps) {
       <div className="grid gap-4 p-4 text-ink">
         <p className="break-words">{text}</p>
         {canNotify && (
-          <label className="flex items-start gap-2">
-            <input
-              type="checkbox"
-              className="mt-0.5 size-4 accent-(--accent-fill)"
-              checked={notify}
-              onChange={(event) => setNotify(event.target.checked)}
-            />
-            <span>
-              Notify the receivers
-              <span className="block text-xs text-muted">
-                They get report.cancelled and batch.completed as far as they were to be called back.
-              </span>
-            </span>
-          </label>
+          <NotifyChoice
+            label="Notify the receivers"
+            hint="They get report.cancelled and batch.completed as far as they were to be called back."
+            checked={notify}
+            onChange={setNotify}
+          />
         )}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>{choice === 'redeliver' ? 'Not now' : 'Keep'}</Button>

@@ -5,6 +5,7 @@ import { keys } from '@/api/keys'
 import type { RequestItem } from '@/api/types'
 import { Button } from '@/components/Button'
 import { Dialog } from '@/components/Dialog'
+import { NotifyChoice } from '@/components/NotifyChoice'
 import { formatCount } from '@/lib/format'
 import { showToast } from '@/lib/toasts'
 import { describeCancel, describeCancelled, stopsOf } from './cancelling'
@@ -40,20 +41,12 @@ export function CancelDialog({ items, onClose }: CancelDialogProps) {
       <div className="grid gap-4 p-4 text-ink">
         <p>{describeCancel(items)} This cannot be undone.</p>
         {canNotify && (
-          <label className="flex items-start gap-2">
-            <input
-              type="checkbox"
-              className="mt-0.5 size-4 accent-(--accent-fill)"
-              checked={notify}
-              onChange={(event) => setNotify(event.target.checked)}
-            />
-            <span>
-              Notify the receiver
-              <span className="block text-xs text-muted">
-                It gets report.cancelled instead of report.completed, in its place in the order.
-              </span>
-            </span>
-          </label>
+          <NotifyChoice
+            label="Notify the receiver"
+            hint="It gets report.cancelled instead of report.completed, in its place in the order."
+            checked={notify}
+            onChange={setNotify}
+          />
         )}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Keep</Button>
