@@ -262,6 +262,7 @@ async def test_a_folder_deleted_under_a_running_server_does_not_keep_it_from_sto
     await asyncio.to_thread(server.stop)
 
     await eventually(lambda: not is_alive(pid))
+    assert not is_alive(pid)
 
 
 async def test_another_users_database_is_refused_in_one_sentence(folder: Path) -> None:

@@ -105,8 +105,11 @@ async def test_a_leader_whose_connection_ends_is_told_so(database_url: str) -> N
     keeping = asyncio.create_task(leadership.keep())
     await take_the_lock_away(database_url)
 
-    await asyncio.wait_for(keeping, 5)
+    await asyncio.wait([keeping], timeout=5)
     leadership.resign()
+
+    assert keeping.done()
+    assert keeping.exception() is None
 
 
 @pytest.mark.parametrize(
