@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from src.config import Settings
-from src.database import MIGRATION_TIMEOUT_S, create_engine
+from src.database import MIGRATION_TIMEOUT_S, open_engine
 from src.models import Base
 
 
@@ -36,10 +36,10 @@ async def run_from_command_line() -> None:
     url = Settings().database_url
     if not url:
         raise SystemExit("Set DATABASE_URL; the embedded PostgreSQL is migrated when the server starts.")
-    engine = create_engine(url, MIGRATION_TIMEOUT_S).execution_options(isolation_level="READ COMMITTED")
-    async with engine.connect() as connection:
-        await connection.run_sync(run)
-    await engine.dispose()
+    async with open_engine(url, MIGRATION_TIMEOUT_S) as engine:
+        transactional = engine.execution_options(isolation_level="READ COMMITTED")
+        async with transactional.connect() as connection:
+            await connection.run_sync(run)
 
 
 if context.is_offline_mode():

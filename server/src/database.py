@@ -7,8 +7,8 @@ to the event loop that created them.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import Connection, text
@@ -75,12 +75,17 @@ def connect_arguments(url: str) -> dict[str, Any]:
     }
 
 
-def create_engine(url: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> AsyncEngine:
-    """Create the engine for ordinary queries, or for longer ones. It connects on first use."""
-    arguments = {**connect_arguments(url), "command_timeout": statement_timeout_s}
-    return create_async_engine(
+@asynccontextmanager
+async def open_engine(url: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> AsyncIterator[AsyncEngine]:
+    """Create the engine for ordinary queries, or for longer ones. It connects on first use; leaving closes it.
+
+    `AsyncEngine.dispose` closes idle connections only: it forgets one that is running a query, and opens a new one for
+    the next query. The first is closed here, the second refused.
+    """
+    connections = _Connections({**connect_arguments(url), "command_timeout": statement_timeout_s})
+    engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=partial(asyncpg.connect, **arguments),
+        async_creator=connections.open,
         pool_size=ENGINE_CONNECTIONS_MAX,
         max_overflow=0,
         pool_timeout=POOL_WAIT_TIMEOUT_S,
@@ -89,6 +94,35 @@ def create_engine(url: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S) ->
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # error messages must not contain what a caller sent
     )
+    try:
+        yield engine
+    finally:
+        try:
+            await engine.dispose()
+        finally:
+            connections.close()
+
+
+class _Connections:
+    """The connections of an engine, with which they end."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self._arguments = arguments
+        self._opened: WeakSet[asyncpg.Connection] = WeakSet()
+        self._closed = False
+
+    async def open(self) -> asyncpg.Connection:
+        connection = await asyncpg.connect(**self._arguments)
+        if self._closed:
+            connection.terminate()
+            raise asyncpg.InterfaceError("the engine is closed")
+        self._opened.add(connection)
+        return connection
+
+    def close(self) -> None:
+        self._closed = True
+        for connection in self._opened:
+            connection.terminate()
 
 
 async def connect(url: str) -> asyncpg.Connection:
@@ -150,8 +184,7 @@ async def migrate(url: str) -> None:
         DatabaseAway: PostgreSQL cannot be reached.
         NotStarted: the schema belongs to a newer release.
     """
-    engine = create_engine(url, statement_timeout_s=MIGRATION_TIMEOUT_S)
-    try:
+    async with open_engine(url, statement_timeout_s=MIGRATION_TIMEOUT_S) as engine:
         if await _is_current(engine):
             return
         transactional = engine.execution_options(isolation_level="READ COMMITTED")
@@ -163,8 +196,6 @@ async def migrate(url: str) -> None:
                 await asyncio.sleep(MIGRATION_LOOKED_FOR_EVERY_S)
             await connection.commit()
             await connection.run_sync(_upgrade)
-    finally:
-        await engine.dispose()
 
 
 def newest_revision() -> str:

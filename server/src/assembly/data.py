@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.config import Settings
-from src.database import create_engine, create_pool
+from src.database import create_pool, open_engine
 from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
@@ -115,9 +115,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
 async def _open_queries(url: str, stack: AsyncExitStack) -> AsyncEngine:
     """Migrate the schema, and create the engine."""
     await prepare_schema(url)
-    queries = create_engine(url)
-    stack.push_async_callback(queries.dispose)
-    return queries
+    return await stack.enter_async_context(open_engine(url))
 
 
 async def _open_pool(url: str, stack: AsyncExitStack) -> asyncpg.Pool:

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from sqlalchemy import text
 
-from src.database import SESSION, create_engine, create_pool
+from src.database import SESSION, create_pool, open_engine
 from tests.support.database_state import fetch
 from tests.support.databases import run_sql
 from tests.support.receivers import Receiver
@@ -54,11 +54,9 @@ async def test_all_ways_to_the_database_ask_for_the_same(hostile_url: str) -> No
     pool = await create_pool(hostile_url, connections_max=1)
     of_pool = {record[0]: record[1] for record in await pool.fetch(READ, list(SESSION))}
     await pool.close()
-    engine = create_engine(hostile_url)
-    async with engine.connect() as connection:
+    async with open_engine(hostile_url) as engine, engine.connect() as connection:
         read = text(READ.replace("$1::text[]", "CAST(:names AS text[])"))
         of_engine = {row.name: row[1] for row in await connection.execute(read, {"names": list(SESSION)})}
-    await engine.dispose()
 
     assert of_one == of_pool == of_engine == SESSION
 

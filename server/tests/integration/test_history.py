@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Executable, Row, select
 
-from src.database import create_engine
+from src.database import open_engine
 from src.models import CallbackStatus, Mode, Priority, Status
 from src.services.identity.caller import EVERYTHING, View
 from src.services.requests.filters import Filters
@@ -91,11 +91,10 @@ async def filled(postgres: str) -> AsyncIterator[Filled]:
     """Fill a table of its own, which nothing changes."""
     url = await create_database(postgres)
     await run_sql(url, ROWS, OF_ACME, IN_BATCH, "ANALYZE requests")
-    engine = create_engine(url)
-    async with engine.connect() as connection:
-        rows = (await connection.execute(select(*LISTED))).all()
-    yield Filled(RequestReader(engine, ReadSlots()).history, rows)
-    await engine.dispose()
+    async with open_engine(url) as engine:
+        async with engine.connect() as connection:
+            rows = (await connection.execute(select(*LISTED))).all()
+        yield Filled(RequestReader(engine, ReadSlots()).history, rows)
 
 
 def wanted(rows: Sequence[Row[Any]], filters: Filters) -> list[Row[Any]]:
@@ -246,8 +245,7 @@ FROM generate_series(1, 20000) AS n
 async def plans_of(url: str, filters: Filters) -> list[str]:
     """Read a page and the counts: the plan of each query that this took."""
     plans = []
-    engine = create_engine(url)
-    async with engine.connect() as connection:
+    async with open_engine(url) as engine, engine.connect() as connection:
 
         async def read(query: Executable) -> Sequence[Row[Any]]:
             written = query.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
@@ -258,7 +256,6 @@ async def plans_of(url: str, filters: Filters) -> list[str]:
         history = History(read)
         assert (await history.page(filters, 10, None)).requests
         assert (await history.counts(filters)).total
-    await engine.dispose()
     return plans
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Executable, Row
 
-from src.database import create_engine
+from src.database import open_engine
 from src.errors import DatabaseAway
 from src.routes.wire import views
 from src.services.live.event_bus import HANDS_OUT_FOR_S, EventBus, Watcher
@@ -82,9 +82,8 @@ class Time:
 
 @pytest.fixture
 async def reader(database_url: str) -> AsyncIterator[Reader]:
-    engine = create_engine(database_url)
-    yield Reader(engine, ReadSlots())
-    await engine.dispose()
+    async with open_engine(database_url) as engine:
+        yield Reader(engine, ReadSlots())
 
 
 @pytest.fixture

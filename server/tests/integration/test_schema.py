@@ -18,10 +18,10 @@ from src.config import SERVER_FOLDER
 from src.database import (
     STATEMENT_TIMEOUT_S,
     connect,
-    create_engine,
     create_pool,
     migrate,
     newest_revision,
+    open_engine,
 )
 from src.models import Base
 from src.postgres.cluster import INSTALL_FOLDERS, NEWEST_VERSION, PACKAGE
@@ -45,11 +45,8 @@ async def differences(url: str) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
 
-    engine = create_engine(url)
-    async with engine.connect() as connection:
-        found = await connection.run_sync(compare)
-    await engine.dispose()
-    return found
+    async with open_engine(url) as engine, engine.connect() as connection:
+        return await connection.run_sync(compare)
 
 
 async def test_migrations_make_the_tables_that_the_models_describe(database_url: str) -> None:
@@ -64,10 +61,11 @@ async def back_to(revision: str, url: str) -> None:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
 
-    engine = create_engine(url)
-    async with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
+    async with (
+        open_engine(url) as engine,
+        engine.execution_options(isolation_level="READ COMMITTED").connect() as connection,
+    ):
         await connection.run_sync(downgrade)
-    await engine.dispose()
 
 
 async def test_a_migration_of_several_transactions_that_was_cut_short_is_run_again(database_url: str) -> None:
@@ -150,24 +148,25 @@ SELECT gen_random_uuid(), 'async', 'COMPLETED', '192.0.2.' || n, '{}', '{}', n, 
 
 
 async def test_a_database_that_is_behind_is_brought_up_to_date(database_url: str) -> None:
-    engine = create_engine(database_url)
-    async with engine.connect() as connection:
-        for statement in (BACK_TO_0003 + ";" + PAUSED_BEFORE).split(";"):
-            await connection.execute(text(statement))
-    await migrate(database_url)
-    pool = await create_pool(database_url, connections_max=1)
-    store = RequestStore(pool, Observers())
-    [pause] = await store.pauses()
-    callers = await store.callers_owed("", 10)
-    lanes = await store.lanes_owed(dict.fromkeys(callers, ("", "")), 10)
-    pool.terminate()
-    # It held for everybody, and does until its probe.
-    assert (pause.caller, pause.receiver, pause.probes) == ("", "http://receiver.test:80", 3)
-    assert [lane.key for lane in lanes] == [LaneKey(f"192.0.2.{n}", pause.receiver) for n in (1, 2, 3)]
-    async with engine.connect() as connection:
-        assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == newest_revision()
-        assert (await connection.execute(text("SELECT count(*) FROM benchmark_runs"))).scalar() == 0
-    await engine.dispose()
+    async with open_engine(database_url) as engine:
+        async with engine.connect() as connection:
+            for statement in (BACK_TO_0003 + ";" + PAUSED_BEFORE).split(";"):
+                await connection.execute(text(statement))
+        await migrate(database_url)
+        pool = await create_pool(database_url, connections_max=1)
+        store = RequestStore(pool, Observers())
+        [pause] = await store.pauses()
+        callers = await store.callers_owed("", 10)
+        lanes = await store.lanes_owed(dict.fromkeys(callers, ("", "")), 10)
+        pool.terminate()
+        # It held for everybody, and does until its probe.
+        assert (pause.caller, pause.receiver, pause.probes) == ("", "http://receiver.test:80", 3)
+        assert [lane.key for lane in lanes] == [LaneKey(f"192.0.2.{n}", pause.receiver) for n in (1, 2, 3)]
+        async with engine.connect() as connection:
+            assert (
+                await connection.execute(text("SELECT version_num FROM alembic_version"))
+            ).scalar() == newest_revision()
+            assert (await connection.execute(text("SELECT count(*) FROM benchmark_runs"))).scalar() == 0
 
 
 async def test_servers_that_start_at_once_migrate_once_however_long_a_statement_takes(database_url: str) -> None:
