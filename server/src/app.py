@@ -108,7 +108,8 @@ def create_app(settings: Settings, network: Network | None = None) -> FastAPI:
     app.state.pending_per_caller_max = settings.max_pending_per_caller
     app.outermost = _outer_middleware(settings, metrics, tracing, app.router.routes)
     problems.install(app)
-    openapi.install(app, settings, [SYNC_ROUTE, ASYNC_ROUTE, callback_checks.CHECK_ROUTE, *LIKE_A_SUBMISSION])
+    limited = [SYNC_ROUTE, ASYNC_ROUTE, callback_checks.CHECK_ROUTE, events.TICKETS_ROUTE, *LIKE_A_SUBMISSION]
+    openapi.install(app, settings, limited)
     _install_routes(app, settings, metrics)
     return app
 
@@ -229,6 +230,7 @@ def _rate_limits(settings: Settings) -> RateLimits:
         SYNC_ROUTE: settings.rate_limit_sync,
         ASYNC_ROUTE: settings.rate_limit_async,
         callback_checks.CHECK_ROUTE: callback_checks.CHECKS_RATE,
+        events.TICKETS_ROUTE: events.TICKETS_RATE,
         FAILED_CREDENTIALS: settings.auth_failure_rate,
     }
     alike = dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE)

@@ -17,6 +17,7 @@ from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
 from src.services.identity.key_store import KeyStore
+from src.services.identity.ticket_store import TicketStore
 from src.services.live.completions import Completions
 from src.services.metrics.counted_storage import CountedStorage
 from src.services.metrics.metrics import Metrics
@@ -58,6 +59,7 @@ class Data:
     batches: BatchStore
     redeliveries: RedeliveryStore
     keys: KeyStore
+    tickets: TicketStore
     changes: ChangeNotifier
     #: Calls waiting for requests to end.
     completions: Completions
@@ -79,8 +81,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
     """
     storage = CountedStorage(await _opened_storage(settings), metrics.storage_failed)
     postgres, url = await _found_database(settings, stack)
-    queries = await _open_queries(url, stack)
-    pool = await _open_pool(url, stack)
+    queries, pool = await _open_queries(url, stack), await _open_pool(url, stack)
     threads = _open_threads(stack)
     slots = ReadSlots()
     reader = RequestReader(queries, slots)
@@ -102,6 +103,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
         batches=BatchStore(store.fetch, reader.read, observers),
         redeliveries=RedeliveryStore(pool, reader.read, observers, settings.callback_timeout_seconds),
         keys=KeyStore(pool),
+        tickets=TicketStore(pool),
         changes=changes,
         completions=completions,
         observers=observers,

@@ -66,9 +66,15 @@ def open_identity(
     authenticator = Authenticator(
         keys,
         data.keys,
+        data.tickets,
         bootstrap=bootstrap_key(settings),
         callback_policy=policies.of_accounts,
         note_use=last_use.note,
     )
-    parts = IdentityParts(authenticator=authenticator, keys=data.keys, sessions=Sessions(authenticator.is_good))
+    parts = IdentityParts(
+        authenticator=authenticator,
+        keys=data.keys,
+        tickets=data.tickets,
+        sessions=Sessions(authenticator.is_good),
+    )
     return Identity(parts=parts, hearing=hearing, last_use=last_use, now=now)

@@ -15,6 +15,7 @@ from src.models.paused_receiver_model import PausedReceiverModel
 from src.models.queue_counter_model import QueueCounterModel
 from src.models.redelivery_model import RedeliveryModel, RedeliveryStatus
 from src.models.request_model import CallbackStatus, Mode, Priority, RequestModel, Status
+from src.models.stream_ticket_model import StreamTicketModel
 
 __all__ = [
     "AccountModel",
@@ -41,4 +42,5 @@ __all__ = [
     "RequestModel",
     "RunStatus",
     "Status",
+    "StreamTicketModel",
 ]

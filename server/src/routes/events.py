@@ -6,13 +6,14 @@ from contextlib import suppress
 from secrets import randbelow
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, Query, Request, Response, WebSocket, WebSocketDisconnect
 from starlette.types import Receive, Scope
 from starlette.types import Send as SendMessage
 
-from src.routes.http.dependencies import caller_of, parts_of
+from src.routes.http.dependencies import CallerDependency, PartsDependency, caller_of, parts_of
 from src.routes.http.problems import instance_of, problem, responses
 from src.routes.http.strict_query import PlainRoute
+from src.routes.wire.tickets import TicketAnswer
 from src.services.identity.caller import Caller
 from src.services.identity.sessions import Sessions
 from src.services.live.event_bus import EventBus, Watcher
@@ -20,6 +21,9 @@ from src.services.live.frames import Event, Frame, SendNow
 from src.services.live.live_updates import HEARTBEAT_EVERY_S
 from src.services.parts import Parts
 
+TICKETS_ROUTE = "/api/ws/tickets"
+#: Of one caller, who has 50 streams at most; each break asks for a new ticket.
+TICKETS_RATE = "300/minute"
 ASK_AGAIN_AFTER_S = 30
 #: The code that a socket is closed with when its key is no longer good.
 KEY_REFUSED = 4401
@@ -131,6 +135,8 @@ async def stream_events_over_http(
         str | None,
         Header(description="The id of the last event that was got: what was missed since then comes first."),
     ] = None,
+    # The middleware reads it; here it is what the strict query knows, and in the document a security scheme.
+    _ticket: Annotated[str | None, Query(alias="ticket", include_in_schema=False)] = None,
 ) -> Response:
     """Send what happens as Server-Sent Events, the same events as over the WebSocket, as `data` each.
 
@@ -139,6 +145,16 @@ async def stream_events_over_http(
     """
     parts, caller = parts_of(request), caller_of(request)
     return EventStream(parts.streams.of(caller.view), parts.identity.sessions, caller, last_event_id)
+
+
+@router.post("/ws/tickets", status_code=201, response_model=TicketAnswer, responses=responses(429, 503))
+async def create_ticket(caller: CallerDependency, parts: PartsDependency) -> TicketAnswer:
+    """Create a ticket for one `WS /api/ws?ticket=…` or `GET /api/events?ticket=…`, at any server.
+
+    For browsers, which can send no header there; other clients send the key. The stream has the account and the scopes
+    of your key, and ends with it. A ticket that was used, or not within 30 s, is a 401 before the stream begins.
+    """
+    return TicketAnswer(ticket=await parts.identity.tickets.issue(caller))
 
 
 async def _until_refused(sessions: Sessions, websocket: WebSocket) -> None:

@@ -17,6 +17,7 @@ from src.services.identity.authenticator import Authenticator
 from src.services.identity.caller import View
 from src.services.identity.key_store import KeyStore
 from src.services.identity.sessions import Sessions
+from src.services.identity.ticket_store import TicketStore
 from src.services.kit.group_commit import GroupCommit
 from src.services.kit.supervision import Supervisor
 from src.services.live.account_streams import AccountStreams
@@ -90,6 +91,8 @@ class IdentityParts:
     authenticator: Authenticator
     #: The only writer of keys.
     keys: KeyStore
+    #: Open one event stream each, for browsers.
+    tickets: TicketStore
     #: Ends streams of keys that are no longer good.
     sessions: Sessions
 

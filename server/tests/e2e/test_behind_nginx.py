@@ -21,6 +21,7 @@ from tests.support.certificates import make_certificates
 from tests.support.databases import create_database
 from tests.support.nginx import Nginx, nginx_before
 from tests.support.processes import ServerProcess, server_process
+from tests.support.waiting import eventually
 
 NAME = "a.test"
 PUBLIC = f"https://{NAME}"
@@ -51,10 +52,10 @@ class Front:
         ) as client:
             yield client
 
-    def watch(self, name: str = NAME, origin: str = PUBLIC) -> connect:
+    def watch(self, name: str = NAME, origin: str = PUBLIC, query: str = "") -> connect:
         """Open a WebSocket through nginx."""
         to: dict[str, Any] = {"host": "127.0.0.1", "port": self.nginx.port, "ssl": self.trust, "server_hostname": NAME}
-        return connect(f"wss://{name}/api/ws", origin=Origin(origin), **to)
+        return connect(f"wss://{name}/api/ws{query}", origin=Origin(origin), **to)
 
     def kept_connections(self) -> set[int]:
         """The ports from which nginx is connected to the server, as the system lists them."""
@@ -110,6 +111,22 @@ async def test_no_request_is_lost_on_kept_connections(front: Front) -> None:
     assert Counter(status for statuses in answers for status in statuses) == {200: POSTS}
     assert 1 <= len(front.kept_connections()) <= CLIENTS
     assert "[error]" not in front.nginx.errors
+
+
+async def test_the_log_of_nginx_has_no_query_strings(front: Front) -> None:
+    async with front.client() as client:
+        await client.head("/api/events", params={"ticket": "s3cr3t"})
+        await client.get(f"http://127.0.0.1:{front.nginx.plain_port}/", params={"ticket": "s3cr3t"})
+    async with front.watch(query="?unknown=s3cr3t"):
+        pass
+
+    lines = ('"HEAD /api/events HTTP', '"GET / HTTP', '"GET /api/ws HTTP')
+
+    def logged() -> str:
+        return (front.nginx.folder / "access.log").read_text()
+
+    await eventually(lambda: all(line in logged() for line in lines))
+    assert "s3cr3t" not in logged()
 
 
 async def test_idle_connections_and_websockets_outlive_a_pause(front: Front) -> None:

@@ -83,6 +83,7 @@ def nginx_before(server_port: int, name: str, certificates: Path, folder: Path) 
         "/etc/ssl/reports.example.com.crt": f"{certificates}/a.crt",
         "/etc/ssl/reports.example.com.key": f"{certificates}/a.key",
         "reports.example.com": name,
+        "/var/log/nginx/access.log": f"{folder}/access.log",
         "listen 80;": f"listen 127.0.0.1:{nginx.plain_port};",
         "listen 443 ssl;": f"listen 127.0.0.1:{nginx.port} ssl;",
     }

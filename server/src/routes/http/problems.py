@@ -127,6 +127,7 @@ _MEANINGS = {
     "signature-refused": "the demo receiver refused a signature",
     "simulated-failure": "the demo receiver was told to fail",
     "still-processing": "the first request with this idempotency key is not answered yet",
+    "ticket-invalid": "there is no such ticket of an event stream, or no longer",
     "token-invalid": "the token is none that may do this",
     "too-many-receivers": "the caller has something owed to too many receivers",
     "too-many-waiting": "too many requests of the caller wait",
@@ -136,7 +137,17 @@ _MEANINGS = {
 
 
 #: The kinds of 401.
-UNAUTHORIZED = frozenset({"key-expired", "key-malformed", "key-missing", "key-revoked", "key-unknown", "token-invalid"})
+UNAUTHORIZED = frozenset(
+    {
+        "key-expired",
+        "key-malformed",
+        "key-missing",
+        "key-revoked",
+        "key-unknown",
+        "ticket-invalid",
+        "token-invalid",
+    }
+)
 
 #: The operations that accept requests.
 _SUBMISSIONS = {"/api/sync": Mode.SYNC, "/api/async": Mode.ASYNC, "/api/batch": Mode.ASYNC}

@@ -77,6 +77,7 @@ ACCESS: Mapping[str, Access] = {
     "GET /api/settings": READ,
     "GET /api/events": READ,
     "WS /api/ws": READ,
+    "POST /api/ws/tickets": READ,
     "GET /api/health": READ,
     # Of the whole service, like metrics.
     "GET /api/health/last-hour": OPERATE,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from hmac import compare_digest
+from typing import TypeVar
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,14 +29,19 @@ from src.services.identity.credentials import (
     AmbiguousCredentials,
     MalformedCredentials,
     presented,
+    ticket_in,
 )
 from src.services.identity.key_format import PREFIX
 from src.services.outbound.callback_url import Policy
 from src.services.requests.read_slots import reading_caller
 
 METRICS_PATH = "/metrics"
+#: Event streams, which a ticket opens.
+STREAM_PATHS = frozenset({"/api/ws", "/api/events"})
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def authenticator_of(scope: Scope) -> Authenticator | None:
@@ -128,13 +134,17 @@ class IdentityMiddleware:
     async def _identified(self, scope: Scope, address: str) -> Caller | None:
         """Return the caller of a credential; None if none was sent."""
         sent = [pair for pair in scope["headers"] if pair[0] in self._of_interest]
-        if not sent:
+        query = scope["query_string"] if scope["path"] in STREAM_PATHS else b""
+        if not sent and not query:
             return None
         for name, value in sent:
             if name == self._run_header and (run := self._run_of(value)):
                 return run
         try:
             credential = presented(sent, () if self._required else SCHEMES_OF_OTHERS)
+            ticket = ticket_in(query, also_sent=credential)
+            if ticket is not None:
+                return await _answered(scope, self._started(scope).redeem(ticket))
             return None if credential is None else await self._caller_of(scope, credential, address)
         except AmbiguousCredentials as error:
             response = problem(400, "malformed-request", str(error), instance_of(scope))
@@ -149,13 +159,13 @@ class IdentityMiddleware:
     async def _caller_of(self, scope: Scope, credential: bytes, address: str) -> Caller:
         if scope["path"] == METRICS_PATH and self._metrics_token and not credential.startswith(PREFIX.encode()):
             return self._scraper(credential, address)
+        return await _answered(scope, self._started(scope).identify(credential))
+
+    def _started(self, scope: Scope) -> Authenticator:
         authenticator = self._authenticator(scope)
         if authenticator is None:
             raise _unavailable(scope, "The server has not started.", 1)
-        try:
-            return await authenticator.identify(credential)
-        except DatabaseAway as away:
-            raise _unavailable(scope, away.detail, away.retry_after_s) from None
+        return authenticator
 
     def _scraper(self, credential: bytes, address: str) -> Caller:
         """Return the caller with the token of the settings, whom the scope of the operation is not asked of."""
@@ -173,6 +183,14 @@ class IdentityMiddleware:
         detail = f"Too many refused credentials from this address; try again in {max(1, left.reset_after_s)} s."
         headers = left.headers(time.time())
         return _Refused(problem(429, "rate-limited", detail, instance_of(scope), headers=headers), slug, key_id)
+
+
+async def _answered(scope: Scope, asked: Awaitable[T]) -> T:
+    """Wait for what may need the database."""
+    try:
+        return await asked
+    except DatabaseAway as away:
+        raise _unavailable(scope, away.detail, away.retry_after_s) from None
 
 
 def _unauthorized(scope: Scope, slug: str, detail: str, challenge: str) -> Response:

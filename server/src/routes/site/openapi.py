@@ -38,6 +38,10 @@ A key is sent as `Authorization: Bearer frg_…` or as `X-API-Key`. Each operati
 `submit`, `submit:high`, `manage`, `admin`). Where this server does not require keys (`AUTH_REQUIRED`), most operations
 can be called without one.
 
+A browser can send no header with a WebSocket or an `EventSource`: it asks `POST /api/ws/tickets` for a ticket, good
+once and within 30 s, at any server, and opens `WS /api/ws?ticket=…` or `GET /api/events?ticket=…` with it. When the key
+is revoked or expires, the stream ends; a WebSocket is closed with 4401.
+
 `WS /api/ws` tells what happens, as JSON texts `{"type", "seq", "at", "data"}`; `GET /api/events` tells the same as
 Server-Sent Events:
 

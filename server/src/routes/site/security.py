@@ -5,10 +5,18 @@ from typing import Any
 from src.routes.http.problems import responses
 from src.routes.http.scopes import PUBLIC, access_to
 
-BEARER, API_KEY = "bearer", "apiKey"
+BEARER, API_KEY, TICKET = "bearer", "apiKey", "ticket"
+#: Operations that a ticket opens as well.
+STREAMS = frozenset({"/api/events"})
 SCHEMES = {
     BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "frg_…", "description": "An API key."},
     API_KEY: {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, in another header."},
+    TICKET: {
+        "type": "apiKey",
+        "in": "query",
+        "name": "ticket",
+        "description": "For event streams in browsers: of `POST /api/ws/tickets`, good once, within 30 s.",
+    },
 }
 CHALLENGE = {
     "WWW-Authenticate": {
@@ -34,6 +42,8 @@ def with_security(document: dict[str, Any], *, required: bool) -> dict[str, Any]
                 operation["security"] = []
                 continue
             ways: list[dict[str, list[str]]] = [{BEARER: []}, {API_KEY: []}]
+            if path in STREAMS:
+                ways.append({TICKET: []})
             # Tools for older versions know scopes of OAuth alone.
             operation["x-scopes"] = access.scopes
             if not required and access.in_open_mode:

@@ -9,10 +9,12 @@ from src.services.identity.credentials import key_in
 from src.services.identity.key_format import MalformedKey, ReadKey
 from src.services.identity.key_store import OPERATOR, ApiKey, KeyStore
 from src.services.identity.known_keys import KEYS_REMEMBERED_MAX, KnownKeys, Refusal
+from src.services.identity.ticket_store import TICKET_LIFETIME_S, TicketStore
 from src.services.kit.lru import LruDict
 from src.services.outbound.callback_url import Policy
 
 MALFORMED = "key-malformed"
+TICKET_INVALID = "ticket-invalid"
 _DETAILS = {
     Refusal.UNKNOWN: "There is no such key.",
     Refusal.EXPIRED: "The key has expired.",
@@ -42,6 +44,7 @@ class Authenticator:
     Args:
         keys: the keys of accounts.
         store: tells whether there are accounts.
+        tickets: of event streams.
         bootstrap: the operator's key of the settings, if there is one.
         callback_policy: decides which callback URLs accounts may use.
         note_use: is told the id of each key that is accepted.
@@ -51,6 +54,7 @@ class Authenticator:
         self,
         keys: KnownKeys,
         store: KeyStore,
+        tickets: TicketStore,
         *,
         bootstrap: ReadKey | None,
         callback_policy: Policy,
@@ -58,6 +62,7 @@ class Authenticator:
     ) -> None:
         self._keys = keys
         self._store = store
+        self._tickets = tickets
         self._bootstrap = bootstrap
         self._policy = callback_policy
         self._note_use = note_use
@@ -92,6 +97,29 @@ class Authenticator:
             caller = self._caller(found)
             self._callers[read.id] = found, caller
         return caller
+
+    async def redeem(self, ticket: str) -> Caller | None:
+        """Use up a ticket of an event stream; returns its maker, None for the unnamed account.
+
+        Raises:
+            CredentialRefused: there is no such ticket any more, or the key of its maker is no longer good.
+            DatabaseAway: PostgreSQL does not respond.
+        """
+        found = await self._tickets.redeem(ticket)
+        if found is None:
+            detail = f"There is no such ticket: each is good for one stream, within {TICKET_LIFETIME_S} s."
+            raise CredentialRefused(TICKET_INVALID, detail)
+        if found.account is None or found.key_id is None:
+            return None
+        if not await self.is_good(found.key_id):
+            raise CredentialRefused(TICKET_INVALID, "The key that made the ticket is no longer good.", found.key_id)
+        return Caller.of_account(
+            found.account,
+            found.scopes,
+            self._policy,
+            key_id=found.key_id,
+            expires_at=found.credential_expires_at,
+        )
 
     async def is_good(self, key_id: str) -> bool:
         """Return whether a key that was accepted before still is.

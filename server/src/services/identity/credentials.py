@@ -1,11 +1,14 @@
-"""What a call presents to say who makes it: a key, in one of two headers (RFC 6750, 2.1)."""
+"""What a call presents to say who makes it: a key, in one of two headers (RFC 6750, 2.1), or a ticket of a stream."""
 
 from collections.abc import Collection, Iterable
+from urllib.parse import parse_qsl
 
 from src.services.identity.key_format import ReadKey, read_key
 
 AUTHORIZATION = b"authorization"
 API_KEY = b"x-api-key"
+#: The query parameter of event streams, where a browser can send no header.
+TICKET = b"ticket"
 _HEADERS = frozenset({AUTHORIZATION, API_KEY})
 #: Schemes that a proxy in front may ask for, and forward; where no key is required they are not ours to judge.
 SCHEMES_OF_OTHERS = frozenset({b"basic", b"digest", b"negotiate", b"ntlm"})
@@ -54,6 +57,23 @@ def presented(headers: Iterable[tuple[bytes, bytes]], not_ours: Collection[bytes
 
 def _scheme_of(authorization: bytes) -> bytes:
     return authorization.strip(b" \t").partition(b" ")[0].lower()
+
+
+def ticket_in(query: bytes, also_sent: bytes | None = None) -> str | None:
+    """Return the ticket in the query of an event stream; None if there is none.
+
+    Args:
+        query: the query of the call.
+        also_sent: the credential in its headers.
+
+    Raises:
+        AmbiguousCredentials: there are several tickets, or a key as well.
+    """
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if TICKET in query else []
+    given = [value for name, value in pairs if name == TICKET.decode()]
+    if len(given) > 1 or (given and also_sent is not None):
+        raise AmbiguousCredentials("Send one ticket, without a key.")
+    return given[0] if given else None
 
 
 def key_in(credential: bytes) -> ReadKey:

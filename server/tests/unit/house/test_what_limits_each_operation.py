@@ -36,6 +36,7 @@ LIMITS = {
     "POST /api/requests/{request_id}/cancel": "once for each request that was accepted; further ones change nothing",
     "DELETE /api/requests/{request_id}": MADE_BEFORE,
     "DELETE /api/requests": MADE_BEFORE,
+    "POST /api/ws/tickets": "300 of a caller in a minute, TICKETS_RATE; each is gone after 30 s or its use",
     "POST /api/keys": KEYS,
     "POST /api/keys/{key_id}/rotate": KEYS,
     "DELETE /api/keys/{key_id}": MADE_BEFORE,

@@ -80,10 +80,11 @@ def test_the_document_says_how_to_authenticate(*, required: bool, ways: int) -> 
     document = create_app(Settings(_env_file=None, auth_required=required)).openapi()
     submit = document["paths"]["/api/async"]["post"]
 
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey"}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey", "ticket"}
     assert submit["security"][:2] == [{"bearer": []}, {"apiKey": []}]
     assert submit["x-scopes"] == ["submit"]
     assert len(submit["security"]) == ways
+    assert {"ticket": []} in document["paths"]["/api/events"]["get"]["security"]
     assert {"401", "403", "429"} <= set(submit["responses"])
     assert "WWW-Authenticate" in submit["responses"]["401"]["headers"]
     assert document["paths"]["/api/health/live"]["get"]["security"] == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.services.identity.credentials import AmbiguousCredentials, MalformedCredentials, key_in, presented
+from src.services.identity.credentials import AmbiguousCredentials, MalformedCredentials, key_in, presented, ticket_in
 from src.services.identity.key_format import generate_key, read_key
 
 KEY = generate_key().encode()
@@ -37,3 +37,16 @@ def test_several_credentials_are_ambiguous(names: tuple[bytes, bytes]) -> None:
 def test_what_cannot_be_a_key_is_malformed(header: tuple[bytes, bytes]) -> None:
     with pytest.raises(MalformedCredentials):
         presented([header])
+
+
+@pytest.mark.parametrize(
+    ("query", "ticket"),
+    [(b"", None), (b"a=ticket", None), (b"tickets=a", None), (b"ticket=", ""), (b"a=b&ticket=c-_%2B", "c-_+")],
+)
+def test_a_ticket_is_found_in_a_query(query: bytes, ticket: str | None) -> None:
+    assert ticket_in(query) == ticket
+
+
+def test_several_tickets_are_ambiguous() -> None:
+    with pytest.raises(AmbiguousCredentials):
+        ticket_in(b"ticket=a&%74icket=b")
