@@ -1034,6 +1034,29 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/ws/tickets': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Create ticket
+     * @description Create a ticket for one `WS /api/ws?ticket=…` or `GET /api/events?ticket=…`, at any server.
+     *
+     *     For browsers, which can send no header there; other clients send the key. The stream has the account and the scopes
+     *     of your key, and ends with it. A ticket that was used, or not within 30 s, is a 401 before the stream begins.
+     */
+    post: operations['create_ticket']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/metrics': {
     parameters: {
       query?: never
@@ -3615,6 +3638,7 @@ export interface components {
        *     * `urn:problem:financial-report-generator:signature-refused`: the demo receiver refused a signature
        *     * `urn:problem:financial-report-generator:simulated-failure`: the demo receiver was told to fail
        *     * `urn:problem:financial-report-generator:still-processing`: the first request with this idempotency key is not answered yet
+       *     * `urn:problem:financial-report-generator:ticket-invalid`: there is no such ticket of an event stream, or no longer
        *     * `urn:problem:financial-report-generator:token-invalid`: the token is none that may do this
        *     * `urn:problem:financial-report-generator:too-many-receivers`: the caller has something owed to too many receivers
        *     * `urn:problem:financial-report-generator:too-many-waiting`: too many requests of the caller wait
@@ -5084,6 +5108,25 @@ export interface components {
        * @description What keeps it from its work, as a sentence; null if nothing does.
        */
       trouble: string | null
+    }
+    /**
+     * TicketAnswer
+     * @description A ticket, told this once.
+     */
+    TicketAnswer: {
+      /**
+       * Expires In S
+       * @description How long it is good, seconds.
+       * @default 30
+       * @constant
+       */
+      expires_in_s?: 30
+      /**
+       * Ticket
+       * @description For `?ticket=` of one stream.
+       * @example Zm9yX29uZV9zdHJlYW0tb25jZS1vbi1hbnktc2VydmVy
+       */
+      ticket: string
     }
     /**
      * TimelinePoint
@@ -12246,6 +12289,124 @@ export interface operations {
           'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
           'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
           'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  create_ticket: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['TicketAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
+          'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
+          'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
