@@ -1,6 +1,8 @@
 """Fixtures that several kinds of tests share. Every database is real, and a test's own."""
 
 import asyncio
+import gc
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -9,16 +11,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from src.config import Settings
 from src.postgres.embedded import EmbeddedPostgres
 from tests.support.databases import create_database, create_template, folder_for_postgres
 from tests.support.receivers import Receiver, serving
 from tests.support.s3 import S3Server, running_s3
 from tests.support.service import Service, running_service
 
+# The settings of whoever runs the tests are not theirs, nor those of the servers that they start.
+for setting in Settings.model_fields:
+    os.environ.pop(setting.upper(), None)
+
 # How long an example takes says nothing of the promise, only of what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if settings.get_current_profile_name() == "default":  # where CI is set, hypothesis chooses a profile of its own
     settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collection what was imported and collected, which stays: as `python -m src` does."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

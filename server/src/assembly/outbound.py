@@ -75,7 +75,7 @@ def open_outbound(
     """
     guard, lacks = _guard(network, stack), LocalLacks()
     secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
-    tls = callback_tls(settings)  # shared by all connections
+    tls = callback_tls(settings, network.tls)  # shared by all connections
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which connect directly to the address that was checked.", proxies)
     signer = Signer(secrets)

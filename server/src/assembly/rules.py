@@ -1,6 +1,7 @@
 """The callback rules from the settings, parsed at startup: an invalid one is reported before anything starts."""
 
 import ssl
+from collections.abc import Callable
 
 from limits import parse
 
@@ -52,14 +53,16 @@ def _per_second(rate: str) -> float:
     return float(item.amount / item.get_expiry())
 
 
-def callback_tls(settings: Settings) -> ssl.SSLContext:
+def callback_tls(
+    settings: Settings, create: Callable[[OwnAuthorities], ssl.SSLContext] = tls_context
+) -> ssl.SSLContext:
     """Create the TLS context of all callbacks, which trusts the authorities of the settings as well; takes some 50 ms.
 
     Raises:
         ValueError: a file cannot be read or holds no certificate; the sentence says which.
     """
     try:
-        return tls_context(OwnAuthorities(settings.ssl_cert_file, settings.ssl_cert_dir))
+        return create(OwnAuthorities(settings.ssl_cert_file, settings.ssl_cert_dir))
     except ValueError as error:
         raise ValueError(f"{error}.") from None
 

@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 
 from src.config import SERVER_FOLDER
+from tests.support.local_http import local_http
 from tests.support.ports import free_port
 
 TIMEOUT_S = 30
@@ -79,7 +80,7 @@ def is_alive(pid: int) -> bool:
 def test_it_says_when_it_answers_and_a_signal_stops_all_of_it(terminal: Terminal, how: signal.Signals) -> None:
     process = terminal.start()
     ready = terminal.ready_line(process)
-    answer = httpx.get(f"http://127.0.0.1:{terminal.port}/api/health/live")
+    answer = local_http.get(f"http://127.0.0.1:{terminal.port}/api/health/live")
     postgres = terminal.postgres_pid()
 
     process.send_signal(how)
@@ -165,11 +166,11 @@ def test_a_sync_report_that_the_stop_interrupts_is_answered_as_unavailable(termi
     terminal.ready_line(process)
     answers: list[httpx.Response] = []
     url = f"http://127.0.0.1:{terminal.port}/api/sync"
-    asking = threading.Thread(target=lambda: answers.append(httpx.post(url, json={}, timeout=TIMEOUT_S)))
+    asking = threading.Thread(target=lambda: answers.append(local_http.post(url, json={}, timeout=TIMEOUT_S)))
     asking.start()
     listing = f"http://127.0.0.1:{terminal.port}/api/requests"
     deadline_s = time.monotonic() + TIMEOUT_S
-    while not httpx.get(listing).json()["requests"] and time.monotonic() < deadline_s:
+    while not local_http.get(listing).json()["requests"] and time.monotonic() < deadline_s:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=TIMEOUT_S)
@@ -188,13 +189,13 @@ def test_every_sync_report_that_the_stop_interrupts_is_told_so_and_its_key_is_fr
 
     def ask(number: int) -> httpx.Response:
         key = {"X-Idempotency-Key": f"key-{number}"}
-        return httpx.post(f"{base_url}/api/sync", json={"num_transactions": 1_000}, headers=key, timeout=TIMEOUT_S)
+        return local_http.post(f"{base_url}/api/sync", json={"num_transactions": 1_000}, headers=key, timeout=TIMEOUT_S)
 
     with ThreadPoolExecutor(INTERRUPTED) as callers:
         interrupted = [callers.submit(ask, number) for number in range(INTERRUPTED)]
         listing = f"{base_url}/api/requests?limit={INTERRUPTED}"
         deadline_s = time.monotonic() + TIMEOUT_S
-        while len(httpx.get(listing).json()["requests"]) < INTERRUPTED and time.monotonic() < deadline_s:
+        while len(local_http.get(listing).json()["requests"]) < INTERRUPTED and time.monotonic() < deadline_s:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         stopping_at_s = time.monotonic()
@@ -203,7 +204,7 @@ def test_every_sync_report_that_the_stop_interrupts_is_told_so_and_its_key_is_fr
         answers = [each.result() for each in interrupted]
 
     terminal.ready_line(terminal.start(SIMULATED_MS_PER_TRANSACTION="0", RATE_LIMIT_SYNC="off"))
-    rows = httpx.get(listing).json()["requests"]
+    rows = local_http.get(listing).json()["requests"]
 
     assert {(one.status_code, one.json()["detail"]) for one in answers} == {(503, "The server is stopping; try again.")}
     assert all(int(one.headers["retry-after"]) > 0 for one in answers)
@@ -221,15 +222,15 @@ def test_a_stop_answers_the_calls_that_wait_for_reports_as_if_their_time_were_up
         "callback_url": f"http://localhost:{terminal.port}/api/callbacks/receive",
     }
     waits = {"prefer": "wait=50"}
-    status_url = httpx.post(f"{base_url}/api/async", json=order).json()["status_url"]
+    status_url = local_http.post(f"{base_url}/api/async", json=order).json()["status_url"]
 
     with ThreadPoolExecutor(3) as callers:
         # A stream of events ends by itself, and is read to its end.
-        following = callers.submit(httpx.get, f"{base_url}/api/events", timeout=TIMEOUT_S)
-        polling = callers.submit(httpx.get, f"{base_url}{status_url}", headers=waits, timeout=TIMEOUT_S)
-        posting = callers.submit(httpx.post, f"{base_url}/api/async", json=order, headers=waits, timeout=TIMEOUT_S)
+        following = callers.submit(local_http.get, f"{base_url}/api/events", timeout=TIMEOUT_S)
+        polling = callers.submit(local_http.get, f"{base_url}{status_url}", headers=waits, timeout=TIMEOUT_S)
+        posting = callers.submit(local_http.post, f"{base_url}/api/async", json=order, headers=waits, timeout=TIMEOUT_S)
         deadline_s = time.monotonic() + TIMEOUT_S
-        while len(httpx.get(f"{base_url}/api/requests").json()["requests"]) < 2 and time.monotonic() < deadline_s:
+        while len(local_http.get(f"{base_url}/api/requests").json()["requests"]) < 2 and time.monotonic() < deadline_s:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         stopping_at_s = time.monotonic()
@@ -256,7 +257,7 @@ def test_bodies_that_never_end_do_not_hold_up_the_stop_and_are_no_fault_in_the_l
         ]
         for connection, head in zip(connections, heads, strict=True):
             connection.sendall(head.encode())
-        httpx.get(f"http://127.0.0.1:{terminal.port}/api/health/live")
+        local_http.get(f"http://127.0.0.1:{terminal.port}/api/health/live")
         process.send_signal(signal.SIGTERM)
         answers = [connection.recv(65_536) for connection in connections]
     _, said = process.communicate(timeout=TIMEOUT_S)
@@ -273,7 +274,7 @@ def test_an_embedded_database_that_dies_is_started_again(terminal: Terminal) -> 
     deadline_s = time.monotonic() + TIMEOUT_S
     status = 0
     while status != 200 and time.monotonic() < deadline_s:
-        status = httpx.post(url, json={"num_transactions": 1}, timeout=TIMEOUT_S).status_code
+        status = local_http.post(url, json={"num_transactions": 1}, timeout=TIMEOUT_S).status_code
         assert status in {200, 503}
         time.sleep(0.5)
 

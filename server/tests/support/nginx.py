@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from src.config import SERVER_FOLDER
+from tests.support.local_http import local_http
 from tests.support.ports import free_port
 
 CONFIGURATION = SERVER_FOLDER.parent / "deploy" / "nginx" / "financial-reports.conf"
@@ -106,6 +107,6 @@ def nginx_before(server_port: int, name: str, certificates: Path, folder: Path) 
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}").status_code == 301
+        return local_http.get(f"http://127.0.0.1:{port}").status_code == 301
     except httpx.TransportError:
         return False

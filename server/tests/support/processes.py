@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from src.config import SERVER_FOLDER
+from tests.support.local_http import local_http
 from tests.support.ports import free_port
 
 STARTS_WITHIN_S = 20
@@ -74,7 +75,7 @@ class ServerProcess:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.base_url}/api/health/ready", timeout=2).status_code == 200
+            return local_http.get(f"{self.base_url}/api/health/ready", timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 

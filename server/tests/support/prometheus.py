@@ -60,7 +60,7 @@ def prometheus_of(server_port: int, folder: Path) -> Iterator[Prometheus]:
         process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=output, stderr=output)
     try:
         deadline_s = time.monotonic() + STARTS_WITHIN_S
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, verify=False) as client:
             while not _is_ready(client):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline_s, log.read_text()

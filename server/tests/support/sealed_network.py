@@ -1,13 +1,18 @@
 """A network that only reaches sockets named by the test; every other attempt is recorded."""
 
 import errno
+import functools
 import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from src.services.outbound.guard import Address
+from src.services.outbound.tls import tls_context
 from src.services.outbound.transport import AddressInfo, Network, open_socket
+
+#: One context for all services of this process: to read the authorities takes as long as the rest of a start.
+trusted = functools.cache(tls_context)
 
 
 class Names:
@@ -39,7 +44,7 @@ class SealedNetwork:
 
     @property
     def network(self) -> Network:
-        return Network(self.lookup, self.open)
+        return Network(self.lookup, self.open, trusted)
 
     @property
     def dialled(self) -> list[tuple[str, int]]:

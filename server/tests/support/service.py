@@ -13,6 +13,7 @@ from src.app import create_app
 from src.config import Settings
 from src.services.outbound.transport import Network
 from src.services.parts import Parts
+from tests.support.sealed_network import trusted
 from tests.support.waiting import eventually
 
 
@@ -74,7 +75,7 @@ async def running_service(
             **settings,
         },
     )
-    app = create_app(chosen, network)
+    app = create_app(chosen, network or Network(tls=trusted))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

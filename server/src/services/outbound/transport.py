@@ -35,6 +35,7 @@ from src.services.outbound.guard import (
     LacksResources,
     system_lookup,
 )
+from src.services.outbound.tls import OwnAuthorities, tls_context
 from src.services.outbound.wire import HEAD_BYTES_MAX, HEAD_LINES_MAX, Wire
 
 KEEPALIVE_IDLE_S = 15.0  # a connection that was idle for longer is not reused
@@ -68,10 +69,12 @@ class Network:
     Args:
         lookup: the blocking DNS lookup for `ThreadResolver`.
         open_socket: creates the socket for an approved address.
+        tls: creates the context of all connections, which trusts these authorities as well.
     """
 
     lookup: Callable[[str, int], list[Address]] = system_lookup
     open_socket: OpenSocket = open_socket
+    tls: Callable[[OwnAuthorities], ssl.SSLContext] = tls_context
 
 
 @dataclass(frozen=True, slots=True)
