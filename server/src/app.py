@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from operator import attrgetter
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -19,6 +20,7 @@ from src.controllers.batch_controller import BATCH_ROUTE
 from src.controllers.redeliveries_controller import REDELIVERIES_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
 from src.routes import (
+    accounts,
     api_routes,
     batches,
     benchmark,
@@ -64,6 +66,8 @@ LIKE_A_SUBMISSION = (
     "/api/receivers/{origin:path}/resume",
     "/api/receivers/{origin:path}/probe",
 )
+#: The limits that an account may have of its own.
+OWN_LIMITS = {SYNC_ROUTE: attrgetter("rate_limit_sync"), ASYNC_ROUTE: attrgetter("rate_limit_async")}
 
 
 class Application(FastAPI):
@@ -118,7 +122,7 @@ def _install_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     submitting = [api_routes.submitting, batches.submitting, callback_checks.router]
     managing = [api_routes.managing, api_routes.cancelling, batches.router, batches.cancelling, redeliveries.router]
     routers = [*submitting, *managing, queue_routes.router, events.router, health.router]
-    routers += [keys.router, keys.rotating]
+    routers += [keys.router, keys.rotating, accounts.router]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.
@@ -236,11 +240,11 @@ def _rate_limits(settings: Settings) -> RateLimits:
     alike = dict.fromkeys(LIKE_A_SUBMISSION, ASYNC_ROUTE)
     storage_url = settings.rate_limit_storage_url.get_secret_value()
     if not storage_url:
-        return RateLimits(limits, alike)
+        return RateLimits(limits, alike, OWN_LIMITS)
     # A client of Redis takes 60 ms to import, and few need one.
     from src.routes.middleware.shared_rate_limits import SharedRateLimits  # noqa: PLC0415
 
-    return SharedRateLimits(limits, alike, storage_url=storage_url)
+    return SharedRateLimits(limits, alike, OWN_LIMITS, storage_url=storage_url)
 
 
 app = create_app(Settings())

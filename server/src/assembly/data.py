@@ -16,8 +16,6 @@ from src.database_start import check_database, prepare_schema
 from src.errors import DatabaseAway
 from src.postgres.embedded import EmbeddedPostgres
 from src.services.delivery.lane_ids import LaneIds
-from src.services.identity.key_store import KeyStore
-from src.services.identity.ticket_store import TicketStore
 from src.services.live.completions import Completions
 from src.services.metrics.counted_storage import CountedStorage
 from src.services.metrics.metrics import Metrics
@@ -58,8 +56,8 @@ class Data:
     store: RequestStore
     batches: BatchStore
     redeliveries: RedeliveryStore
-    keys: KeyStore
-    tickets: TicketStore
+    #: For statements prepared on asyncpg.
+    pool: asyncpg.Pool
     changes: ChangeNotifier
     #: Calls waiting for requests to end.
     completions: Completions
@@ -102,8 +100,7 @@ async def open_data(settings: Settings, stack: AsyncExitStack, metrics: Metrics,
         store=store,
         batches=BatchStore(store.fetch, reader.read, observers),
         redeliveries=RedeliveryStore(pool, reader.read, observers, settings.callback_timeout_seconds),
-        keys=KeyStore(pool),
-        tickets=TicketStore(pool),
+        pool=pool,
         changes=changes,
         completions=completions,
         observers=observers,

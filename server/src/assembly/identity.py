@@ -7,12 +7,14 @@ from datetime import datetime
 from src.assembly.data import Data
 from src.assembly.rules import bootstrap_key
 from src.config import Settings
+from src.services.identity.account_store import AccountStore
 from src.services.identity.authenticator import Authenticator
 from src.services.identity.callback_policies import CallbackPolicies
-from src.services.identity.key_store import StoredKey
+from src.services.identity.key_store import KeyStore, StoredKey
 from src.services.identity.known_keys import KnownKeys
 from src.services.identity.last_use import LastUse
 from src.services.identity.sessions import Sessions
+from src.services.identity.ticket_store import TicketStore
 from src.services.kit.group_commit import GroupCommit
 from src.services.parts import IdentityParts
 from src.services.requests.changes import Changes, Hearing
@@ -33,10 +35,14 @@ class Identity:
     last_use: LastUse
     now: Callable[[], datetime]
 
-    def changed(self, changes: Changes) -> None:
-        """Look up again what changed."""
+    async def changed(self, changes: Changes) -> None:
+        """Look up again what changed.
+
+        Raises:
+            DatabaseAway: PostgreSQL does not respond.
+        """
         if changes.keys or changes.accounts:
-            self.parts.authenticator.changed(changes.keys, changes.accounts)
+            await self.parts.authenticator.changed(changes.keys, changes.accounts, self.now())
             self._check_the_listener()
             self.parts.sessions.judge()
 
@@ -59,22 +65,24 @@ def open_identity(
     settings: Settings, data: Data, policies: CallbackPolicies, *, now: Callable[[], datetime]
 ) -> Identity:
     """Create the parts that recognise callers."""
+    key_store, accounts, tickets = KeyStore(data.pool), AccountStore(data.pool), TicketStore(data.pool)
     hearing = Hearing()
-    look_up: GroupCommit[str, StoredKey | None] = GroupCommit(data.keys.stored, items_max=KEYS_IN_ONE_QUERY_MAX)
+    look_up: GroupCommit[str, StoredKey | None] = GroupCommit(key_store.stored, items_max=KEYS_IN_ONE_QUERY_MAX)
     keys = KnownKeys(look_up.submit, hears_changes=lambda: hearing.is_current, now=now)
-    last_use = LastUse(data.keys.used, now)
+    last_use = LastUse(key_store.used, now)
     authenticator = Authenticator(
         keys,
-        data.keys,
-        data.tickets,
+        accounts,
+        tickets,
         bootstrap=bootstrap_key(settings),
         callback_policy=policies.of_accounts,
         note_use=last_use.note,
     )
     parts = IdentityParts(
         authenticator=authenticator,
-        keys=data.keys,
-        tickets=data.tickets,
+        keys=key_store,
+        accounts=accounts,
+        tickets=tickets,
         sessions=Sessions(authenticator.is_good),
     )
     return Identity(parts=parts, hearing=hearing, last_use=last_use, now=now)

@@ -93,7 +93,7 @@ def _listen(
     """Create the listener that tells every part what changed in the database."""
 
     async def on_changes(changes: Changes) -> None:
-        identity.changed(changes)
+        await identity.changed(changes)
         engine.wake()  # another process may have accepted a request
         engine.receivers_changed(changes.receivers)
         engine.stop_work(changes.cancelled)

@@ -3,12 +3,12 @@
 import argparse
 import json
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from src.config import Settings
 from src.errors import Invalid
+from src.manage.commands import add_command, moment, show
 from src.manage.opening import EXIT_DONE, EXIT_WRONG, open_pool, refuse
 from src.services.identity.caller import Scope
 from src.services.identity.key_format import generate_key
@@ -18,39 +18,30 @@ from src.services.identity.key_store import OVERLAP_HOURS_MAX, ApiKey, KeyStore,
 PAGE_ROWS = 500
 _LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hd])", re.ASCII)
 
-Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
-
 
 def add_commands(things: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands about keys to the command line."""
     keys = things.add_parser("keys", help="API keys", description="API keys.")
     verbs = keys.add_subparsers(required=True, metavar="VERB")
-    _add(verbs, "generate", "print a key for BOOTSTRAP_ADMIN_KEY; nothing is stored", _generate)
-    create = _add(verbs, "create", "create a key, and its account with the first one; it is shown this once", _create)
+    add_command(verbs, "generate", "print a key for BOOTSTRAP_ADMIN_KEY; nothing is stored", _generate)
+    create = add_command(
+        verbs, "create", "create a key, and its account with the first one; it is shown this once", _create
+    )
     create.add_argument("--account", required=True, help="1 to 100 visible ASCII characters")
     create.add_argument("--name", required=True, help="what the key is for")
     create.add_argument(
         "--scope", required=True, action="append", choices=[str(scope) for scope in Scope], help="may be repeated"
     )
     create.add_argument("--expires-in", type=_lifetime, metavar="90d", help="hours (h) or days (d); default: never")
-    listing = _add(verbs, "list", "list keys, without the keys themselves", _list)
+    listing = add_command(verbs, "list", "list keys, without the keys themselves", _list)
     listing.add_argument("--account", help="of this account only")
-    rotate = _add(verbs, "rotate", "create a successor; the old key ends after the overlap", _rotate)
+    rotate = add_command(verbs, "rotate", "create a successor; the old key ends after the overlap", _rotate)
     rotate.add_argument("id", metavar="ID")
     rotate.add_argument(
         "--overlap-hours", type=_overlap, default=timedelta(hours=24), metavar="24", help=f"0 to {OVERLAP_HOURS_MAX}"
     )
     rotate.add_argument("--expires-in", type=_lifetime, metavar="90d", help="default: the end of the old key")
-    _add(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
-
-
-def _add(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, sentence: str, command: Command
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
-    parser.add_argument("--json", action="store_true", help="the result as JSON")
-    parser.set_defaults(command=command)
-    return parser
+    add_command(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
 
 
 def _lifetime(text: str) -> timedelta:
@@ -68,7 +59,7 @@ def _overlap(text: str) -> timedelta:
 
 async def _generate(options: argparse.Namespace, _settings: Settings) -> int:
     key = generate_key()
-    _print(json.dumps({"key": key}) if options.json else key)
+    show(json.dumps({"key": key}) if options.json else key)
     return EXIT_DONE
 
 
@@ -98,10 +89,10 @@ async def _list(options: argparse.Namespace, settings: Settings) -> int:
         ):
             keys += page
     if options.json:
-        _print(json.dumps({"keys": [listed(key) for key in keys]}))
+        show(json.dumps({"keys": [listed(key) for key in keys]}))
         return EXIT_DONE
     for key in keys:
-        _print(f"{key.id}  {key.account}  {key.name}  {' '.join(key.scopes)}  {_state(key, datetime.now(UTC))}")
+        show(f"{key.id}  {key.account}  {key.name}  {' '.join(key.scopes)}  {_state(key, datetime.now(UTC))}")
     return EXIT_DONE
 
 
@@ -119,7 +110,7 @@ async def _rotate(options: argparse.Namespace, settings: Settings) -> int:
 async def _revoke(options: argparse.Namespace, settings: Settings) -> int:
     async with open_pool(settings) as pool:
         await KeyStore(pool).revoke(options.id, datetime.now(UTC))
-    _print(json.dumps({"revoked": True, "id": options.id}) if options.json else f"{options.id} is revoked.")
+    show(json.dumps({"revoked": True, "id": options.id}) if options.json else f"{options.id} is revoked.")
     return EXIT_DONE
 
 
@@ -127,8 +118,8 @@ def listed(key: ApiKey) -> dict[str, Any]:
     """Show a key as JSON."""
     return {
         **_made(key),
-        "last_used_at": _moment(key.last_used_at),
-        "revoked_at": _moment(key.revoked_at),
+        "last_used_at": moment(key.last_used_at),
+        "revoked_at": moment(key.revoked_at),
         "replaced_by": key.replaced_by,
     }
 
@@ -139,29 +130,21 @@ def _made(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "account": key.account,
         "scopes": [str(scope) for scope in ordered(key.scopes)],
-        "created_at": _moment(key.created_at),
-        "expires_at": _moment(key.expires_at),
+        "created_at": moment(key.created_at),
+        "expires_at": moment(key.expires_at),
     }
 
 
 def _show_new(key: ApiKey, text: str, *, as_json: bool) -> None:
     if as_json:
-        _print(json.dumps({**_made(key), "key": text}))
+        show(json.dumps({**_made(key), "key": text}))
         return
-    _print(f"Key {key.id} of {key.account}, {_state(key, key.created_at)}. It is not shown again:\n{text}")
+    show(f"Key {key.id} of {key.account}, {_state(key, key.created_at)}. It is not shown again:\n{text}")
 
 
 def _state(key: ApiKey, now: datetime) -> str:
     if key.revoked_at:
-        return f"revoked at {_moment(key.revoked_at)}"
+        return f"revoked at {moment(key.revoked_at)}"
     if key.expires_at is None:
         return "never expires"
-    return f"{'expired' if key.expires_at <= now else 'expires'} at {_moment(key.expires_at)}"
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
-
-
-def _print(text: str) -> None:
-    print(text)  # noqa: T201  the terminal is the reader
+    return f"{'expired' if key.expires_at <= now else 'expires'} at {moment(key.expires_at)}"

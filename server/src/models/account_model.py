@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from src.models.base import Base
 
 ACCOUNT_LENGTH_MAX = 100
+RATE_LIMIT_LENGTH_MAX = 20
 
 
 class AccountModel(Base):
@@ -20,3 +21,8 @@ class AccountModel(Base):
     created_at: Mapped[datetime]
     #: When all of its keys were disabled; null: they are good.
     disabled_at: Mapped[datetime | None]
+    #: Limits of its own; null: those of the settings. The rates are written as there.
+    rate_limit_sync: Mapped[str | None] = mapped_column(String(RATE_LIMIT_LENGTH_MAX))
+    rate_limit_async: Mapped[str | None] = mapped_column(String(RATE_LIMIT_LENGTH_MAX))
+    #: How many of its requests may wait.
+    max_pending: Mapped[int | None]

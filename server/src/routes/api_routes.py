@@ -27,6 +27,7 @@ from src.routes.http.dependencies import (
 from src.routes.http.downloads import DOWNLOADED, judge_download, stored_report
 from src.routes.http.file_response import ReportResponse
 from src.routes.http.filters import FiltersDependency
+from src.routes.http.paging import LINK_HEADER, link_to_next
 from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER, RESPOND_ASYNC_HEADER, preferences_in
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import DirectRoute, OptionalBodyRoute
@@ -100,9 +101,6 @@ LATER: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-
-
-LINK_HEADER = {"Link": {"schema": {"type": "string"}, "description": 'The next page, with `rel="next"` (RFC 8288).'}}
 
 
 def _key(request: Request, route: str, body: ReportRequest | AsyncRequest) -> IdempotencyKey | None:
@@ -200,9 +198,7 @@ async def list_requests(
 ) -> RequestList:
     """List requests, newest first. A deep page is as fast as the first one."""
     page = await requests_controller.list_requests(parts, filters, limit, cursor)
-    if page.next_cursor:
-        next_url = request.url.include_query_params(cursor=page.next_cursor)
-        response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'
+    link_to_next(request, response, page.next_cursor)
     return RequestList(requests=[views.item(row) for row in page.requests], next_cursor=page.next_cursor)
 
 

@@ -21,6 +21,7 @@ from src.routes.http.dependencies import (
     parts_of,
     request_id_in,
 )
+from src.routes.http.paging import link_to_next
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import DirectRoute, OptionalBodyRoute
 from src.routes.http.strict_query import PlainRoute
@@ -132,7 +133,7 @@ async def list_batches(
 ) -> BatchList:
     """List batches, newest first."""
     states, next_cursor = await batch_controller.list_batches(parts.batches.store, view, limit, cursor)
-    _link_next(request, response, next_cursor)
+    link_to_next(request, response, next_cursor)
     return BatchList(batches=[Batch.of(state) for state in states], next_cursor=next_cursor)
 
 
@@ -156,7 +157,7 @@ async def list_batch_requests(
     # Not by a dependency: what is wrong with the query is told first.
     page = await batch_controller.list_entries(parts.batches.store, view, await _batch_id(batch_id), limit, cursor)
     next_cursor = None if page.next_after is None else str(page.next_after)
-    _link_next(request, response, next_cursor)
+    link_to_next(request, response, next_cursor)
     return BatchEntries(requests=[_entry(row, page.first_position) for row in page.rows], next_cursor=next_cursor)
 
 
@@ -238,9 +239,3 @@ def _entry(row: Row[Any], first_position: int) -> BatchEntry:
         sha256=result.get("sha256"),
         download_url=result.get("download_url"),
     )
-
-
-def _link_next(request: Request, response: Response, next_cursor: str | None) -> None:
-    if next_cursor:
-        next_url = request.url.include_query_params(cursor=next_cursor)
-        response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'

@@ -1,6 +1,5 @@
 """Keys, and who is asking."""
 
-import logging
 from datetime import timedelta
 from typing import Annotated
 
@@ -11,7 +10,9 @@ from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
 from src.errors import NotFound
 from src.models.account_model import ACCOUNT_LENGTH_MAX
+from src.routes.http.audit import note_change
 from src.routes.http.dependencies import CallerDependency, PartsDependency
+from src.routes.http.paging import link_to_next
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import OptionalBodyRoute, StrictRoute
 from src.routes.middleware.rate_limits import Allowance, RateLimits
@@ -27,7 +28,6 @@ from src.routes.wire.keys import (
     RotateRequest,
     WaitingLeft,
 )
-from src.services.identity.caller import Caller
 from src.services.identity.key_format import ALPHABET, ID_LENGTH
 from src.services.identity.key_store import ordered
 
@@ -38,8 +38,6 @@ LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Where the
 router = APIRouter(prefix="/api", tags=["Keys"], route_class=StrictRoute)
 rotating = APIRouter(prefix="/api", tags=["Keys"], route_class=OptionalBodyRoute)
 
-log = logging.getLogger(__name__)
-
 KeyId = Annotated[str, Path(description="The id of a key: 8 characters, part of the key itself.")]
 
 
@@ -47,7 +45,7 @@ KeyId = Annotated[str, Path(description="The id of a key: 8 characters, part of 
 async def get_me(request: Request, caller: CallerDependency, parts: PartsDependency) -> MeAnswer:
     """Read who is calling: account, scopes, when the key ends, and what is left of each limit."""
     limits: RateLimits = request.app.state.rate_limits
-    sync, async_ = [await limits.left(path, caller.name) for path in (SYNC_ROUTE, ASYNC_ROUTE)]
+    sync, async_ = [await limits.left(path, caller.name, caller.limits) for path in (SYNC_ROUTE, ASYNC_ROUTE)]
     return MeAnswer(
         account=caller.owner.account,
         scopes=list(ordered(caller.scopes)),
@@ -57,7 +55,7 @@ async def get_me(request: Request, caller: CallerDependency, parts: PartsDepende
             sync=_rate(sync),
             async_=_rate(async_),
             waiting=WaitingLeft(
-                limit=request.app.state.pending_per_caller_max,
+                limit=caller.limits.max_pending or request.app.state.pending_per_caller_max,
                 used=await parts.reader.count_waiting(caller.own_view),
             ),
         ),
@@ -83,7 +81,7 @@ async def create_key(
         expires_at=body.expires_at,
         now=parts.now(),
     )
-    _note(request, caller, f"created key {key.id} of account {key.account}")
+    note_change(request, caller, f"created key {key.id} of account {key.account}")
     response.headers["location"] = f"{KEYS_ROUTE}/{key.id}"
     return NewKeyAnswer.of(key, text)
 
@@ -104,9 +102,7 @@ async def list_keys(
 ) -> KeyList:
     """List the keys of your account, revoked and expired ones too; with `admin` those of all accounts."""
     keys, next_cursor = await keys_controller.page(parts.identity.keys, caller, account, cursor, limit)
-    if next_cursor:
-        next_url = request.url.include_query_params(cursor=next_cursor)
-        response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'
+    link_to_next(request, response, next_cursor)
     return KeyList(keys=[KeyItem.model_validate(key) for key in keys], next_cursor=next_cursor)
 
 
@@ -140,7 +136,7 @@ async def rotate_key(
         expires_at=body.expires_at,
         now=parts.now(),
     )
-    _note(request, caller, f"rotated key {key_id} of account {key.account}, its successor is {key.id}")
+    note_change(request, caller, f"rotated key {key_id} of account {key.account}, its successor is {key.id}")
     response.headers["location"] = f"{KEYS_ROUTE}/{key.id}"
     return NewKeyAnswer.of(key, text)
 
@@ -154,7 +150,7 @@ async def revoke_key(
     await keys_controller.revoke(
         parts.identity.keys, caller, _checked(key_id), bootstrap_id=bootstrap_id, now=parts.now()
     )
-    _note(request, caller, f"revoked key {key_id}")
+    note_change(request, caller, f"revoked key {key_id}")
     return KeyRevokedAnswer(revoked=True, id=key_id)
 
 
@@ -170,8 +166,3 @@ def _checked(key_id: str) -> str:
     if len(key_id) != ID_LENGTH or not set(key_id) <= set(ALPHABET):
         raise NotFound("There is no key with this id.")
     return key_id
-
-
-def _note(request: Request, caller: Caller, what: str) -> None:
-    address = request.scope["address"]
-    log.info("Key %s of account %s, from %s, %s.", caller.key_id, caller.owner.account, address, what)

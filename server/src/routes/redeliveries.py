@@ -15,6 +15,7 @@ from src.routes.http.dependencies import (
     idempotency_key_of,
     request_id_in,
 )
+from src.routes.http.paging import link_to_next
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import StrictRoute
 from src.routes.wire import views
@@ -101,9 +102,7 @@ async def list_redeliveries(
 ) -> RedeliveryList:
     """List the bulk redeliveries that are kept, newest first: the last 100, and those of the last day."""
     states, next_cursor = await redeliveries_controller.list_all(parts.redeliveries, caller_of(request), limit, cursor)
-    if next_cursor:
-        next_url = request.url.include_query_params(cursor=next_cursor)
-        response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'
+    link_to_next(request, response, next_cursor)
     return RedeliveryList(redeliveries=[Redelivery.of(state) for state in states], next_cursor=next_cursor)
 
 

@@ -13,6 +13,7 @@ from src.services.delivery.ping import Pinger
 from src.services.demo.receiver import DemoReceivers
 from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
+from src.services.identity.account_store import AccountStore
 from src.services.identity.authenticator import Authenticator
 from src.services.identity.caller import View
 from src.services.identity.key_store import KeyStore
@@ -91,6 +92,8 @@ class IdentityParts:
     authenticator: Authenticator
     #: The only writer of keys.
     keys: KeyStore
+    #: The only writer of accounts.
+    accounts: AccountStore
     #: Open one event stream each, for browsers.
     tickets: TicketStore
     #: Ends streams of keys that are no longer good.

@@ -3,19 +3,15 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
-from src.database import connect_arguments
 from src.manage.__main__ import main
 from src.services.identity.key_format import read_key
 from tests.support.databases import create_database
-
-Manage = Callable[..., tuple[int, str, str]]
+from tests.support.manage import Manage, rows, runner
 
 
 @pytest.fixture
@@ -29,26 +25,7 @@ def manage(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     """Run a command in this process."""
     monkeypatch.setenv("DATABASE_URL", database_url)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        try:
-            status = main(["keys", *arguments])
-        except SystemExit as exit_of_argparse:
-            status = int(str(exit_of_argparse.code))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
-
-
-def rows(url: str, query: str) -> list[dict[str, Any]]:
-    async def read() -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(**connect_arguments(url))
-        try:
-            return [dict(record) for record in await connection.fetch(query)]
-        finally:
-            await connection.close()
-
-    return asyncio.run(read())
+    return runner(capsys, "keys")
 
 
 def made(manage: Manage, *more: str, account: str = "acme") -> dict[str, Any]:

@@ -80,7 +80,7 @@ async def ask(service: Service, method: str, path: str, query: str) -> httpx.Res
     bodies: dict[str, Any] = {"/api/callbacks/receive": None, "/api/batch": {"requests": [{}]}}
     has_body = "requestBody" in DOCUMENT["paths"][path][method]
     body = bodies.get(path, {}) if has_body else None
-    needs_key = path.startswith("/api/keys")
+    needs_key = path.startswith(("/api/keys", "/api/accounts"))
     headers = {"Authorization": f"Bearer {OPERATORS_KEY}"} if needs_key else {}
     return await service.client.request(method, f"{url}?{query}", json=body, headers=headers)
 

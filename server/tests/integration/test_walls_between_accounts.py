@@ -73,7 +73,13 @@ def nobodys() -> dict[str, str]:
     unknown = str(uuid4())
     names = ("request_id", "run_id", "redelivery_id", "batch_id")
     origin = "http://nobody.example:80"
-    return {**dict.fromkeys(names, unknown), "file": f"{unknown}.csv", "key_id": generate_key()[4:12], "origin": origin}
+    return {
+        **dict.fromkeys(names, unknown),
+        "file": f"{unknown}.csv",
+        "key_id": generate_key()[4:12],
+        "origin": origin,
+        "name": "nobody",
+    }
 
 
 async def everything_of(service: Service, key: str, receiver: Receiver) -> dict[str, str]:
@@ -104,6 +110,7 @@ async def everything_of(service: Service, key: str, receiver: Receiver) -> dict[
         "redelivery_id": redelivery.json()["id"],
         "batch_id": request_id,
         "key_id": key[4:12],
+        "name": "acme",
         "origin": receiver.origin,
     }
 

@@ -35,6 +35,7 @@ MANAGE = Access(Scope.MANAGE)
 OPERATE = Access(Scope.ADMIN)
 #: What only makes sense with credentials, also where none are required.
 MANAGE_KEYS = Access(Scope.MANAGE, in_open_mode=False)
+MANAGE_ACCOUNTS = Access(Scope.ADMIN, in_open_mode=False)
 ANYBODY_KNOWN = Access(None)
 
 #: Every operation of the OpenAPI document, and the WebSocket. What is missing here is refused by a test.
@@ -74,6 +75,8 @@ ACCESS: Mapping[str, Access] = {
     "GET /api/keys/{key_id}": MANAGE_KEYS,
     "POST /api/keys/{key_id}/rotate": MANAGE_KEYS,
     "DELETE /api/keys/{key_id}": MANAGE_KEYS,
+    "GET /api/accounts": MANAGE_ACCOUNTS,
+    "PUT /api/accounts/{name:path}": MANAGE_ACCOUNTS,
     "GET /api/settings": READ,
     "GET /api/events": READ,
     "WS /api/ws": READ,

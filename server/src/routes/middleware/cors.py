@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from src.routes.http.problems import instance_of, problem
 
-METHODS = ("GET", "HEAD", "POST", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 #: Request headers a page may send in addition to the CORS-safelisted ones.
 REQUEST_HEADERS = (
     "Authorization",

@@ -7,9 +7,18 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from limits import RateLimitItem, WindowStats, parse
+from limits import (
+    RateLimitItem,
+    RateLimitItemPerDay,
+    RateLimitItemPerHour,
+    RateLimitItemPerMinute,
+    RateLimitItemPerSecond,
+    WindowStats,
+    parse,
+)
 from slowapi import Limiter
 from slowapi.util import get_remote_address
 from starlette.routing import compile_path
@@ -18,9 +27,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from src.errors import BatchExceedsRateLimit, RateLimited
 from src.routes.http.problems import instance_of, note_refusal, problem
 from src.routes.middleware.rate_storage import BoundedMemoryStorage
-from src.services.identity.caller import Caller
+from src.services.identity.caller import DEFAULT_LIMITS, Caller, Limits
 
 LIMIT_OFF = "off"
+#: Limits of accounts that are remembered as they are counted.
+RATES_REMEMBERED_MAX = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class RateLimits:
     Args:
         limits: `30/minute` or `off`, by path.
         alike: templates of paths, such as `/api/requests/{request_id}/redeliver`, and the path whose limit they share.
+        own: by path, which of a caller's own limits goes before.
         now_s: seconds from any starting point, never going back.
     """
 
@@ -58,35 +70,33 @@ class RateLimits:
         self,
         limits: Mapping[str, str],
         alike: Mapping[str, str] | None = None,
+        own: Mapping[str, Callable[[Limits], str | None]] | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now_s = now_s
+        self._own = own or {}
         [scheme] = BoundedMemoryStorage.STORAGE_SCHEME
         options: dict[str, Any] = {"now_s": now_s}
         # Callers are named by the middleware: no function of slowapi's is asked.
         self._window = Limiter(
             get_remote_address, strategy="moving-window", storage_uri=f"{scheme}://", storage_options=options
         ).limiter
-        self._items: dict[str, RateLimitItem] = {
-            path: parse(text) for path, text in limits.items() if text != LIMIT_OFF
-        }
+        self._items: dict[str, RateLimitItem | None] = {path: read_rate(text) for path, text in limits.items()}
         # The router's own expressions: what it would route is what is counted.
-        self._alike = [
-            (compile_path(template)[0], path) for template, path in (alike or {}).items() if path in self._items
-        ]
+        self._alike = [(compile_path(template)[0], path) for template, path in (alike or {}).items()]
 
-    async def count(self, path: str, caller: str, cost: int = 1) -> Allowance | None:
+    async def count(self, path: str, caller: str, cost: int = 1, limits: Limits = DEFAULT_LIMITS) -> Allowance | None:
         """Count requests to a path wherever requests are counted, all or none; None when there is no limit for it."""
-        return self.hit(path, caller, cost)
+        return self.hit(path, caller, cost, limits)
 
-    def hit(self, path: str, caller: str, cost: int = 1) -> Allowance | None:
+    def hit(self, path: str, caller: str, cost: int = 1, limits: Limits = DEFAULT_LIMITS) -> Allowance | None:
         """Count requests to a path here, all or none; None when there is no limit for it."""
-        limited = self._limited(path)
+        limited = self._limited(path, limits)
         return None if limited is None else self._hit_here(*limited, caller, cost)
 
-    def fits_after_s(self, path: str, caller: str, cost: int) -> int:
+    def fits_after_s(self, path: str, caller: str, cost: int, limits: Limits = DEFAULT_LIMITS) -> int:
         """Return in how many seconds so many requests at once will fit, if no other is counted until then."""
-        limited = self._limited(path)
+        limited = self._limited(path, limits)
         assert limited is not None  # noqa: S101  else nothing was refused
         item = limited[1]
         storage = self._window.storage
@@ -95,9 +105,9 @@ class RateLimits:
         surplus = min(len(times_s) + cost - item.amount, len(times_s))
         return math.ceil(times_s[surplus - 1] + item.get_expiry() - self._now_s()) if surplus > 0 else 1
 
-    async def left(self, path: str, caller: str) -> Allowance | None:
+    async def left(self, path: str, caller: str, limits: Limits = DEFAULT_LIMITS) -> Allowance | None:
         """Return what is left for a path, without counting anything; None when there is no limit for it."""
-        limited = self._limited(path)
+        limited = self._limited(path, limits)
         if limited is None:
             return None
         path, item = limited
@@ -107,22 +117,63 @@ class RateLimits:
     async def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
-    def _limited(self, path: str) -> tuple[str, RateLimitItem] | None:
-        """Find the path that a path is counted as, and its limit."""
-        item = self._items.get(path)
-        if item is not None:
-            return path, item
-        shared = next((limited for pattern, limited in self._alike if pattern.match(path)), None)
-        return None if shared is None else (shared, self._items[shared])
+    def _limited(self, path: str, limits: Limits) -> tuple[str, RateLimitItem] | None:
+        """Find the path that a path is counted as, and the limit of a caller there."""
+        if path not in self._items:
+            shared = next((limited for pattern, limited in self._alike if pattern.match(path)), None)
+            if shared is None:
+                return None
+            path = shared
+        own = self._own[path](limits) if path in self._own else None
+        item = self._items[path] if own is None else read_rate(own)
+        return None if item is None else (path, item)
 
     def _hit_here(self, path: str, item: RateLimitItem, caller: str, cost: int) -> Allowance:
         allowed = self._window.hit(item, path, caller, cost=cost)
         return allowance(item, self._window.get_window_stats(item, path, caller), self._now_s(), allowed=allowed)
 
 
+class _CountedOn(RateLimitItem):
+    """A limit that goes on counting where another of its caller ended: a changed limit gives nobody a fresh window."""
+
+    def key_for(self, *identifiers: bytes | str | float) -> str:
+        """Return the key of the hits, which the amount and the length of the window are no part of."""
+        return "/".join([self.namespace, *map(str, identifiers)])
+
+
+class _PerSecond(_CountedOn, RateLimitItemPerSecond):
+    pass
+
+
+class _PerMinute(_CountedOn, RateLimitItemPerMinute):
+    pass
+
+
+class _PerHour(_CountedOn, RateLimitItemPerHour):
+    pass
+
+
+class _PerDay(_CountedOn, RateLimitItemPerDay):
+    pass
+
+
+_BY_WINDOW = {kind.GRANULARITY.name: kind for kind in (_PerSecond, _PerMinute, _PerHour, _PerDay)}
+
+
+@lru_cache(RATES_REMEMBERED_MAX)
+def read_rate(text: str) -> RateLimitItem | None:
+    """Read a limit as the settings write it; None: `off`."""
+    if text == LIMIT_OFF:
+        return None
+    item = parse(text)
+    return _BY_WINDOW[item.GRANULARITY.name](item.amount, item.multiples)
+
+
 def allowance(item: RateLimitItem, stats: WindowStats, now_s: float, *, allowed: bool) -> Allowance:
     """Return the remaining allowance, by the clock of the statistics."""
     reset_after_s = math.ceil(max(0, stats.reset_time - now_s))
+    if stats.remaining < 0:  # the limit was lowered: more than the oldest hit has to leave the window first
+        reset_after_s = item.get_expiry()
     return Allowance(allowed, item.amount, max(0, stats.remaining), reset_after_s, item.GRANULARITY.name)
 
 
@@ -133,10 +184,10 @@ class Counted:
         left: what its caller has left.
         limits: the limits.
         path: the path of the call.
-        caller: its caller's name.
+        caller: its caller.
     """
 
-    def __init__(self, left: Allowance, limits: RateLimits, path: str, caller: str) -> None:
+    def __init__(self, left: Allowance, limits: RateLimits, path: str, caller: Caller) -> None:
         self.left = left
         self._limits = limits
         self._path = path
@@ -155,11 +206,12 @@ class Counted:
                 f"A batch of {together:,} never fits: you may submit {self.left.limit:,} requests a {self.left.window},"
                 " and each entry counts (RATE_LIMIT_ASYNC). Send smaller batches."
             )
-        left = await self._limits.count(self._path, self._caller, number) if number else None
+        name, own = self._caller.name, self._caller.limits
+        left = await self._limits.count(self._path, name, number, own) if number else None
         if left is None:
             return
         if not left.allowed:
-            after_s = max(1, self._limits.fits_after_s(self._path, self._caller, together))
+            after_s = max(1, self._limits.fits_after_s(self._path, name, together, own))
             raise RateLimited(
                 f"You may submit {left.limit:,} requests a {left.window}, each entry of a batch counts, and"
                 f" {left.remaining:,} are left; try again in {after_s} s.",
@@ -192,7 +244,7 @@ class RateLimitMiddleware:
         if left is None:
             await self._app(scope, receive, send)
             return
-        counted = scope["counted"] = Counted(left, self._limits, scope["path"], scope["caller"].name)
+        counted = scope["counted"] = Counted(left, self._limits, scope["path"], scope["caller"])
         headers = left.headers(time.time())
         if not left.allowed:
             detail = (
@@ -213,4 +265,4 @@ class RateLimitMiddleware:
         await self._app(scope, receive, send_with_headers)
 
     async def _count(self, path: str, caller: Caller) -> Allowance | None:
-        return await self._limits.count(path, caller.name) if caller.limits.rates else None
+        return await self._limits.count(path, caller.name, 1, caller.limits) if caller.limits.rates else None

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from src.routes.middleware.rate_limits import Allowance, RateLimits, allowance
+from src.services.identity.caller import DEFAULT_LIMITS, Limits
 
 #: Connecting, and one answer, at most; and waiting for one of the connections.
 TIMEOUT_S = 0.25
@@ -34,6 +35,7 @@ class SharedRateLimits(RateLimits):
     Args:
         limits: `30/minute` or `off`, by path.
         alike: templates of paths, and the path whose limit they share.
+        own: by path, which of a caller's own limits goes before.
         storage_url: `redis://` or `rediss://`.
         now_s: seconds from any starting point, never going back.
 
@@ -45,11 +47,12 @@ class SharedRateLimits(RateLimits):
         self,
         limits: Mapping[str, str],
         alike: Mapping[str, str] | None = None,
+        own: Mapping[str, Callable[[Limits], str | None]] | None = None,
         *,
         storage_url: str,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(limits, alike, now_s)
+        super().__init__(limits, alike, own, now_s)
         self._pool = BlockingConnectionPool.from_url(
             storage_url,
             max_connections=CONNECTIONS_MAX,
@@ -69,9 +72,9 @@ class SharedRateLimits(RateLimits):
         self._is_away = False
         self._asked_again_at_s = 0.0
 
-    async def count(self, path: str, caller: str, cost: int = 1) -> Allowance | None:
+    async def count(self, path: str, caller: str, cost: int = 1, limits: Limits = DEFAULT_LIMITS) -> Allowance | None:
         """Count requests to a path over all servers, all or none; None when there is no limit for it."""
-        limited = self._limited(path)
+        limited = self._limited(path, limits)
         if limited is None:
             return None
         path, item = limited
@@ -87,22 +90,22 @@ class SharedRateLimits(RateLimits):
             self._window.hit(item, path, caller, cost=cost)
         return counted
 
-    def fits_after_s(self, path: str, caller: str, cost: int) -> int:
+    def fits_after_s(self, path: str, caller: str, cost: int, limits: Limits = DEFAULT_LIMITS) -> int:
         """Return in how many seconds so many will fit: after a whole window, as others may have counted."""
-        limited = self._limited(path)
-        return super().fits_after_s(path, caller, cost) if limited is None else limited[1].get_expiry()
+        limited = self._limited(path, limits)
+        return super().fits_after_s(path, caller, cost, limits) if limited is None else limited[1].get_expiry()
 
-    async def left(self, path: str, caller: str) -> Allowance | None:
+    async def left(self, path: str, caller: str, limits: Limits = DEFAULT_LIMITS) -> Allowance | None:
         """Return what is left for a path over all servers, without counting anything; None when there is no limit."""
-        limited = self._limited(path)
+        limited = self._limited(path, limits)
         if limited is None or not self._may_ask():
-            return await super().left(path, caller)
+            return await super().left(path, caller, limits)
         path, item = limited
         try:
             stats = await self._shared.get_window_stats(item, path, caller)
         except (StorageError, OSError) as error:
             await self._went_away(error)
-            return await super().left(path, caller)
+            return await super().left(path, caller, limits)
         self._came_back()
         return allowance(item, stats, time.time(), allowed=stats.remaining > 0)
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from hmac import compare_digest
 
-from src.services.identity.caller import Caller, Scope
+from src.services.identity.account_store import AccountStore
+from src.services.identity.caller import DEFAULT_LIMITS, Caller, Scope
 from src.services.identity.credentials import key_in
 from src.services.identity.key_format import MalformedKey, ReadKey
-from src.services.identity.key_store import OPERATOR, ApiKey, KeyStore
+from src.services.identity.key_store import OPERATOR, StoredKey
 from src.services.identity.known_keys import KEYS_REMEMBERED_MAX, KnownKeys, Refusal
 from src.services.identity.ticket_store import TICKET_LIFETIME_S, TicketStore
 from src.services.kit.lru import LruDict
@@ -43,7 +44,7 @@ class Authenticator:
 
     Args:
         keys: the keys of accounts.
-        store: tells whether there are accounts.
+        accounts: tells whether there are any, and what the operator's own limits are.
         tickets: of event streams.
         bootstrap: the operator's key of the settings, if there is one.
         callback_policy: decides which callback URLs accounts may use.
@@ -53,7 +54,7 @@ class Authenticator:
     def __init__(
         self,
         keys: KnownKeys,
-        store: KeyStore,
+        accounts: AccountStore,
         tickets: TicketStore,
         *,
         bootstrap: ReadKey | None,
@@ -61,12 +62,13 @@ class Authenticator:
         note_use: Callable[[str], None],
     ) -> None:
         self._keys = keys
-        self._store = store
+        self._accounts = accounts
         self._tickets = tickets
         self._bootstrap = bootstrap
         self._policy = callback_policy
         self._note_use = note_use
-        self._callers: LruDict[str, tuple[ApiKey, Caller]] = LruDict(KEYS_REMEMBERED_MAX)
+        self._callers: LruDict[str, tuple[StoredKey, Caller]] = LruDict(KEYS_REMEMBERED_MAX)
+        self._limits_of_operator = DEFAULT_LIMITS
         #: Whether only the unnamed account exists. False until that is known.
         self.alone = False
 
@@ -138,19 +140,29 @@ class Authenticator:
         self._keys.forget_all()
         if self._bootstrap is not None:
             # Other servers, without this setting, are not alone either.
-            await self._store.ensure_account(OPERATOR, now)
-        self.alone = not await self._store.any_account()
+            self._limits_of_operator = (await self._accounts.ensure(OPERATOR, now)).limits
+        self.alone = not await self._accounts.any()
 
-    def changed(self, keys: Collection[str], accounts: Collection[str]) -> None:
-        """Look up again what changed."""
+    async def changed(self, keys: Collection[str], accounts: Collection[str], now: datetime) -> None:
+        """Look up again what changed.
+
+        Raises:
+            DatabaseAway: PostgreSQL does not respond.
+        """
         for key_id in keys:
             self._keys.forget(key_id)
         if accounts:
             self.alone = False
             self._keys.forget_all()
+        if self._bootstrap is not None and OPERATOR in accounts:
+            self._limits_of_operator = (await self._accounts.ensure(OPERATOR, now)).limits
 
-    def _caller(self, key: ApiKey) -> Caller:
-        return Caller.of_account(key.account, key.scopes, self._policy, key_id=key.id, expires_at=key.expires_at)
+    def _caller(self, found: StoredKey) -> Caller:
+        key = found.key
+        return Caller.of_account(
+            key.account, key.scopes, self._policy, key_id=key.id, expires_at=key.expires_at, limits=found.limits
+        )
 
     def _operator(self, key_id: str) -> Caller:
-        return Caller.of_account(OPERATOR, frozenset(Scope), self._policy, key_id=key_id)
+        limits = self._limits_of_operator
+        return Caller.of_account(OPERATOR, frozenset(Scope), self._policy, key_id=key_id, limits=limits)

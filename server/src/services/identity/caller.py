@@ -95,8 +95,17 @@ EVERYTHING = View(everybody=True)
 class Limits:
     """The limits of a caller."""
 
-    #: Whether the rate limits of the settings apply.
+    #: Whether rate limits apply.
     rates: bool = True
+    #: Those of its account, such as `30/minute` or `off`; None: those of the settings.
+    rate_limit_sync: str | None = None
+    rate_limit_async: str | None = None
+    #: How many of its requests may wait; None: as many as the settings permit.
+    max_pending: int | None = None
+
+
+#: Those of the settings.
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +150,7 @@ class Caller:
             kind=Kind.ADDRESS,
             owner=UNNAMED,
             scopes=OPEN_SCOPES,
-            limits=Limits(),
+            limits=DEFAULT_LIMITS,
             callback_policy=callback_policy,
             alone=alone,
         )
@@ -155,6 +164,7 @@ class Caller:
         *,
         key_id: str,
         expires_at: datetime | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Self:
         """Create the caller of an account: all of its keys are one caller, and `admin` includes every scope."""
         return cls(
@@ -162,7 +172,7 @@ class Caller:
             kind=Kind.KEY,
             owner=Owner(account),
             scopes=frozenset(Scope if Scope.ADMIN in scopes else scopes),
-            limits=Limits(),
+            limits=limits,
             callback_policy=callback_policy,
             key_id=key_id,
             expires_at=expires_at,

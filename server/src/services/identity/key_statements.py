@@ -1,4 +1,4 @@
-"""The statements on accounts and keys, by name: what `KeyStore` runs. Each is one transaction."""
+"""The statements on keys, by name: what `KeyStore` runs. Each is one transaction."""
 
 # An account is created by its first key.
 INSERT_KEY = """
@@ -42,17 +42,12 @@ WHERE account = $1 AND (created_at > $3 OR (revoked_at IS NULL AND (expires_at I
 # Again is fine, and keeps the first moment.
 REVOKE_KEY = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id"
 
-# What recognises keys. One that is not in the answer does not exist.
+# What recognises keys, and the limits of their accounts. One that is not in the answer does not exist.
 STORED_KEYS = """
 SELECT k.id, k.account, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at,
-       k.sha256, a.disabled_at IS NOT NULL AS account_disabled
+       k.sha256, a.disabled_at IS NOT NULL AS account_disabled, a.rate_limit_sync, a.rate_limit_async, a.max_pending
 FROM api_keys k JOIN accounts a ON a.name = k.account WHERE k.id = ANY($1)
 """
-
-ANY_ACCOUNT = "SELECT EXISTS (SELECT FROM accounts)"
-
-# Without a key: the operator's is in the settings.
-ENSURE_ACCOUNT = "INSERT INTO accounts (name, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
 # Servers write it one after the other, each for itself. Without waiting for a change of the key, which tells more.
 KEYS_USED = """

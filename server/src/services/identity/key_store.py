@@ -1,8 +1,8 @@
-"""The only writer of accounts and keys."""
+"""The only writer of keys."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -13,7 +13,8 @@ from src.errors import Conflict, Invalid, NotFound
 from src.models.account_model import ACCOUNT_LENGTH_MAX
 from src.models.api_key_model import KEY_NAME_LENGTH_MAX
 from src.services.identity import key_statements as statements
-from src.services.identity.caller import Scope
+from src.services.identity.account_store import ACCOUNT_NAME, limits_of
+from src.services.identity.caller import Limits, Scope
 from src.services.identity.key_format import generate_key, read_key
 
 #: How long an old key stays good after a rotation, hours.
@@ -24,7 +25,6 @@ LATELY = timedelta(days=30)
 #: The account of the operator.
 OPERATOR = "operator"
 
-_ACCOUNT = re.compile(rf"[!-~]{{1,{ACCOUNT_LENGTH_MAX}}}", re.ASCII)
 _KEY_NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{KEY_NAME_LENGTH_MAX}}}")
 _NO_KEY = "There is no key with this id."
 
@@ -52,18 +52,18 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key with what recognises it, and whether its account is disabled."""
+    """A key with what recognises it, whether its account is disabled, and the limits of that."""
 
     key: ApiKey
     sha256: bytes = field(repr=False)
     account_disabled: bool
+    limits: Limits
 
     @classmethod
     def of(cls, record: asyncpg.Record) -> Self:
         """Convert a row."""
-        columns = dict(record)
-        sha256, account_disabled = columns.pop("sha256"), columns.pop("account_disabled")
-        return cls(ApiKey.of(columns), sha256, account_disabled)
+        key = ApiKey.of({field.name: record[field.name] for field in fields(ApiKey)})
+        return cls(key, record["sha256"], record["account_disabled"], limits_of(record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class NewKey:
     expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        if not _ACCOUNT.fullmatch(self.account):
+        if not ACCOUNT_NAME.fullmatch(self.account):
             raise Invalid(f"An account has 1 to {ACCOUNT_LENGTH_MAX} visible ASCII characters.", "/account")
         if not _KEY_NAME.fullmatch(self.name):
             raise Invalid(f"A key's name has 1 to {KEY_NAME_LENGTH_MAX} printable characters.", "/name")
@@ -89,7 +89,7 @@ class NewKey:
 
 
 class KeyStore:
-    """Accounts and keys in the database. Every method raises `DatabaseAway` if PostgreSQL does not answer.
+    """Keys in the database. Every method raises `DatabaseAway` if PostgreSQL does not answer.
 
     Args:
         pool: connections to the database.
@@ -176,17 +176,9 @@ class KeyStore:
         found = {record["id"]: StoredKey.of(record) for record in records}
         return [found.get(key_id) for key_id in key_ids]
 
-    async def any_account(self) -> bool:
-        """Return whether there is a named account."""
-        return bool((await self._fetch(statements.ANY_ACCOUNT))[0][0])
-
     async def used(self, key_ids: Sequence[str], at: datetime) -> None:
         """Record that keys were used."""
         await self._fetch(statements.KEYS_USED, key_ids, at)
-
-    async def ensure_account(self, name: str, now: datetime) -> None:
-        """Create an account, unless it exists."""
-        await self._fetch(statements.ENSURE_ACCOUNT, name, now)
 
     async def _check_number(self, account: str, now: datetime) -> None:
         if (await self._fetch(statements.COUNT_KEYS, account, now, now - LATELY))[0][0] >= KEYS_OF_ACCOUNT_MAX:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from hmac import compare_digest
 
 from src.services.identity.key_format import ReadKey
-from src.services.identity.key_store import ApiKey, StoredKey
+from src.services.identity.key_store import StoredKey
 from src.services.kit.lru import LruDict
 
 #: Keys that are remembered; others are looked up again.
@@ -47,7 +47,7 @@ class KnownKeys:
         #: Grows with every change that is heard.
         self._changes = 0
 
-    async def recognise(self, read: ReadKey) -> ApiKey | Refusal:
+    async def recognise(self, read: ReadKey) -> StoredKey | Refusal:
         """Return the key that was presented, or why it is refused.
 
         Raises:
@@ -57,7 +57,7 @@ class KnownKeys:
         # Only whoever has the secret learns that a key was revoked or has expired.
         if stored is None or not compare_digest(stored.sha256, read.sha256):
             return Refusal.UNKNOWN
-        return self._refusal(stored) or stored.key
+        return self._refusal(stored) or stored
 
     async def is_good(self, key_id: str) -> bool:
         """Return whether a key that was recognised before is still good.

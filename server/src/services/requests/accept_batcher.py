@@ -74,12 +74,12 @@ class AcceptBatcher:
 
     async def _admit(self, request: NewRequest) -> Verdict | None:
         """Reserve capacity for a request; returns None if it would exceed the limit of receivers."""
-        caller, receiver = request.caller.name, request.receiver
+        caller, receiver, own_max = request.caller.name, request.receiver, request.caller.limits.max_pending
         if receiver is not None and not await self.receivers.admit(caller, receiver):
             return None
         verdict = Verdict.QUEUE_FULL
         try:
-            verdict = await self.backlog.admit(caller)
+            verdict = await self.backlog.admit(caller, own_max=own_max)
         finally:
             if verdict is not Verdict.ADMITTED and receiver is not None:
                 self.receivers.settle(caller, receiver)

@@ -85,17 +85,23 @@ class Backlog:
         #: Admitted requests that the current count may miss.
         self._unseen: _Tally | None = None
 
-    async def admit(self, caller: str, number: int = 1) -> Verdict:
+    async def admit(self, caller: str, number: int = 1, *, own_max: int | None = None) -> Verdict:
         """Reserve slots for a number of requests, which must be settled later, or return which limit is reached.
+
+        Args:
+            caller: the caller's name.
+            number: how many requests.
+            own_max: maximum number of waiting requests of this caller, instead of everybody's.
 
         Raises:
             DatabaseAway: a count was due, and failed.
         """
-        if self._wants_a_count(caller, number):
+        caller_max = self._pending_per_caller_max if own_max is None else own_max
+        if self._wants_a_count(caller, number, caller_max):
             async with self._counting:
-                if self._wants_a_count(caller, number):
+                if self._wants_a_count(caller, number, caller_max):
                     await self._recount()
-        verdict = self._verdict(caller, number)
+        verdict = self._verdict(caller, number, caller_max)
         if verdict is Verdict.ADMITTED:
             for tally in self._tallies():
                 tally.add(caller, number)
@@ -109,18 +115,21 @@ class Backlog:
     def _tallies(self) -> tuple[_Tally, ...]:
         return (self._in_flight, self._uncounted, *([self._unseen] if self._unseen else []))
 
-    def _verdict(self, caller: str, number: int) -> Verdict:
+    def _verdict(self, caller: str, number: int, caller_max: int) -> Verdict:
         if self._counted.total + self._uncounted.total + number > self._pending_max:
             return Verdict.QUEUE_FULL
         of_caller = self._counted.by_caller.get(caller, self._counted.of_any_other_max)
-        if of_caller + self._uncounted.by_caller.get(caller, 0) + number > self._pending_per_caller_max:
+        if of_caller + self._uncounted.by_caller.get(caller, 0) + number > caller_max:
             return Verdict.CALLER_FULL
         return Verdict.ADMITTED
 
-    def _wants_a_count(self, caller: str, number: int) -> bool:
+    def _wants_a_count(self, caller: str, number: int, caller_max: int) -> bool:
         if self._counted_at_s is None:
             return True
-        urgent = self._verdict(caller, number) is not Verdict.ADMITTED or len(self._uncounted.by_caller) > CALLERS_MAX
+        urgent = (
+            self._verdict(caller, number, caller_max) is not Verdict.ADMITTED
+            or len(self._uncounted.by_caller) > CALLERS_MAX
+        )
         at_least_s = max(COUNTED_EVERY_MIN_S, self._count_took_s / COUNTING_SHARE_MAX)
         return self._now_s() - self._counted_at_s > (at_least_s if urgent else max(COUNTED_EVERY_MAX_S, at_least_s))
 

@@ -91,7 +91,7 @@ class BatchAccepter:
                 if not await self._receivers.admit(caller, receiver):
                     refuse(None)
                 admitted.append(receiver)
-            verdict = await self._backlog.admit(caller, len(batch.entries))
+            verdict = await self._backlog.admit(caller, len(batch.entries), own_max=batch.caller.limits.max_pending)
         finally:
             if verdict is not Verdict.ADMITTED:
                 for receiver in admitted:

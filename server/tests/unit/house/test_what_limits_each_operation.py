@@ -40,6 +40,7 @@ LIMITS = {
     "POST /api/keys": KEYS,
     "POST /api/keys/{key_id}/rotate": KEYS,
     "DELETE /api/keys/{key_id}": MADE_BEFORE,
+    "PUT /api/accounts/{name:path}": "the operator alone; it changes one row and makes none",
     "POST /api/benchmark/sync": ONE_RUN,
     "POST /api/benchmark/async": ONE_RUN,
     "POST /api/benchmark/both": ONE_RUN,

@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from src.config import Settings
 from src.routes.http.callers import caller_of
 from src.routes.middleware.rate_limits import RateLimits
 from src.routes.middleware.rate_storage import CALLERS_MAX, BoundedMemoryStorage
+from src.services.identity.caller import Limits
 
 WINDOW_S = 60
 
@@ -129,3 +131,27 @@ def test_the_addresses_of_one_ipv6_network_are_one_caller() -> None:
 
 def test_somebody_without_an_address_is_one_caller() -> None:
     assert caller_of(scope(None), ()) == caller_of(scope("a unix socket"), ()) == "unknown"
+
+
+def test_a_changed_limit_goes_on_counting_where_the_old_one_ended() -> None:
+    now_s = 1000.0
+    own = {"/path": attrgetter("rate_limit_sync")}
+    limits = RateLimits({"/path": "off", "/other": "1/minute"}, {"/alike/{id}": "/path"}, own, now_s=lambda: now_s)
+
+    def passes(rate: str | None, path: str = "/path") -> bool | None:
+        left = limits.hit(path, "caller", limits=Limits(rate_limit_sync=rate))
+        return None if left is None else left.allowed
+
+    assert [passes(None), passes("off")] == [None, None]
+    assert [passes("3/minute"), passes("3/minute"), passes("2/minute"), passes("2/hour", "/alike/x")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert [passes("4/minute", "/alike/x"), passes("4/second"), passes("4/minute")] == [True, True, False]
+    lowered = limits.hit("/path", "caller", limits=Limits(rate_limit_sync="1/minute"))
+    now_s += 61
+    assert lowered is not None
+    assert (lowered.remaining, lowered.reset_after_s) == (0, 60)
+    assert passes("1/minute")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.services.identity.caller import Scope
+from src.services.identity.caller import DEFAULT_LIMITS, Scope
 from src.services.identity.key_format import ReadKey, generate_key, read_key
 from src.services.identity.key_store import ApiKey, StoredKey
 from src.services.identity.known_keys import KnownKeys, Refusal
@@ -24,7 +24,7 @@ KEY = ApiKey(
     replaced_by=None,
     last_used_at=None,
 )
-STORED = StoredKey(KEY, READ.sha256, account_disabled=False)
+STORED = StoredKey(KEY, READ.sha256, account_disabled=False, limits=DEFAULT_LIMITS)
 
 
 class Table:
@@ -52,7 +52,7 @@ async def test_a_known_key_is_looked_up_once() -> None:
     table = Table()
     keys = table.keys()
 
-    assert [await keys.recognise(READ) for _ in range(3)] == [KEY] * 3
+    assert [await keys.recognise(READ) for _ in range(3)] == [STORED] * 3
     assert table.asked == 1
 
 
@@ -88,7 +88,7 @@ async def test_a_revocation_that_is_heard_during_the_look_up_is_not_lost() -> No
     keys.forget(READ.id)
     table.answers.set()
 
-    assert await first == KEY
+    assert await first == STORED
     assert await keys.recognise(READ) is Refusal.REVOKED
 
 

@@ -156,3 +156,11 @@ async def test_memory_is_bounded_however_many_callers_come() -> None:
 
 async def nothing_waits(_at_most: int) -> Waiting:
     return Waiting(total=0, by_caller={}, of_any_other_max=0)
+
+
+async def test_a_limit_of_ones_own_goes_before_everybodys() -> None:
+    table = Table()
+
+    verdicts = [await table.backlog.admit("a", own_max=OF_ONE + 2) for _ in range(OF_ONE + 3)]
+    assert verdicts == [Verdict.ADMITTED] * (OF_ONE + 2) + [Verdict.CALLER_FULL]
+    assert await table.backlog.admit("b", 2, own_max=1) is Verdict.CALLER_FULL

@@ -1,0 +1,29 @@
+"""What commands have in common."""
+
+import argparse
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from src.config import Settings
+
+Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
+
+
+def add_command(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, sentence: str, command: Command
+) -> argparse.ArgumentParser:
+    """Add a command, which says what it did as JSON where that is asked for."""
+    parser = verbs.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def moment(at: datetime | None) -> str | None:
+    """Show a time as the API does."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def show(text: str) -> None:
+    """Tell the result."""
+    print(text)  # noqa: T201  the terminal is the reader
