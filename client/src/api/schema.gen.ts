@@ -4,6 +4,49 @@
  */
 
 export interface paths {
+  '/api/accounts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List accounts
+     * @description List all accounts with their own limits, by name.
+     */
+    get: operations['list_accounts']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/accounts/{name}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /**
+     * Set account
+     * @description Give an account limits of its own, or disable it: every server does so within a second.
+     *
+     *     All keys of the account share its limits. Disabled, every key is refused and its streams end; what was accepted
+     *     goes on. The key of `BOOTSTRAP_ADMIN_KEY` stays good while it is set, whatever is said of its account.
+     */
+    put: operations['set_account']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/async': {
     parameters: {
       query?: never
@@ -1268,6 +1311,94 @@ export interface components {
        * @description The first of those that nobody had submitted.
        */
       unexpected_ids: string[]
+    }
+    /**
+     * AccountItem
+     * @description An account, and its own limits; null: as the settings of the service say.
+     */
+    AccountItem: {
+      /**
+       * Created At
+       * Format: date-time
+       * @description When its first key was made.
+       */
+      created_at: string
+      /**
+       * Disabled
+       * @description Whether its keys are refused.
+       */
+      disabled: boolean
+      /**
+       * Disabled At
+       * @description Since when its keys are refused.
+       */
+      disabled_at: string | null
+      /**
+       * Max Pending
+       * @description How many of its requests may wait.
+       */
+      max_pending: number | null
+      /**
+       * Name
+       * @description The name of the account.
+       * @example acme
+       */
+      name: string
+      /**
+       * Rate Limit Async
+       * @description Its own limit on async submissions.
+       */
+      rate_limit_async: string | null
+      /**
+       * Rate Limit Sync
+       * @description Its own limit on `POST /api/sync`.
+       */
+      rate_limit_sync: string | null
+    }
+    /**
+     * AccountList
+     * @description Accounts, by name.
+     */
+    AccountList: {
+      /**
+       * Accounts
+       * @description The accounts of this page.
+       */
+      accounts: components['schemas']['AccountItem'][]
+      /**
+       * Next Cursor
+       * @description The `cursor` of the next page; null on the last one.
+       */
+      next_cursor: string | null
+    }
+    /**
+     * AccountRequest
+     * @description What is to change of an account. What is left out stays as it is; null: as the settings of the service say.
+     * @example {
+     *       "rate_limit_async": "600/minute"
+     *     }
+     */
+    AccountRequest: {
+      /**
+       * Disabled
+       * @description `true`: every key of it is refused; what was accepted goes on.
+       */
+      disabled?: boolean
+      /**
+       * Max Pending
+       * @description How many of its requests may wait, instead of `MAX_PENDING_PER_CALLER`.
+       */
+      max_pending?: number | null
+      /**
+       * Rate Limit Async
+       * @description Instead of `RATE_LIMIT_ASYNC`, written alike.
+       */
+      rate_limit_async?: string | null
+      /**
+       * Rate Limit Sync
+       * @description Instead of `RATE_LIMIT_SYNC`: `60/minute` (second, minute, hour, day) or `off`.
+       */
+      rate_limit_sync?: string | null
     }
     /**
      * Alive
@@ -5236,6 +5367,256 @@ export interface components {
 }
 export type $defs = Record<string, never>
 export interface operations {
+  list_accounts: {
+    parameters: {
+      query?: {
+        /** @description `next_cursor` of the page before. */
+        cursor?: string | null
+        /** @description Accounts on a page. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          /** @description The next page, with `rel="next"` (RFC 8288). */
+          Link?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['AccountList']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  set_account: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The name of the account. */
+        name: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['AccountRequest'] | null
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['AccountItem']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
   submit_async_report: {
     parameters: {
       query?: never
