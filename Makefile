@@ -80,7 +80,7 @@ browser: $(NODE_STAMP)
 	@cd client && node scripts/browser.mjs
 
 chaos: $(DEV_STAMP) ## prove what is promised of crashes, restarts and two servers; one line each (CHAOS_SEED=7)
-	@$(PYTEST) tests/chaos -m chaos -q $(ARGS)
+	@$(PYTEST) -m chaos -q $(ARGS)
 
 bench: $(BENCH_STAMP) ## measure beside FastAPI alone, an ORM, Celery, csv and polars (QUICK=1, ONLY="accept start")
 	@cd server && exec $(WITHOUT_SETTINGS) $(PY) -m bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only $(ONLY))

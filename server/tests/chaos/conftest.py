@@ -17,12 +17,6 @@ Proof = Callable[[str], None]
 StartServer = Callable[..., CrashServer]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marks."""
-    config.addinivalue_line("markers", "chaos: a proof under faults; all of them with `make chaos`")
-    config.addinivalue_line("markers", "chaos_long: one that only `make chaos` runs")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark everything here, and leave the long ones out unless they were asked for."""

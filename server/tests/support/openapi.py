@@ -1,4 +1,4 @@
-"""The OpenAPI document of a server without settings."""
+"""The OpenAPI document of a server that is not running."""
 
 from functools import cache
 from typing import Any
@@ -8,6 +8,6 @@ from src.config import Settings
 
 
 @cache
-def document() -> dict[str, Any]:
-    """Return the document, which takes a second to write; not to be changed."""
-    return create_app(Settings(_env_file=None)).openapi()
+def document(**settings: Any) -> dict[str, Any]:
+    """Return the document for these settings, which takes a second to write; not to be changed."""
+    return create_app(Settings(_env_file=None, **settings)).openapi()

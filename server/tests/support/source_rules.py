@@ -4,11 +4,15 @@ Each rule looks at one module's syntax tree and names what breaks it.
 """
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
 Look = Callable[[ast.Module], Iterator[ast.AST]]
+
+#: Each rule looks at the whole tree, and reading it takes the longest.
+_parsed = functools.cache(ast.parse)
 
 _CLIENTS = {
     *("aiohttp", "ftplib", "http.client", "httpcore", "httptools", "httpx", "obstore", "requests", "smtplib", "socket"),
@@ -41,7 +45,7 @@ class Rule:
         """Return the places in a module that break the rule."""
         if any(fnmatch(module, pattern) for pattern in self.excepted):
             return []
-        return [f"{module}:{getattr(node, 'lineno', 0)}: {self.promise}" for node in self.look(ast.parse(source))]
+        return [f"{module}:{getattr(node, 'lineno', 0)}: {self.promise}" for node in self.look(_parsed(source))]
 
 
 def _imports(*modules: str) -> Look:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from src.app import create_app
 from src.config import Settings
@@ -12,9 +14,13 @@ from src.routes.wire.glossary import GLOSSARY
 from tests.support.openapi import document
 
 
+@cache
+def app() -> FastAPI:
+    return create_app(Settings(_env_file=None))
+
+
 def client_of_an_app() -> httpx.AsyncClient:
-    app = create_app(Settings(_env_file=None))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app()), base_url="http://localhost")
 
 
 async def test_who_has_the_document_is_told_so_without_it() -> None:
@@ -37,11 +43,9 @@ async def test_a_precondition_that_fails_is_a_problem() -> None:
 
 
 async def test_the_document_is_not_written_for_each_request() -> None:
-    app = create_app(Settings(_env_file=None))
-
-    assert app.openapi() is app.openapi()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:
-        assert (await client.get("/openapi.json")).json() == app.openapi()
+    assert app().openapi() is app().openapi()
+    async with client_of_an_app() as client:
+        assert (await client.get("/openapi.json")).json() == app().openapi()
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

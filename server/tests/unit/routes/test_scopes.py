@@ -7,6 +7,7 @@ from src.app import create_app
 from src.config import Settings
 from src.routes.http.scopes import ACCESS, ANYBODY_KNOWN, PUBLIC, access_to
 from src.services.identity.caller import OPEN_SCOPES, Scope
+from tests.support.openapi import document
 
 APP = create_app(Settings(_env_file=None))
 #: The page, the documents and what they load.
@@ -15,9 +16,7 @@ SITE = {"/", "/docs", "/redoc", "/openapi.json"}
 
 def test_every_operation_of_the_document_names_who_may_call_it() -> None:
     named = {name.replace(":path}", "}") for name in ACCESS}
-    operations = {
-        f"{method.upper()} {path}" for path, described in APP.openapi()["paths"].items() for method in described
-    }
+    operations = {f"{method.upper()} {path}" for path, described in document()["paths"].items() for method in described}
 
     assert operations - named == set(), "add it to ACCESS in src/routes/http/scopes.py"
 
@@ -77,14 +76,14 @@ def test_what_the_open_mode_allows_is_what_its_callers_have_or_a_demo_tool() -> 
 
 @pytest.mark.parametrize(("required", "ways"), [(True, 2), (False, 3)])
 def test_the_document_says_how_to_authenticate(*, required: bool, ways: int) -> None:
-    document = create_app(Settings(_env_file=None, auth_required=required)).openapi()
-    submit = document["paths"]["/api/async"]["post"]
+    described = document(auth_required=True) if required else document()
+    submit = described["paths"]["/api/async"]["post"]
 
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey", "ticket"}
+    assert set(described["components"]["securitySchemes"]) == {"bearer", "apiKey", "ticket"}
     assert submit["security"][:2] == [{"bearer": []}, {"apiKey": []}]
     assert submit["x-scopes"] == ["submit"]
     assert len(submit["security"]) == ways
-    assert {"ticket": []} in document["paths"]["/api/events"]["get"]["security"]
+    assert {"ticket": []} in described["paths"]["/api/events"]["get"]["security"]
     assert {"401", "403", "429"} <= set(submit["responses"])
     assert "WWW-Authenticate" in submit["responses"]["401"]["headers"]
-    assert document["paths"]["/api/health/live"]["get"]["security"] == []
+    assert described["paths"]["/api/health/live"]["get"]["security"] == []
