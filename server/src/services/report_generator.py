@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -26,6 +27,8 @@ PERIOD_DAYS_MAX = 36_600  # the table of its dates has 32 bytes per day
 SEED_MAX = 2**53 - 1  # the range of integers that is interoperable in JSON (RFC 8259, section 6)
 #: Ends today; applies if no period is requested.
 DEFAULT_PERIOD = timedelta(days=30)
+#: The seeds of so many names, mostly those of one batch.
+NAMES_REMEMBERED_MAX = 1_024
 
 _HEADER = b"Transaction ID,Date,Type,Category,Description,Amount,Currency\r\n"
 
@@ -165,6 +168,7 @@ class Totals:
         }
 
 
+@lru_cache(NAMES_REMEMBERED_MAX)
 def default_seed(report_name: str) -> int:
     """Return the seed of a report that was requested without one: the first 53 bits of the name's SHA-256."""
     return int.from_bytes(hashlib.sha256(report_name.encode()).digest()[:8], "big") >> 11

@@ -1,13 +1,14 @@
 """Frozen records of batches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from src.models import Callbacks
 from src.services.identity.caller import Caller
 from src.services.requests.records import IdempotencyKey, NewRequest
+from src.trace_context import TraceContext, current_trace
 
 ENTRIES_MAX = 1_000
 
@@ -26,6 +27,8 @@ class NewBatch:
     callback_url: str | None = None
     receiver: str | None = None
     idempotency_key: IdempotencyKey | None = None
+    #: The trace of the HTTP call that submitted it.
+    trace: TraceContext | None = field(default_factory=current_trace.get)
 
     @property
     def receivers(self) -> set[str]:

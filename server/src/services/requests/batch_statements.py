@@ -5,17 +5,19 @@
 INSERT = """
 WITH offered AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[],
-                         $9::timestamptz[], $10::text[], $11::text[], $12::bytea[]) WITH ORDINALITY
+                         $9::timestamptz[], $10::text[], $11::text[], $12::bytea[], $13::uuid[], $14::text[])
+    WITH ORDINALITY
     AS offered (id, account, caller, name, size, callbacks, callback_url, receiver, created_at, route, key,
-                fingerprint, n)
+                fingerprint, run_id, traceparent, n)
 ), claimed AS (
     INSERT INTO idempotency_keys (caller, route, key, fingerprint, batch_id, created_at)
     SELECT caller, route, key, fingerprint, id, created_at FROM offered WHERE key IS NOT NULL
     ORDER BY caller, route, key, n  -- the same order for all writers prevents deadlocks
     ON CONFLICT DO NOTHING RETURNING batch_id
 ), created AS (
-    SELECT *, sum(size) OVER (ORDER BY n) - size AS before FROM offered
-    WHERE key IS NULL OR id IN (SELECT batch_id FROM claimed)
+    SELECT *, sum(size) OVER (ORDER BY n) - size AS before FROM (
+        SELECT *, sum(size) OVER (ORDER BY n) - size AS entries_before FROM offered
+    ) AS numbered WHERE key IS NULL OR id IN (SELECT batch_id FROM claimed)
 ), waiting AS (
     SELECT sum(size) AS number FROM created
 ), counter AS (
@@ -32,15 +34,16 @@ WITH offered AS (
     INSERT INTO requests (id, mode, status, caller, input_payload, queue_position, callback_url, receiver,
                           callback_status, created_at, account, run_id, priority, callback_sequence, traceparent,
                           batch_id)
-    SELECT entry.id, 'async', 'PENDING', created.caller, entry.input::json, first + before + entry.number,
+    SELECT entry.id, 'async', 'PENDING', created.caller, entry.input, first + before + entry.number - entries_before,
            entry.callback_url, entry.receiver, CASE WHEN entry.callback_url IS NOT NULL THEN 'PENDING' END,
-           created.created_at, created.account, entry.run_id, entry.priority, entry.priority, entry.traceparent,
+           created.created_at, created.account, created.run_id, entry.priority, entry.priority, created.traceparent,
            created.id
-    FROM unnest($13::int[], $14::int[], $15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[],
-                $21::text[])
-         AS entry (batch, number, id, input, callback_url, receiver, priority, run_id, traceparent)
-    JOIN created ON created.n = entry.batch CROSS JOIN counter
-    ORDER BY entry.batch, entry.number
+    -- One document is read in less time than an array for each column is written.
+    FROM ROWS FROM (json_to_recordset($15::json)
+                    AS (id uuid, input json, callback_url text, receiver text, priority text)) WITH ORDINALITY
+         AS entry (id, input, callback_url, receiver, priority, number)
+    JOIN created ON entry.number > entries_before AND entry.number <= entries_before + created.size CROSS JOIN counter
+    ORDER BY entry.number
 )
 SELECT id, first_position FROM stored
 """

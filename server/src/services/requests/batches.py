@@ -90,7 +90,7 @@ class BatchStore:
         Returns:
             The position of the first entry of each stored batch, by id; the key of a missing one was already in use.
         """
-        records = await self._fetch(statements.INSERT, *_columns_of_batches(batches), *_columns_of_entries(batches))
+        records = await self._fetch(statements.INSERT, *_columns_of_batches(batches), _document_of_entries(batches))
         first_positions = {record["id"]: record["first_position"] for record in records}
         if first_positions:
             self._observers.accepted(
@@ -199,19 +199,23 @@ def _columns_of_batches(batches: Sequence[NewBatch]) -> list[list[Any]]:
         [key and key.route for key in keys],
         [key and key.key for key in keys],
         [key and key.fingerprint for key in keys],
+        [batch.caller.owner.run_id for batch in batches],
+        [batch.trace and batch.trace.header for batch in batches],
     ]
 
 
-def _columns_of_entries(batches: Sequence[NewBatch]) -> list[list[Any]]:
-    entries = [entry for batch in batches for entry in batch.entries]
-    return [
-        [n for n, batch in enumerate(batches, 1) for _ in batch.entries],
-        [number for batch in batches for number in range(1, len(batch.entries) + 1)],
-        [entry.id for entry in entries],
-        [orjson.dumps(entry.parameters.to_json()).decode() for entry in entries],
-        [entry.callback_url for entry in entries],
-        [entry.receiver for entry in entries],
-        [entry.priority for entry in entries],
-        [entry.caller.owner.run_id for entry in entries],
-        [entry.trace and entry.trace.header for entry in entries],
-    ]
+def _document_of_entries(batches: Sequence[NewBatch]) -> str:
+    """Write the entries of all batches, in order."""
+    return orjson.dumps(
+        [
+            {
+                "id": entry.id,
+                "input": entry.parameters.to_json(),
+                "callback_url": entry.callback_url,
+                "receiver": entry.receiver,
+                "priority": entry.priority,
+            }
+            for batch in batches
+            for entry in batch.entries
+        ]
+    ).decode()

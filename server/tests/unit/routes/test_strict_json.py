@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from fastapi import HTTPException
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from src.routes.http.strict_json import _has_duplicate_names
+from src.routes.http.strict_json import _parsed
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
@@ -26,7 +27,7 @@ def written(value: Any, *, ascii_only: bool) -> bytes:
 @example(['\\"', {"": ""}], False)
 def test_no_value_is_taken_for_one_with_a_name_twice(value: Any, ascii_only: bool) -> None:
     body = written(value, ascii_only=ascii_only)
-    assert not _has_duplicate_names(body)
+    assert _parsed(body) == value
 
 
 @settings(deadline=None)
@@ -37,9 +38,20 @@ def test_a_name_twice_is_always_noticed(
     name = data.draw(st.sampled_from(sorted(value)))
     head = written(value, ascii_only=ascii_only)[:-1]
     body = b"[" + head + b", " + written({name: other}, ascii_only=not ascii_only)[1:] + b"]"
-    assert _has_duplicate_names(body)
+    with pytest.raises(HTTPException, match="duplicate name"):
+        _parsed(body)
 
 
-@pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b'[[{"x":{"":0,"":0}}]]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"\\u0061":2}',
+        b'[[{"x":{"":0,"":0}}]]',
+        b'{"a":{"b":":"},"a":1}',
+        b'{"a" :1,"a"\n:1}',
+    ],
+)
 def test_it_is_noticed_wherever_it_is(body: bytes) -> None:
-    assert _has_duplicate_names(body)
+    with pytest.raises(HTTPException, match="duplicate name"):
+        _parsed(body)
