@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
     data_dir: Path = Field(
-        default=Path("data"), description="folder for reports, the embedded database and the signing secret"
+        default=Path("data"), description="folder for reports, the embedded database and the secrets that are generated"
     )
     storage_url: Annotated[str, AfterValidator(_storage_url)] = Field(
         default="",
@@ -298,6 +298,19 @@ class Settings(BaseSettings):
         "generated at the first start and stored under DATA_DIR",
     )
 
+    secrets_key: Annotated[tuple[SecretStr, ...], NoDecode, CommaSeparated] = Field(
+        default=(),
+        description="Fernet keys that encrypt the webhook secrets of accounts and sign download links: the first one "
+        "encrypts and signs, each decrypts and verifies; servers on one database need the same; empty: generated at "
+        "the first start and stored under DATA_DIR",
+    )
+    callback_link_hours: int = Field(
+        default=24,
+        ge=1,
+        le=8_760,
+        description="with AUTH_REQUIRED: for how long the links to reports in a callback are good, hours",
+    )
+
     auth_required: bool = Field(
         default=False,
         description="require an API key, except for the page, its documentation, liveness and readiness",
@@ -351,7 +364,7 @@ class Settings(BaseSettings):
             raise ValueError("write redis://host:port/number, or rediss:// for TLS, with user:password@ if needed")
         return value
 
-    @field_validator("webhook_signing_secrets", mode="before")
+    @field_validator("webhook_signing_secrets", "secrets_key", mode="before")
     @classmethod
     def _split_secrets(cls, value: Any) -> Any:
         return _split(value)

@@ -7,6 +7,8 @@
     │   ├── ForbiddenCallbackUrl    the callback URL breaks a rule; `rule` names it
     │   └── IdempotencyKeyReused    the same key was sent with a different body
     ├── ScopeMissing                the caller's key does not permit it; `scope` names what it lacks
+    ├── LinkInvalid                 a signed link was changed
+    ├── LinkExpired                 a signed link was good until it ended
     ├── NotFound                    no such request or report
     ├── Conflict                    not possible in the request's current state
     │   ├── NoCallback              the request has no callback, and will have none
@@ -17,6 +19,7 @@
     ├── NotStarted                  the service cannot start; the message says what to fix
     ├── LeadershipLost              another process is the leader now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
+        ├── CannotOpen                  a secret in the database was encrypted with another SECRETS_KEY
         ├── QueueFull               `MAX_PENDING_REQUESTS` is reached
         ├── RateLimited             so many entries of a batch do not fit the rate limit now
         ├── CallerQueueFull         `MAX_PENDING_PER_CALLER` is reached
@@ -103,6 +106,14 @@ class ScopeMissing(ServiceError):
         self.scope = scope
 
 
+class LinkInvalid(ServiceError):
+    """A signed link was changed, or signed with another key."""
+
+
+class LinkExpired(ServiceError):
+    """A signed link was good until it ended."""
+
+
 class NotFound(ServiceError):
     """There is no such request or report."""
 
@@ -155,6 +166,10 @@ class Unavailable(ServiceError):
     def __init__(self, detail: str, retry_after_s: int = 5) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class CannotOpen(Unavailable):
+    """A secret in the database was encrypted with another SECRETS_KEY, or for another account."""
 
 
 class QueueFull(Unavailable):

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from src.assembly.rules import callback_tls, given_secrets
+from src.assembly.rules import callback_tls, given_keys, given_secrets
 from src.config import Settings
+from src.services.delivery.attempts import AttemptRules
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.pace import DeliveryPace, parse_rate, slower
 from src.services.delivery.ping import PINGS_MAX, Pinger
@@ -17,9 +18,11 @@ from src.services.delivery.sender import CallbackSender, DeliveryRules
 from src.services.delivery.signing import Signer
 from src.services.delivery.signing_secrets import kept_secret
 from src.services.identity.callback_policies import CallbackPolicies
+from src.services.identity.secrets_at_rest import SecretKeys, kept_key
 from src.services.outbound.client import LocalLacks, ReceiverClient
 from src.services.outbound.guard import CallbackGuard, ThreadResolver
 from src.services.outbound.transport import Network
+from src.services.report_files.links import ReportLinks
 from src.services.requests.batch_callbacks import BatchCallbacks
 from src.services.requests.observers import Observers
 from src.services.requests.store import RequestStore
@@ -34,6 +37,7 @@ class Outbound:
     policies: CallbackPolicies
     secrets: Sequence[str]
     signer: Signer
+    links: ReportLinks
     lacks: LocalLacks
     #: Creates the client of a receiver; its lookups and connections belong to the loop it is used on.
     connect: Callable[[str], ReceiverClient]
@@ -78,23 +82,33 @@ def open_outbound(
     tls = callback_tls(settings, network.tls)  # shared by all connections
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which connect directly to the address that was checked.", proxies)
-    signer = Signer(secrets)
+    signer, keys = Signer(secrets), given_keys(settings) or SecretKeys([kept_key(settings.data_dir)])
+    links = _links(settings, keys)
     return Outbound(
         policies=policies,
         secrets=secrets,
         signer=signer,
+        links=links,
         lacks=lacks,
         connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket, lacks=lacks),
         guard=guard,
         rules=DeliveryRules(
-            base_url=settings.public_base_url,
+            attempts=AttemptRules(links=links, timeout_s=settings.callback_timeout_seconds),
             retry_delays_s=settings.callback_retry_delays,
-            timeout_s=settings.callback_timeout_seconds,
             probe_after_s=settings.callback_probe_seconds,
             expires_after=timedelta(hours=settings.callback_expiry_hours),
         ),
         pace=DeliveryPace(parse_rate(settings.callback_rate_per_receiver)),
         pinger=_pinger(settings, network, tls, signer, stack, now),
+    )
+
+
+def _links(settings: Settings, keys: SecretKeys) -> ReportLinks:
+    hour_s = 3_600
+    return ReportLinks(
+        settings.public_base_url,
+        keys.derived("download links"),
+        settings.callback_link_hours * hour_s if settings.auth_required else None,
     )
 
 

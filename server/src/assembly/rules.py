@@ -8,6 +8,7 @@ from limits import parse
 from src.config import Settings
 from src.services.delivery.signing import Signer
 from src.services.identity.key_format import MalformedKey, ReadKey, read_key
+from src.services.identity.secrets_at_rest import SecretKeys
 from src.services.outbound.callback_url import CallbackPolicy, parse_origin
 from src.services.outbound.tls import OwnAuthorities, tls_context
 from src.services.upkeep.redelivering import RedeliveryRates
@@ -21,6 +22,7 @@ def check_rules(settings: Settings) -> None:
     """
     callback_policy(settings)
     given_secrets(settings)
+    given_keys(settings)
     bootstrap_key(settings)
     if settings.ssl_cert_file or settings.ssl_cert_dir:
         callback_tls(settings)
@@ -80,6 +82,19 @@ def given_secrets(settings: Settings) -> list[str]:
     except ValueError as error:
         raise ValueError(f"WEBHOOK_SIGNING_SECRETS: {error}.") from None
     return secrets
+
+
+def given_keys(settings: Settings) -> SecretKeys | None:
+    """Read SECRETS_KEY, if it is set.
+
+    Raises:
+        ValueError: a key is malformed; the message gives its index and never the key itself.
+    """
+    keys = [key.get_secret_value() for key in settings.secrets_key]
+    try:
+        return SecretKeys(keys) if keys else None
+    except ValueError as error:
+        raise ValueError(f"SECRETS_KEY: {error}.") from None
 
 
 def bootstrap_key(settings: Settings) -> ReadKey | None:

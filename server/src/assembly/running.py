@@ -113,7 +113,7 @@ def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: Ste
         local_lacks=outbound.lacks,
         streams=opened.live.streams,
         pinger=outbound.pinger,
-        base_url=settings.public_base_url,
+        links=outbound.links,
         signing_secret=outbound.secrets[0],
         demo_receivers=DemoReceivers(partial(DemoReceiver, outbound.signer, now=now, wall_s=time.time)),
         batches=_batch_parts(data, accepting),

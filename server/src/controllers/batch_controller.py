@@ -166,7 +166,7 @@ async def get_callback_logs(parts: Parts, view: View, batch_id: UUID) -> Sequenc
     """
     store = parts.batches.store
     await get_batch(store, view, batch_id)
-    sent = SentRequests(await store.callback(batch_id), parts.base_url)
+    sent = SentRequests(await store.callback(batch_id), parts.links)
     return [(log, sent.of(log)) for log in await store.logs(batch_id)]
 
 

@@ -62,7 +62,7 @@ async def get_callback_logs(
     Raises:
         NotFound: there is no such request.
     """
-    sent = SentRequests(callback_of(await _existing(parts, view, request_id)), parts.base_url)
+    sent = SentRequests(callback_of(await _existing(parts, view, request_id)), parts.links)
     return [(log, sent.of(log)) for log in await parts.reader.logs(request_id)]
 
 

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Row
 
 from src import failpoints
-from src.controllers import async_controller, downloads_controller, requests_controller, sync_controller
-from src.errors import NotFound
+from src.controllers import async_controller, requests_controller, sync_controller
 from src.models import Mode, Status
 from src.routes.http.dependencies import (
     KEY_HEADER,
@@ -22,10 +21,7 @@ from src.routes.http.dependencies import (
     caller_of,
     idempotency_key_of,
     parts_of,
-    request_id_in,
 )
-from src.routes.http.downloads import DOWNLOADED, judge_download, stored_report
-from src.routes.http.file_response import ReportResponse
 from src.routes.http.filters import FiltersDependency
 from src.routes.http.paging import LINK_HEADER, link_to_next
 from src.routes.http.prefer import APPLIED_HEADER, PREFER_HEADER, RESPOND_ASYNC_HEADER, preferences_in
@@ -51,7 +47,6 @@ from src.routes.wire.requests import (
     RequestDetail,
     RequestList,
 )
-from src.services.report_files.storage import CSV, REPORT_SUFFIX
 from src.services.report_generator import ReportParameters
 from src.services.requests.records import Duplicate, IdempotencyKey
 
@@ -302,38 +297,6 @@ async def delete_request(
 async def delete_all_requests(parts: PartsDependency, view: ViewDependency) -> AllDeletedAnswer:
     """Delete every request that is not being processed."""
     return AllDeletedAnswer(deleted=True, count=await requests_controller.delete_all(parts, view))
-
-
-@managing.head("/reports/{file}", include_in_schema=False)
-@managing.get(
-    "/reports/{file}",
-    response_class=Response,
-    responses={**DOWNLOADED, **responses(404, 412, 416, 503)},
-)
-async def download_report(
-    file: Annotated[str, Path(description="The id of a request, and `.csv`.")],
-    request: Request,
-    parts: PartsDependency,
-    redirect: Annotated[
-        bool, Query(description="`false`: the bytes come from this server, wherever the report is kept.")
-    ] = True,
-) -> Response:
-    """Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
-
-    All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none). HEAD is
-    always answered here.
-    """
-    request_id = request_id_in(file.removesuffix(REPORT_SUFFIX))
-    if request_id is None or not file.endswith(REPORT_SUFFIX):
-        raise NotFound(downloads_controller.NO_REPORT)
-    row = await downloads_controller.get_report(parts.downloads, caller_of(request).view, request_id)
-    download = judge_download(request, stored_report(row), parts.now())
-    if isinstance(download, Response):
-        return download
-    report = await downloads_controller.open_report(parts.downloads, row)
-    if redirect and download.may_redirect and (link := await downloads_controller.link_of(parts.downloads, report)):
-        return Response(status_code=302, headers={"location": link, "cache-control": "no-store"})
-    return ReportResponse(report, download.part, download.status, download.headers, CSV)
 
 
 def _replay(duplicate: Duplicate, headers: Mapping[str, str] = MappingProxyType({})) -> Response:

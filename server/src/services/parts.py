@@ -27,6 +27,7 @@ from src.services.live.event_bus import EventBus
 from src.services.metrics.last_hour import LastHour
 from src.services.metrics.snapshot import Cached
 from src.services.outbound.client import LocalLacks
+from src.services.report_files.links import ReportLinks
 from src.services.report_files.production import SimulatedWork
 from src.services.report_files.storage import ReportStorage
 from src.services.requests.accept_batcher import AcceptBatcher
@@ -136,8 +137,8 @@ class Parts:
     redelivering: Redelivering
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
-    #: Prefix of the links in callbacks.
-    base_url: str
+    #: Makes links to reports, and judges signed ones.
+    links: ReportLinks
     #: The current signing secret, for the demo's signature check.
     signing_secret: str
     #: Threads for blocking calls: generating sync reports, hashing and deleting files.

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from src.services.delivery.attempts import AttemptRules
 from src.services.delivery.schedule import JITTER_SHARE
 from src.services.delivery.sender import CallbackSender, DeliveryRules
 from src.services.delivery.signing import Signer
@@ -21,6 +22,7 @@ from src.services.requests.store import RequestStore
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.history import client_session
 from tests.support.jobs import job
+from tests.support.lanes import PLAIN_LINKS
 from tests.support.receivers import Receiver
 from tests.support.waiting import eventually
 
@@ -112,9 +114,8 @@ async def test_waits_stay_the_same_when_the_clock_is_set(jumps: Sequence[timedel
         locate=locate,
         signer=Signer(["whsec_" + "A" * 32]),
         rules=DeliveryRules(
-            base_url="http://localhost",
+            attempts=AttemptRules(links=PLAIN_LINKS, timeout_s=1),
             retry_delays_s=DELAYS_S,
-            timeout_s=1,
             probe_after_s=300,
             expires_after=timedelta(hours=24),
         ),

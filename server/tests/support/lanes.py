@@ -9,7 +9,7 @@ from typing import cast
 from uuid import UUID
 
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
-from src.services.delivery.attempts import CallbackAttempts
+from src.services.delivery.attempts import AttemptRules, CallbackAttempts
 from src.services.delivery.cancellations import Cancellations
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.decision import RetryRules
@@ -23,6 +23,7 @@ from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Failure, Reply
+from src.services.report_files.links import ReportLinks
 from src.services.requests.observers import Observers
 from src.services.requests.records import Attempt, Finished, LaneKey, OwedCallback, OwedLane, OwedReport, Pause
 from src.services.requests.store import RequestStore
@@ -168,6 +169,10 @@ class Far:
         self.closed += 1
 
 
+#: As where no credentials are required.
+PLAIN_LINKS = ReportLinks("http://service.test", [b""], None)
+
+
 class World:
     """The dependencies of a lane."""
 
@@ -186,8 +191,8 @@ class World:
             policy_of=lambda _owner: self.policy,
             locate=self.locate,
             signer=Signer(["whsec_" + "A" * 32]),
+            rules=AttemptRules(links=PLAIN_LINKS, timeout_s=10),
             slots=self.slots,
-            timeout_s=10,
             now=self.now,
         )
         self.parts = LaneParts(
@@ -203,7 +208,6 @@ class World:
             still_owed=GroupCommit(self.store.still_owed, items_max=100),
             cancellations=Cancellations(self.now),
             retries=RetryRules(delays_s=(2, 4, 8), probe_after_s=30),
-            base_url="http://service.test",
             expires_after=timedelta(hours=24),
             now=self.now,
             sleep=self.time.sleep,

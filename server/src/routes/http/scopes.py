@@ -20,6 +20,8 @@ class Access:
     in_open_mode: bool = True
     #: Whether credentials are neither required nor looked at.
     public: bool = False
+    #: Whether a signed link is as good as credentials.
+    by_link: bool = False
 
     @property
     def scopes(self) -> list[str]:
@@ -29,6 +31,7 @@ class Access:
 
 PUBLIC = Access(None, public=True)
 READ = Access(Scope.READ)
+READ_OR_LINK = Access(Scope.READ, by_link=True)
 SUBMIT = Access(Scope.SUBMIT)
 MANAGE = Access(Scope.MANAGE)
 #: Open where no credentials are required: the demo's tools, and metrics.
@@ -63,7 +66,8 @@ ACCESS: Mapping[str, Access] = {
     "GET /api/redeliveries": READ,
     "GET /api/redeliveries/{redelivery_id}": READ,
     "POST /api/redeliveries/{redelivery_id}/cancel": SUBMIT,
-    "GET /api/reports/{file}": READ,
+    "GET /api/reports/{file}": READ_OR_LINK,
+    "POST /api/reports/{file}/link": READ,
     "GET /api/queue": READ,
     "GET /api/queue/depths": READ,
     "GET /api/queue/fifo-proof": READ,

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from src.addresses import ADDRESSES_REMEMBERED_MAX, Network
 from src.errors import DatabaseAway
 from src.routes.http.callers import caller_of
+from src.routes.http.links import carries_link
 from src.routes.http.problems import INSTANCE_LENGTH_MAX, REALM, instance_of, note_refusal, problem, scope_challenge
 from src.routes.http.refusing import refuse
 from src.routes.http.scopes import PUBLIC, Access, access_to
@@ -117,7 +118,7 @@ class IdentityMiddleware:
 
     async def _admit(self, scope: Scope, address: str) -> Caller:
         access = access_to(scope.get("method", "WS"), scope["path"])
-        if access is PUBLIC:
+        if access is PUBLIC or (access.by_link and carries_link(scope)):
             return self._of_address(address, alone=False)
         caller = await self._identified(scope, address)
         if caller is None:

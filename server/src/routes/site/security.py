@@ -46,7 +46,7 @@ def with_security(document: dict[str, Any], *, required: bool) -> dict[str, Any]
                 ways.append({TICKET: []})
             # Tools for older versions know scopes of OAuth alone.
             operation["x-scopes"] = access.scopes
-            if not required and access.in_open_mode:
+            if access.by_link or (not required and access.in_open_mode):
                 ways.append({})
             operation["security"] = ways
             answers = operation["responses"]

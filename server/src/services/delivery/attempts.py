@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from src import failpoints
 from src.errors import ForbiddenCallbackUrl
 from src.services.delivery.concurrency import DeliverySlots
-from src.services.delivery.message import message_id
+from src.services.delivery.message import message_body, message_id
 from src.services.delivery.schedule import Outcome, succeeded
 from src.services.delivery.sent_requests import digest, fixed_headers
 from src.services.delivery.signing import Signer
@@ -18,6 +18,7 @@ from src.services.identity.caller import Owner
 from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.outbound.client import Failure, Reply
 from src.services.outbound.guard import ErrorCode
+from src.services.report_files.links import ReportLinks
 from src.services.requests.records import Attempt, OwedCallback, attempt_span
 
 #: The error codes of the callback log.
@@ -50,6 +51,16 @@ class Tried:
     body_sha256: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRules:
+    """The settings of attempts."""
+
+    #: Makes the links in bodies.
+    links: ReportLinks
+    #: Timeout of one attempt: resolving, connecting, sending and reading, seconds.
+    timeout_s: float
+
+
 class CallbackAttempts:
     """Makes the attempts of all lanes. Belongs to one event loop.
 
@@ -57,8 +68,8 @@ class CallbackAttempts:
         policy_of: returns the callback policy of an owner; it may have changed since the URL was accepted.
         locate: resolves a URL to an address, as text, for the limit per address.
         signer: signs each attempt.
+        rules: the settings of attempts.
         slots: limits concurrency and rate.
-        timeout_s: timeout of one attempt: resolving, connecting, sending and reading, seconds.
         now: the time, aware UTC, never going back.
     """
 
@@ -68,15 +79,16 @@ class CallbackAttempts:
         policy_of: Callable[[Owner], Policy],
         locate: Callable[[CallbackUrl], Awaitable[str]],
         signer: Signer,
+        rules: AttemptRules,
         slots: DeliverySlots,
-        timeout_s: float,
         now: Callable[[], datetime],
     ) -> None:
         self._policy_of = policy_of
         self._locate = locate
         self._signer = signer
+        self._links = rules.links
         self._slots = slots
-        self._timeout_s = timeout_s
+        self._timeout_s = rules.timeout_s
         self._now = now
         #: Number of attempts in flight; may be read from any thread.
         self.in_flight = 0
@@ -88,7 +100,6 @@ class CallbackAttempts:
     async def make(
         self,
         callback: OwedCallback,
-        body: bytes,
         connection: Connection,
         *,
         proven: bool,
@@ -98,7 +109,6 @@ class CallbackAttempts:
 
         Args:
             callback: the callback.
-            body: its body.
             connection: the client of its receiver.
             proven: whether the receiver's last response was prompt.
             may_begin: the last thing that is awaited before the attempt begins; if it returns False, or is cancelled,
@@ -111,6 +121,7 @@ class CallbackAttempts:
             self.in_flight += 1
             try:
                 attempted_at = self._now()
+                body = message_body(callback, self._links, self._links.callback_end(attempted_at))
                 failpoints.reached("mid_attempt")
                 # Signatures use the wall clock: the receiver compares it with its own.
                 own_headers = self._signer.headers(message_id(callback.request_id), int(time.time()), body)

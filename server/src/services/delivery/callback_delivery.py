@@ -12,7 +12,6 @@ from src.services.delivery.cancellations import SEEN_OWED_FOR
 from src.services.delivery.decision import PauseLane, PauseReceiver, next_attempt_at
 from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.lane_standing import LaneStanding
-from src.services.delivery.message import message_body
 from src.services.delivery.schedule import longest_wait_s
 from src.services.outbound.client import Reply
 from src.services.requests.records import LaneKey, OwedCallback
@@ -77,11 +76,10 @@ class CallbackDelivery:
             LaneRests: the lane is paused, or is being closed.
             Exception: a local failure; the callback stays undelivered in the table.
         """
-        body = message_body(callback, self._parts.base_url)
         self.current = callback
         try:
             while self.current is not None:
-                self.current = await self._step(self.current, body)
+                self.current = await self._step(self.current)
         finally:
             self.only_waits = False
 
@@ -104,7 +102,7 @@ class CallbackDelivery:
         await self._last_record.give_up(max(deadline_s, RECORDED_WITHIN_S))
         await self._connection.aclose()
 
-    async def _step(self, callback: OwedCallback, body: bytes) -> OwedCallback | None:
+    async def _step(self, callback: OwedCallback) -> OwedCallback | None:
         """Wait for the next attempt and make it; returns the callback if it is still undelivered."""
         if self._stopping:
             raise LaneRests
@@ -115,7 +113,7 @@ class CallbackDelivery:
             await self.settle()
             raise LaneRests
         try:
-            return await self._try(callback, body)
+            return await self._try(callback)
         finally:
             self.in_flight = False
 
@@ -153,7 +151,7 @@ class CallbackDelivery:
     def _is_expired(self, callback: OwedCallback) -> bool:
         return self._parts.now() >= self._expires_at(callback)
 
-    async def _try(self, callback: OwedCallback, body: bytes) -> OwedCallback | None:
+    async def _try(self, callback: OwedCallback) -> OwedCallback | None:
         """Make an attempt and record it; returns the callback if it is still undelivered.
 
         Until it is recorded it counts as in flight, so that a shutdown waits for the record too.
@@ -169,7 +167,6 @@ class CallbackDelivery:
             return None
         tried = await self._parts.attempts.make(
             callback,
-            body,
             self._connection,
             proven=self._key.whole in self._parts.proven,
             may_begin=partial(self._may_begin, callback),

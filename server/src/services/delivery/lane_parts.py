@@ -35,7 +35,6 @@ class LaneParts:
         owed: returns the first undelivered callbacks of a lane, in order.
         cancellations: recently cancelled callbacks.
         retries: the retry schedule.
-        base_url: prefix of the links in the body.
         expires_after: the age at which an undelivered callback is given up.
         now: the time, aware UTC, never going back.
         sleep: waits for a number of seconds.
@@ -53,7 +52,6 @@ class LaneParts:
     owed: Callable[[LaneKey, int], Awaitable[Sequence[OwedCallback]]]
     cancellations: Cancellations
     retries: RetryRules
-    base_url: str
     expires_after: timedelta
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""The body and id of a callback: the same bytes at every attempt."""
+"""The body and id of a callback: the same bytes at every attempt, but for the ends of signed links."""
 
 import re
 from datetime import UTC, datetime
@@ -8,8 +8,7 @@ from uuid import UUID
 import orjson
 
 from src.models import Status
-from src.services.report_files.production import REPORTS_PATH
-from src.services.report_files.storage import file_name
+from src.services.report_files.links import ReportLinks
 from src.services.requests.records import OwedBatch, OwedCallback, OwedReport
 
 #: Why there is no report.
@@ -28,20 +27,21 @@ def request_of(message: str) -> UUID | None:
     return UUID(digits[1]) if digits else None
 
 
-def message_body(callback: OwedCallback, base_url: str) -> bytes:
+def message_body(callback: OwedCallback, links: ReportLinks, end: int | None) -> bytes:
     """Return the body of a callback as JSON.
 
     Args:
         callback: the callback, with what to tell.
-        base_url: prefix of the links, so that a receiver needs no other knowledge of this server.
+        links: makes the links to reports.
+        end: when these end, as `links.callback_end` has it.
     """
     if isinstance(callback, OwedBatch):
-        return _body_of_batch(callback, base_url)
+        return _body_of_batch(callback, links, end)
     assert isinstance(callback, OwedReport)  # noqa: S101  there is no other kind
-    return _body_of_report(callback, base_url)
+    return _body_of_report(callback, links, end)
 
 
-def _body_of_report(callback: OwedReport, base_url: str) -> bytes:
+def _body_of_report(callback: OwedReport, links: ReportLinks, end: int | None) -> bytes:
     finished = callback.finished
     how, completed = finished.status.lower(), finished.status is Status.COMPLETED
     reason = {"reason": finished.failure_reason or CANCELLED}
@@ -52,20 +52,20 @@ def _body_of_report(callback: OwedReport, base_url: str) -> bytes:
         "status": how,
         "queue_position": callback.queue_position,
         "data": orjson.Fragment(finished.result) if finished.result else reason,
-        "links": {"request": f"{base_url}/api/requests/{callback.request_id}"},
+        "links": {"request": f"{links.base_url}/api/requests/{callback.request_id}"},
     }
     if completed:
-        message["links"]["report"] = base_url + REPORTS_PATH + file_name(callback.request_id)
+        message["links"]["report"] = links.in_callback(callback.request_id, end)
     return orjson.dumps(message)
 
 
-def _body_of_batch(callback: OwedBatch, base_url: str) -> bytes:
+def _body_of_batch(callback: OwedBatch, links: ReportLinks, end: int | None) -> bytes:
     result = orjson.loads(callback.result)
     entries = result["entries"]
     for entry in entries or ():
         if entry["status"] == Status.COMPLETED.lower():
-            entry["link"] = base_url + REPORTS_PATH + file_name(UUID(entry["request_id"]))
-    batch_url = f"{base_url}/api/batches/{callback.id}"
+            entry["link"] = links.in_callback(UUID(entry["request_id"]), end)
+    batch_url = f"{links.base_url}/api/batches/{callback.id}"
     message = {
         "type": "batch.completed",
         "timestamp": utc_text(callback.ended_at),

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from src.errors import DatabaseAway
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
-from src.services.delivery.attempts import CallbackAttempts, Connection
+from src.services.delivery.attempts import AttemptRules, CallbackAttempts, Connection
 from src.services.delivery.callback_table import CallbackTable
 from src.services.delivery.cancellations import Cancellations
 from src.services.delivery.concurrency import DeliverySlots
@@ -60,16 +60,14 @@ class DeliveryRules:
     """The settings of delivery.
 
     Args:
-        base_url: prefix of the links in the body.
+        attempts: those of single attempts.
         retry_delays_s: delays before the second, third, … attempt.
-        timeout_s: timeout of one attempt: resolving, connecting, sending and reading.
         probe_after_s: delay before the first probe of a pause; doubles with each probe.
         expires_after: the age at which an undelivered callback is given up.
     """
 
-    base_url: str
+    attempts: AttemptRules
     retry_delays_s: tuple[float, ...]
-    timeout_s: float
     probe_after_s: float
     expires_after: timedelta
 
@@ -141,7 +139,7 @@ class CallbackSender:
         self._pace = pace or DeliveryPace(None)
         self._slots = DeliverySlots(self._pace)
         self._attempts = CallbackAttempts(
-            policy_of=policy_of, locate=locate, signer=signer, slots=self._slots, timeout_s=rules.timeout_s, now=now
+            policy_of=policy_of, locate=locate, signer=signer, rules=rules.attempts, slots=self._slots, now=now
         )
         self._pauses = Pauses(store, now)
         self._wake = asyncio.Event()
@@ -318,7 +316,6 @@ def _shared(
         still_owed=GroupCommit(store.still_owed, items_max=LOOKED_UP_TOGETHER_MAX),
         cancellations=Cancellations(now),
         retries=RetryRules(delays_s=rules.retry_delays_s, probe_after_s=rules.probe_after_s),
-        base_url=rules.base_url,
         expires_after=rules.expires_after,
         now=now,
         sleep=sleep,

@@ -1,7 +1,8 @@
 """Reconstructs the requests that attempts sent: the log only stores what differs between attempts.
 
-The body is not stored, because it is derived from the request alone. Its SHA-256 is, so that the exact body is shown
-or none at all: links begin with `PUBLIC_BASE_URL`, which may have changed.
+The body is not stored, because it is derived from the request, and from the time of the attempt where links are
+signed. Its SHA-256 is, so that the exact body is shown or none at all: links begin with `PUBLIC_BASE_URL`, which may
+have changed, like `SECRETS_KEY`.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import orjson
 from sqlalchemy import Row
 
 from src.services.delivery.message import message_body, message_id
+from src.services.report_files.links import ReportLinks
 from src.services.report_generator import ReportParameters
 from src.services.requests.records import Finished, Job, OwedCallback, OwedReport
 
@@ -45,13 +47,14 @@ class SentRequests:
 
     Args:
         callback: the callback; None if what it tells of has not ended, so that nothing was sent.
-        base_url: prefix of the links in the body.
+        links: makes the links in the body.
     """
 
-    def __init__(self, callback: OwedCallback | None, base_url: str) -> None:
+    def __init__(self, callback: OwedCallback | None, links: ReportLinks) -> None:
         self._callback = callback
-        self._body = message_body(callback, base_url) if callback else b""
-        self._digest = digest(self._body)
+        self._links = links
+        #: By the end of their links.
+        self._bodies: dict[int | None, bytes] = {}
 
     def of(self, log: Row[Any]) -> SentRequest | None:
         """Return the request an attempt sent; None if nothing was sent, or the log entry predates this record."""
@@ -60,8 +63,15 @@ class SentRequests:
         return SentRequest(
             url=self._callback.url,
             headers={**fixed_headers(self._callback.request_id), **log.request_headers},
-            body=self._body.decode() if log.request_body_sha256 == self._digest else None,
+            body=self._body_of(self._callback, log),
         )
+
+    def _body_of(self, callback: OwedCallback, log: Row[Any]) -> str | None:
+        end = self._links.callback_end(log.attempted_at)
+        if end not in self._bodies:
+            self._bodies[end] = message_body(callback, self._links, end)
+        body = self._bodies[end]
+        return body.decode() if log.request_body_sha256 == digest(body) else None
 
 
 def callback_of(request: Row[Any]) -> OwedReport | None:

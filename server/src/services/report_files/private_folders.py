@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 #: Entries of a DATA_DIR that this service has used before.
-KNOWN_CONTENTS = ("reports", "postgres", "webhook_signing_secret")
+KNOWN_CONTENTS = ("reports", "postgres", "webhook_signing_secret", "secrets_key")
 
 
 def make_data_folder(folder: Path) -> None:

@@ -37,6 +37,7 @@ LIMITS = {
     "DELETE /api/requests/{request_id}": MADE_BEFORE,
     "DELETE /api/requests": MADE_BEFORE,
     "POST /api/ws/tickets": "300 of a caller in a minute, TICKETS_RATE; each is gone after 30 s or its use",
+    "POST /api/reports/{file}/link": "stores nothing",
     "POST /api/keys": KEYS,
     "POST /api/keys/{key_id}/rotate": KEYS,
     "DELETE /api/keys/{key_id}": MADE_BEFORE,

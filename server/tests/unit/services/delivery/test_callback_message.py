@@ -19,12 +19,14 @@ from src.services.delivery.schedule import may_be_retried, succeeded
 from src.services.outbound.client import Failure, Reply, lacks_resources
 from src.services.outbound.guard import ErrorCode
 from src.services.outbound.transport import STATUSES
+from src.services.report_files.links import ReportLinks
 from src.services.requests.records import Finished, OwedReport
 from tests.support.jobs import job
 from tests.support.openapi import document
 
 REQUEST_ID = uuid4()
 BASE_URL = "https://reports.example.com"
+PLAIN = ReportLinks(BASE_URL, [b""], None)
 RESULT = EXAMPLES["completed"]["value"]["data"]
 
 
@@ -41,7 +43,7 @@ def callback(result: str | None, failure: str | None = None) -> OwedReport:
 
 
 def test_the_links_of_a_report_are_absolute_and_lead_to_the_request_and_to_the_file() -> None:
-    message = orjson.loads(message_body(callback(orjson.dumps(RESULT).decode()), BASE_URL))
+    message = orjson.loads(message_body(callback(orjson.dumps(RESULT).decode()), PLAIN, None))
 
     assert message["type"] == "report.completed"
     assert message["links"] == {
@@ -51,7 +53,7 @@ def test_the_links_of_a_report_are_absolute_and_lead_to_the_request_and_to_the_f
 
 
 def test_without_a_report_there_is_no_link_to_one() -> None:
-    message = orjson.loads(message_body(callback(None, "It could not be generated."), BASE_URL))
+    message = orjson.loads(message_body(callback(None, "It could not be generated."), PLAIN, None))
 
     assert message["type"] == "report.failed"
     assert message["data"] == {"reason": "It could not be generated."}
@@ -60,7 +62,7 @@ def test_without_a_report_there_is_no_link_to_one() -> None:
 
 @pytest.mark.parametrize(("result", "failure"), [(orjson.dumps(RESULT).decode(), None), (None, "Out of disk.")])
 def test_what_is_sent_has_exactly_the_fields_that_the_document_names(result: str | None, failure: str | None) -> None:
-    body = message_body(callback(result, failure), BASE_URL)
+    body = message_body(callback(result, failure), PLAIN, None)
     read = CallbackMessage.model_validate_json(body)
 
     assert read.model_dump(mode="json", exclude_unset=True) == orjson.loads(body)

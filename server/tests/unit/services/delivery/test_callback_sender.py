@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src.services.delivery.attempt_records import STATEMENTS_MAX
+from src.services.delivery.attempts import AttemptRules
 from src.services.delivery.places import LanePlaces
 from src.services.delivery.sender import CallbackSender, DeliveryRules
 from src.services.delivery.signing import Signer
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.client import Failure, Reply
 from src.services.requests.records import LaneKey, OwedCallback, Pause
-from tests.support.lanes import FAULT, OK, World, owed
+from tests.support.lanes import FAULT, OK, PLAIN_LINKS, World, owed
 from tests.support.waiting import eventually
 
 PLACES = 20
@@ -42,9 +43,8 @@ class Deliveries:
             locate=self.world.locate,
             signer=Signer(["whsec_" + "A" * 32]),
             rules=DeliveryRules(
-                base_url="http://service.test",
+                attempts=AttemptRules(links=PLAIN_LINKS, timeout_s=10),
                 retry_delays_s=retry_delays_s,
-                timeout_s=10,
                 probe_after_s=probe_after_s,
                 expires_after=timedelta(hours=24),
             ),
