@@ -869,11 +869,34 @@ export interface paths {
      * @description Download a report. A file that was lost or damaged is made again and checked against its SHA-256.
      *
      *     All preconditions of RFC 9110, section 13.1, are evaluated, and one range is served (of several none). HEAD is
-     *     always answered here.
+     *     always answered here. A signed link is good without credentials; where one is sent it alone decides.
      */
     get: operations['download_report']
     put?: never
     post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/reports/{file}/link': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Create report link
+     * @description Make a link to a report that is good for a while without credentials. It outlives your key.
+     *
+     *     To end it earlier, delete the request. Whatever is changed in it makes it 403 `link-invalid`, and its end 403
+     *     `link-expired`.
+     */
+    post: operations['create_report_link']
     delete?: never
     options?: never
     head?: never
@@ -3462,6 +3485,38 @@ export interface components {
       waiting: components['schemas']['WaitingLeft']
     }
     /**
+     * LinkAnswer
+     * @description A link that is good without credentials.
+     */
+    LinkAnswer: {
+      /**
+       * Expires At
+       * Format: date-time
+       * @description When it ends; null: never.
+       */
+      expires_at: string
+      /**
+       * Url
+       * @description The URL.
+       */
+      url: string
+    }
+    /**
+     * LinkRequest
+     * @description For how long a link is good.
+     * @example {
+     *       "expires_in_s": 3600
+     *     }
+     */
+    LinkRequest: {
+      /**
+       * Expires In S
+       * @description Seconds, up to a week.
+       * @default 3600
+       */
+      expires_in_s?: number
+    }
+    /**
      * MeAnswer
      * @description Who calls. Without credentials `account` and `key_id` are null.
      */
@@ -3757,6 +3812,8 @@ export interface components {
        *     * `urn:problem:financial-report-generator:key-missing`: this asks for a key or token
        *     * `urn:problem:financial-report-generator:key-revoked`: the key was revoked, or its account is disabled
        *     * `urn:problem:financial-report-generator:key-unknown`: there is no such key
+       *     * `urn:problem:financial-report-generator:link-expired`: the signed link was good until it ended
+       *     * `urn:problem:financial-report-generator:link-invalid`: the signed link is not as it was made
        *     * `urn:problem:financial-report-generator:malformed-request`: the request cannot be read
        *     * `urn:problem:financial-report-generator:method-not-allowed`: `Allow` names the methods of this path
        *     * `urn:problem:financial-report-generator:misdirected-request`: `Host` is no name of this server
@@ -11074,8 +11131,12 @@ export interface operations {
   download_report: {
     parameters: {
       query?: {
+        /** @description When a signed link ends, seconds since 1970. */
+        expires?: string | null
         /** @description `false`: the bytes come from this server, wherever the report is kept. */
         redirect?: boolean
+        /** @description That of a signed link: 64 hex digits. */
+        signature?: string | null
       }
       header?: never
       path: {
@@ -11216,6 +11277,148 @@ export interface operations {
       }
       /** @description Requested Range Not Satisfiable */
       416: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  create_report_link: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The id of a request, and `.csv`. */
+        file: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['LinkRequest'] | null
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          /** @description The link. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['LinkAnswer']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
         headers: {
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
