@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Row
+
 from src.assembly.data import Data
 from src.assembly.identity import Identity
 from src.database import connect
@@ -28,8 +30,8 @@ LISTENING_WITHIN_S = 5.0
 class Views:
     """Serializers of rows in events."""
 
-    #: Of a row of `requests`.
-    request: Show
+    #: Of a row of `requests`, in a stream of what a view shows.
+    request: Callable[[View, Row[Any]], Any]
     #: Of a row of the callback log.
     attempt: Show
     #: Of a batch and its counts.
@@ -65,7 +67,7 @@ def open_live(data: Data, identity: Identity, engine: Engine, in_flight: InFligh
             data.reader,
             events,
             busy_with=lambda: engine.state().busy_with,
-            show_request=views.request,
+            show_request=partial(views.request, view),
             show_attempt=views.attempt,
             view=view,
             on_batches=lambda ids: batches.tell(ids),  # noqa: PLW0108  it is made below

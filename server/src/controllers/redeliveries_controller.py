@@ -7,7 +7,7 @@ from uuid import UUID
 from src.errors import Conflict, CountMoved, IdempotencyKeyReused, Invalid, NotFound
 from src.models import RedeliveryStatus
 from src.random_ids import new_uuid
-from src.services.identity.caller import Caller
+from src.services.identity.caller import Caller, View
 from src.services.requests.records import IdempotencyKey
 from src.services.requests.redeliveries import (
     CALLBACKS_MAX,
@@ -75,21 +75,21 @@ async def get(store: RedeliveryStore, caller: Caller, redelivery_id: UUID) -> Re
     Raises:
         NotFound: there is none.
     """
-    state = await store.get(caller.owner.account, redelivery_id)
+    state = await store.get(caller.view, redelivery_id)
     if state is None:
         raise NotFound("There is no redelivery with this id.")
     return state
 
 
 async def list_all(
-    store: RedeliveryStore, caller: Caller, limit: int, cursor: str | None
+    store: RedeliveryStore, view: View, limit: int, cursor: str | None
 ) -> tuple[Sequence[RedeliveryState], str | None]:
     """Read a page of redeliveries, newest first.
 
     Raises:
         Invalid: the cursor is not one of ours.
     """
-    return await store.page(caller.owner.account, limit, cursor)
+    return await store.page(view, limit, cursor)
 
 
 async def cancel(store: RedeliveryStore, caller: Caller, redelivery_id: UUID, now: datetime) -> RedeliveryState:
@@ -99,7 +99,7 @@ async def cancel(store: RedeliveryStore, caller: Caller, redelivery_id: UUID, no
         NotFound: there is none.
         Conflict: everything was queued before.
     """
-    await store.cancel(caller.owner.account, redelivery_id, now)
+    await store.cancel(caller.view, redelivery_id, now)
     state = await get(store, caller, redelivery_id)
     if state.row.status == RedeliveryStatus.COMPLETED:
         raise Conflict("Everything is queued already; cancel single requests, or let it end.")

@@ -184,6 +184,7 @@ async def list_requests(
     parts: PartsDependency,
     response: Response,
     request: Request,
+    view: ViewDependency,
     filters: FiltersDependency,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Requests on a page.")] = 50,
     cursor: Annotated[
@@ -194,7 +195,7 @@ async def list_requests(
     """List requests, newest first. A deep page is as fast as the first one."""
     page = await requests_controller.list_requests(parts, filters, limit, cursor)
     link_to_next(request, response, page.next_cursor)
-    return RequestList(requests=[views.item(row) for row in page.requests], next_cursor=page.next_cursor)
+    return RequestList(requests=[views.item(row, view) for row in page.requests], next_cursor=page.next_cursor)
 
 
 @managing.get("/requests/counts", response_model=RequestCounts, responses=responses(422, 503))
@@ -229,7 +230,7 @@ async def get_request(
         (ended, None, None) if ended else await requests_controller.get_request(parts, view, request_id)
     )
     response.headers.update(hold.headers)
-    return views.detail(row, place_in_line, parts.engine.state().trouble, pause)
+    return views.detail(row, view, place_in_line, parts.engine.state().trouble, pause)
 
 
 @managing.get("/requests/{request_id}/callback-logs", response_model=CallbackLogs, responses=responses(404, 503))
@@ -281,7 +282,7 @@ async def cancel_request(
     """
     await requests_controller.cancel(parts, view, request_id, notify=body.notify)
     row, place_in_line, pause = await requests_controller.get_request(parts, view, request_id)
-    return views.detail(row, place_in_line, parts.engine.state().trouble, pause)
+    return views.detail(row, view, place_in_line, parts.engine.state().trouble, pause)
 
 
 @managing.delete("/requests/{request_id}", response_model=DeletedAnswer, responses=responses(404, 409, 503))

@@ -14,6 +14,7 @@ from src.controllers.batch_controller import BATCH_ROUTE
 from src.errors import NotFound
 from src.routes.http.dependencies import (
     KEY_HEADER,
+    ListedViewDependency,
     PartsDependency,
     ViewDependency,
     caller_of,
@@ -39,6 +40,7 @@ from src.routes.wire.batches import (
     CancelBatchRequest,
 )
 from src.routes.wire.requests import DeletedAnswer
+from src.services.identity.caller import View
 from src.services.requests.batch_records import NewBatch, StoredBatch
 from src.services.requests.records import IdempotencyKey
 
@@ -127,7 +129,7 @@ async def list_batches(
     request: Request,
     response: Response,
     parts: PartsDependency,
-    view: ViewDependency,
+    view: ListedViewDependency,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> BatchList:
@@ -158,7 +160,7 @@ async def list_batch_requests(
     page = await batch_controller.list_entries(parts.batches.store, view, await _batch_id(batch_id), limit, cursor)
     next_cursor = None if page.next_after is None else str(page.next_after)
     link_to_next(request, response, next_cursor)
-    return BatchEntries(requests=[_entry(row, page.first_position) for row in page.rows], next_cursor=next_cursor)
+    return BatchEntries(requests=[_entry(row, view, page.first_position) for row in page.rows], next_cursor=next_cursor)
 
 
 @router.get("/batches/{batch_id}/callback-logs", response_model=BatchCallbackLogs, responses=responses(404, 503))
@@ -231,10 +233,10 @@ def _answer(stored: StoredBatch, status_url: str) -> dict[str, Any]:
     }
 
 
-def _entry(row: Row[Any], first_position: int) -> BatchEntry:
+def _entry(row: Row[Any], view: View, first_position: int) -> BatchEntry:
     result = row.result_payload or {}
     return BatchEntry(
-        **views.item(row).model_dump(),
+        **views.item(row, view).model_dump(),
         index=row.queue_position - first_position,
         sha256=result.get("sha256"),
         download_url=result.get("download_url"),

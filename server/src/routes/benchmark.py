@@ -11,7 +11,13 @@ from sqlalchemy import Row
 
 from src.controllers import benchmark_controller
 from src.errors import NotFound
-from src.routes.http.dependencies import CallerDependency, PartsDependency, ViewDependency, parse_request_id
+from src.routes.http.dependencies import (
+    CallerDependency,
+    ListedViewDependency,
+    PartsDependency,
+    ViewDependency,
+    parse_request_id,
+)
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import StrictRoute
 from src.routes.wire.benchmarks import (
@@ -93,7 +99,7 @@ async def _measure(parts: Parts, caller: Caller, mode: str, body: BenchmarkReque
 
 
 @router.get("/runs", response_model=BenchmarkRuns, responses=responses(503))
-async def list_benchmark_runs(parts: PartsDependency, view: ViewDependency) -> BenchmarkRuns:
+async def list_benchmark_runs(parts: PartsDependency, view: ListedViewDependency) -> BenchmarkRuns:
     """List the runs that are kept, newest first."""
     return BenchmarkRuns(
         runs=[

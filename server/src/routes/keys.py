@@ -9,9 +9,8 @@ from src.controllers import keys_controller
 from src.controllers.async_controller import ASYNC_ROUTE
 from src.controllers.sync_controller import SYNC_ROUTE
 from src.errors import NotFound
-from src.models.account_model import ACCOUNT_LENGTH_MAX
 from src.routes.http.audit import note_change
-from src.routes.http.dependencies import CallerDependency, PartsDependency
+from src.routes.http.dependencies import AccountFilter, CallerDependency, PartsDependency
 from src.routes.http.paging import link_to_next
 from src.routes.http.problems import responses
 from src.routes.http.strict_json import OptionalBodyRoute, StrictRoute
@@ -92,9 +91,7 @@ async def list_keys(
     response: Response,
     caller: CallerDependency,
     parts: PartsDependency,
-    account: Annotated[
-        str | None, Query(min_length=1, max_length=ACCOUNT_LENGTH_MAX, description="Of this account alone.")
-    ] = None,
+    account: AccountFilter = None,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Keys on a page.")] = 50,
     cursor: Annotated[
         str | None, Query(min_length=1, max_length=ID_LENGTH, description="`next_cursor` of the page before.")

@@ -19,6 +19,7 @@ from src.routes.wire.moments import Moment
 from src.routes.wire.requests import PlainText, RequestItem
 from src.routes.wire.worker import WorkerHealth, worker_health
 from src.services.delivery.sender import LaneState
+from src.services.identity.caller import View
 from src.services.requests.past_queue import PastQueue
 from src.services.requests.recent_depths import COUNTED_EVERY_S
 from src.services.requests.records import OF_BATCHES, LaneKey
@@ -200,13 +201,13 @@ async def get_queue(
     """Look at what waits, what is processed and what is delivered; with `at`, at what was so then."""
     now = parts.now()
     if at is not None:
-        return _then(await queue_controller.look_back(parts.reader, at, view, now))
+        return _then(await queue_controller.look_back(parts.reader, at, view, now), view)
     queue = await queue_controller.snapshot(parts.reader, parts.engine, parts.priorities, view, now)
     return QueueAnswer(
         waiting=queue.depth.waiting,
         oldest_age_ms=queue.oldest_age_ms,
-        processing=views.item(queue.processing) if queue.processing else None,
-        next=[views.item(row) for row in queue.next],
+        processing=views.item(queue.processing, view) if queue.processing else None,
+        next=[views.item(row, view) for row in queue.next],
         delivering=[_delivering(lane) for lane in queue.lanes if _current_request(lane)],
         lanes=[_lane(parts.lane_ids(lane.key), lane, queue.owed.get(lane.key, 0)) for lane in queue.lanes],
         lanes_waiting=queue.worker.delivery and queue.worker.delivery.waiting_for_place,
@@ -268,13 +269,13 @@ async def get_settings(request: Request) -> PublicSettings:
     return settings
 
 
-def _then(queue: PastQueue) -> PastQueueAnswer:
+def _then(queue: PastQueue, view: View) -> PastQueueAnswer:
     return PastQueueAnswer(
         at=queue.at,
         waiting=queue.waiting,
         callbacks_owed=queue.callbacks_owed,
-        processing=[views.item(row) for row in queue.processing],
-        next=[views.item(row) for row in queue.next],
+        processing=[views.item(row, view) for row in queue.processing],
+        next=[views.item(row, view) for row in queue.next],
         paused=[PastPause.model_validate(row) for row in queue.paused],
         exact=queue.exact,
     )

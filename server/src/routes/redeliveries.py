@@ -10,6 +10,7 @@ from src.controllers.redeliveries_controller import REDELIVERIES_ROUTE
 from src.errors import NotFound
 from src.routes.http.dependencies import (
     KEY_HEADER,
+    ListedViewDependency,
     PartsDependency,
     caller_of,
     idempotency_key_of,
@@ -73,7 +74,7 @@ async def redeliver_many(
         return RedeliveryPreview(
             count=matching.count,
             by_receiver=matching.by_receiver,
-            sample=[views.item(row) for row in matching.sample],
+            sample=[views.item(row, caller.view) for row in matching.sample],
         )
     given = idempotency_key_of(request)
     told = body.model_dump(mode="json", exclude_unset=True)
@@ -94,6 +95,7 @@ async def list_redeliveries(
     request: Request,
     response: Response,
     parts: PartsDependency,
+    view: ListedViewDependency,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT_MAX, description="Redeliveries on a page.")] = 20,
     cursor: Annotated[
         str | None,
@@ -101,7 +103,7 @@ async def list_redeliveries(
     ] = None,
 ) -> RedeliveryList:
     """List the bulk redeliveries that are kept, newest first: the last 100, and those of the last day."""
-    states, next_cursor = await redeliveries_controller.list_all(parts.redeliveries, caller_of(request), limit, cursor)
+    states, next_cursor = await redeliveries_controller.list_all(parts.redeliveries, view, limit, cursor)
     link_to_next(request, response, next_cursor)
     return RedeliveryList(redeliveries=[Redelivery.of(state) for state in states], next_cursor=next_cursor)
 

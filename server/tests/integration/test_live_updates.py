@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from sqlalchemy import Executable, Row
 from src.database import open_engine
 from src.errors import DatabaseAway
 from src.routes.wire import views
+from src.services.identity.caller import View
 from src.services.live.event_bus import HANDS_OUT_FOR_S, EventBus, Watcher
 from src.services.live.frames import Event
 from src.services.live.live_updates import (
@@ -97,7 +99,7 @@ async def live(bus: EventBus, reader: Reader, clock: Time) -> AsyncIterator[Live
         reader,
         bus,
         busy_with=lambda: None,
-        show_request=views.item_event,
+        show_request=partial(views.item_event, View()),
         show_attempt=views.attempt_event,
         clock=clock,
         pause=clock.pause,

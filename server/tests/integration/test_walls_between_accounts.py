@@ -186,12 +186,48 @@ async def test_the_demo_receiver_keeps_what_each_account_got(accounts: Accounts)
     assert simulated.json()["fail_next"] == 0
 
 
-async def test_the_operator_sees_all(accounts: Accounts) -> None:
+async def test_the_operator_sees_all_and_filters_by_account(accounts: Accounts) -> None:
     accounts.keys["operator"] = BOOTSTRAP
-    for path in ("/api/requests/{request_id}", "/api/benchmark/runs/{run_id}", "/api/keys/{key_id}"):
-        assert (await accounts.call("operator", "GET", path, accounts.owned)).status_code == 200
-    listed = (await accounts.call("operator", "GET", "/api/requests", accounts.owned)).json()["requests"]
-    assert accounts.owned["request_id"] in {one["request_id"] for one in listed}
+    of_one = ("requests/{request_id}", "benchmark/runs/{run_id}", "keys/{key_id}", "redeliveries/{redelivery_id}")
+    for path in of_one:
+        assert (await accounts.call("operator", "GET", f"/api/{path}", accounts.owned)).status_code == 200, path
+    entries = {"requests": [{"payload": {"report_name": "canary"}}]}
+    client = accounts.service.client
+    await client.post("/api/batch", headers=bearer(accounts.keys["acme"]), json=entries)
+    found = {path: await numbers(accounts, path) for path in filtered(accounts.service)}
+
+    # As the operator: all, of this account, of one that has nothing, of nobody; as another: its own, of this account.
+    assert found == {
+        "/api/requests": [3, 3, 0, 0, 0, 0],
+        "/api/requests/counts": [3, 3, 0, 0, 0, 0],
+        "/api/batches": [1, 1, 0, 0, 0, 0],
+        "/api/redeliveries": [1, 1, 0, 0, 0, 0],
+        "/api/benchmark/runs": [1, 1, 0, 0, 0, 0],
+        "/api/keys": [3, 1, 1, 0, 1, 0],
+    }
+    listed = (await accounts.call("operator", "GET", "/api/requests", {})).json()["requests"]
+    own = (await accounts.call("acme", "GET", "/api/requests", {})).json()["requests"]
+    assert {one["account"] for one in listed} == {"acme"}
+    assert [one for one in own if "account" in one] == []
+
+
+def filtered(service: Service) -> list[str]:
+    """Name the lists that take `account`."""
+    paths = service.app.openapi()["paths"]
+    return [
+        path
+        for path, described in paths.items()
+        if any(one["name"] == "account" for one in described.get("get", {}).get("parameters", []))
+    ]
+
+
+async def numbers(accounts: Accounts, path: str) -> list[int]:
+    calls = [("operator", query) for query in ("", "?account=acme", "?account=empty", "?account=nobody")]
+    calls += [("other", ""), ("other", "?account=acme")]
+    client = accounts.service.client
+    answers = [await client.get(path + query, headers=bearer(accounts.keys[account])) for account, query in calls]
+    assert {answer.status_code for answer in answers} == {200}, path
+    return [next(value if isinstance(value, int) else len(value) for value in one.json().values()) for one in answers]
 
 
 async def test_a_receiver_of_another_is_neither_resumed_nor_probed(accounts: Accounts) -> None:

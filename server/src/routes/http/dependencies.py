@@ -4,9 +4,10 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, HTTPException, Path, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 
 from src.errors import NotFound
+from src.models.account_model import ACCOUNT_LENGTH_MAX
 from src.services.identity.caller import Caller, Owner, View
 from src.services.parts import Parts
 
@@ -31,6 +32,17 @@ KEY_HEADER: dict[str, Any] = {
         }
     ]
 }
+
+#: The filter of lists by account.
+AccountFilter = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=ACCOUNT_LENGTH_MAX,
+        pattern="^[!-~]+$",
+        description="Only of this account; without `admin` nothing is found of another than your own.",
+    ),
+]
 
 # Submissions call these functions directly: resolving three dependencies with FastAPI takes a fifth of an accept. The
 # dependencies below are coroutines although they await nothing, because FastAPI would run a plain function in a
@@ -114,6 +126,12 @@ async def get_view(request: Request) -> View:
     return caller_of(request).view
 
 
+async def get_listed_view(request: Request, account: AccountFilter = None) -> View:
+    """Return whose things a list shows: with `account` those of one account alone."""
+    view = caller_of(request).view
+    return view if account is None else view.of(account)
+
+
 async def get_caller(request: Request) -> Caller:
     """Return the caller, as a dependency."""
     return caller_of(request)
@@ -127,5 +145,6 @@ async def get_owner(request: Request) -> Owner:
 CallerDependency = Annotated[Caller, Depends(get_caller)]
 OwnerDependency = Annotated[Owner, Depends(get_owner)]
 ViewDependency = Annotated[View, Depends(get_view)]
+ListedViewDependency = Annotated[View, Depends(get_listed_view)]
 PartsDependency = Annotated[Parts, Depends(get_parts)]
 RequestIdDependency = Annotated[UUID, Depends(get_request_id)]

@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from src.models import CallbackStatus, Mode, Priority, Status
-from src.routes.http.dependencies import ViewDependency
+from src.routes.http.dependencies import ListedViewDependency
 from src.routes.wire.moments import Moment
 from src.routes.wire.requests import CALLBACK_URL_LENGTH_MAX, PlainText
 from src.services.delivery.attempts import LoggedErrorCode
@@ -32,7 +32,7 @@ _UNTIL = Query(description="Only what was accepted before this time, RFC 3339.",
 
 
 async def filters_of(
-    view: ViewDependency,
+    view: ListedViewDependency,
     mode: Annotated[Mode | None, _MODE] = None,
     status: Annotated[Status | None, _STATUS] = None,
     callback_status: Annotated[CallbackStatus | None, _CALLBACK_STATUS] = None,

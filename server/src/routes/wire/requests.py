@@ -199,6 +199,10 @@ class DuplicateAnswer(BaseModel):
     status_url: str | None = Field(default=None, description="Where the request is; async only.")
 
 
+#: No account has this name.
+NOT_SHOWN = ""
+
+
 class RequestItem(BaseModel):
     """One request in a list."""
 
@@ -222,6 +226,11 @@ class RequestItem(BaseModel):
         description="When the report ended; null until a receiver that is to be told of a cancel is told."
     )
     cancelled_at: datetime | None = Field(description="When the request, or its callback alone, was cancelled.")
+    account: str | None = Field(
+        default_factory=lambda: NOT_SHOWN,
+        exclude_if=lambda account: account == NOT_SHOWN,
+        description="Whose it is, with `admin` alone; null: the account without a name.",
+    )
 
 
 class RequestDetail(RequestItem):

@@ -9,11 +9,12 @@ from src.routes.wire.callback_logs import AttemptedCallback, AttemptRequest, Att
 from src.routes.wire.requests import RequestDetail, RequestItem
 from src.services.delivery.message import CANCELLED, message_id
 from src.services.delivery.sent_requests import SentRequest
+from src.services.identity.caller import View
 
 
-def item(row: Row[Any]) -> RequestItem:
+def item(row: Row[Any], view: View) -> RequestItem:
     """Show a request in a list."""
-    return RequestItem(**_common(row))
+    return RequestItem(**_common(row, view))
 
 
 def result(row: Row[Any]) -> dict[str, Any]:
@@ -25,17 +26,20 @@ def result(row: Row[Any]) -> dict[str, Any]:
     return {"request_id": str(row.id), "mode": row.mode, "status": how, "reason": reason}
 
 
-def detail(row: Row[Any], place_in_line: int | None, worker_trouble: str | None, pause: str | None) -> RequestDetail:
+def detail(
+    row: Row[Any], view: View, place_in_line: int | None, worker_trouble: str | None, pause: str | None
+) -> RequestDetail:
     """Show everything about a request.
 
     Args:
         row: the request.
+        view: what its reader sees.
         place_in_line: how many are ahead of it, while it waits.
         worker_trouble: what keeps the worker from working on, if anything.
         pause: why callbacks to its receiver are paused, if they are.
     """
     return RequestDetail(
-        **_common(row),
+        **_common(row, view),
         input_payload=row.input_payload,
         result_payload=row.result_payload,
         idempotency_key=row.idempotency_key,
@@ -59,9 +63,9 @@ def log(row: Row[Any], sent: SentRequest | None) -> CallbackLog:
     )
 
 
-def item_event(row: Row[Any]) -> Any:
-    """Show a request in an event."""
-    return item(row).model_dump(mode="json")
+def item_event(view: View, row: Row[Any]) -> Any:
+    """Show a request in an event of a stream."""
+    return item(row, view).model_dump(mode="json")
 
 
 def attempt_event(row: Row[Any]) -> Any:
@@ -69,8 +73,9 @@ def attempt_event(row: Row[Any]) -> Any:
     return {"request_id": str(row.request_id), **AttemptedCallback.model_validate(row).model_dump(mode="json")}
 
 
-def _common(row: Row[Any]) -> dict[str, Any]:
+def _common(row: Row[Any], view: View) -> dict[str, Any]:
     return {
+        **({"account": row.account} if view.everybody else {}),
         "id": row.id,
         "request_id": row.id,
         "mode": row.mode,

@@ -78,6 +78,10 @@ class View:
         """Whether figures of the whole service may be shown."""
         return self.everybody or self.alone
 
+    def of(self, account: str) -> "View":
+        """Return what is visible of one named account: without everybody's view nothing but the own."""
+        return View(account) if self.shows(account) else NOTHING
+
     def shows(self, account: str | None) -> bool:
         """Whether what belongs to an account is visible."""
         return self.everybody or self.account == account
@@ -87,6 +91,8 @@ class View:
         return self.shows(account_of(name))
 
 
+#: No account has this name.
+NOTHING = View("")
 #: What the operator sees, and the service itself.
 EVERYTHING = View(everybody=True)
 

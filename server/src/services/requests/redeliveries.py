@@ -12,11 +12,13 @@ from sqlalchemy import ColumnElement, Row, Select, func, literal_column, or_, se
 
 from src.database import database_errors
 from src.models import CallbackStatus, Mode, RedeliveryModel, RedeliveryStatus, RequestModel, Status
+from src.services.identity.caller import View
 from src.services.requests import redelivery_statements as statements
 from src.services.requests.cursors import read_cursor, write_cursor
 from src.services.requests.history import IN_HISTORY, LISTED, Read
 from src.services.requests.observers import Observers
 from src.services.requests.records import REDELIVERY, IdempotencyKey, LaneKey
+from src.services.requests.visible import visible
 
 #: Callbacks of one redelivery.
 CALLBACKS_MAX = 100_000
@@ -171,28 +173,26 @@ class RedeliveryStore:
         lanes = dict.fromkeys(LaneKey(record["caller"], record["receiver"], REDELIVERY) for record in queued)
         return Step(records[0]["size"], lanes.keys(), records[0]["status"] == RedeliveryStatus.RUNNING)
 
-    async def cancel(self, account: str | None, redelivery_id: UUID, now: datetime) -> None:
-        """Stop one, if it is under way: what is not queued yet is left as it is."""
-        await self._fetch(statements.CANCEL, redelivery_id, account, now)
+    async def cancel(self, view: View, redelivery_id: UUID, now: datetime) -> None:
+        """Stop one, if it is visible and under way: what is not queued yet is left as it is."""
+        await self._fetch(statements.CANCEL, redelivery_id, view.account, now, view.everybody)
 
     async def settle(self, now: datetime) -> None:
         """Record how those ended of which nothing is owed any more."""
         await self._fetch(statements.SETTLE, now)
 
-    async def get(self, account: str | None, redelivery_id: UUID) -> RedeliveryState | None:
-        """Read one."""
-        states = await self._states(await self._read(_of(account).where(D.id == redelivery_id)))
+    async def get(self, view: View, redelivery_id: UUID) -> RedeliveryState | None:
+        """Read one, if it is visible."""
+        states = await self._states(await self._read(_seen(view).where(D.id == redelivery_id)))
         return states[0] if states else None
 
-    async def page(
-        self, account: str | None, limit: int, cursor: str | None
-    ) -> tuple[Sequence[RedeliveryState], str | None]:
+    async def page(self, view: View, limit: int, cursor: str | None) -> tuple[Sequence[RedeliveryState], str | None]:
         """Read a page, newest first, and the cursor behind it if there are more.
 
         Raises:
             Invalid: the cursor was not made by this method.
         """
-        query = _of(account).order_by(D.created_at.desc(), D.id.desc()).limit(limit + 1)
+        query = _seen(view).order_by(D.created_at.desc(), D.id.desc()).limit(limit + 1)
         if cursor:
             query = query.where(tuple_(D.created_at, D.id) < tuple_(*read_cursor(cursor)))
         rows = await self._read(query)
@@ -218,8 +218,8 @@ class RedeliveryStore:
             return records
 
 
-def _of(account: str | None) -> Select[Any]:
-    return select(*D.__table__.columns).where(D.account.is_not_distinct_from(account))
+def _seen(view: View) -> Select[Any]:
+    return select(*D.__table__.columns).where(*visible(view, D))
 
 
 def _matching(account: str | None, wanted: RedeliveryFilter, attempt_ends_within: timedelta) -> Select[Any]:

@@ -73,7 +73,7 @@ SELECT moved.status, moved.size, again.id, again.caller, again.receiver FROM mov
 
 CANCEL = """
 UPDATE redeliveries SET status = 'CANCELLED', ended_at = $3
-WHERE id = $1 AND account IS NOT DISTINCT FROM $2 AND status = 'RUNNING' RETURNING id
+WHERE id = $1 AND ($4 OR account IS NOT DISTINCT FROM $2::text) AND status = 'RUNNING' RETURNING id
 """
 
 # How they ended is counted once, when nothing of it is owed any more: later each request may be sent again.
