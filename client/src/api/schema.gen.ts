@@ -2016,6 +2016,11 @@ export interface components {
      */
     BatchEntry: {
       /**
+       * Account
+       * @description Whose it is, with `admin` alone; null: the account without a name.
+       */
+      account?: string | null
+      /**
        * Batch Id
        * @description The batch it was submitted in, if any.
        */
@@ -4538,6 +4543,11 @@ export interface components {
      */
     RequestDetail: {
       /**
+       * Account
+       * @description Whose it is, with `admin` alone; null: the account without a name.
+       */
+      account?: string | null
+      /**
        * Batch Id
        * @description The batch it was submitted in, if any.
        */
@@ -4668,6 +4678,11 @@ export interface components {
      * @description One request in a list.
      */
     RequestItem: {
+      /**
+       * Account
+       * @description Whose it is, with `admin` alone; null: the account without a name.
+       */
+      account?: string | null
       /**
        * Batch Id
        * @description The batch it was submitted in, if any.
@@ -6029,6 +6044,8 @@ export interface operations {
   list_batches: {
     parameters: {
       query?: {
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
+        account?: string | null
         /** @description `next_cursor` of the page before. */
         cursor?: string | null
         /** @description Batches on a page. */
@@ -7344,7 +7361,10 @@ export interface operations {
   }
   list_benchmark_runs: {
     parameters: {
-      query?: never
+      query?: {
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
+        account?: string | null
+      }
       header?: never
       path?: never
       cookie?: never
@@ -9272,7 +9292,7 @@ export interface operations {
   list_keys: {
     parameters: {
       query?: {
-        /** @description Of this account alone. */
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
         account?: string | null
         /** @description `next_cursor` of the page before. */
         cursor?: string | null
@@ -10601,6 +10621,8 @@ export interface operations {
   list_redeliveries: {
     parameters: {
       query?: {
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
+        account?: string | null
         /** @description `next_cursor` of the page before. */
         cursor?: string | null
         /** @description Redeliveries on a page. */
@@ -11474,6 +11496,8 @@ export interface operations {
   list_requests: {
     parameters: {
       query?: {
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
+        account?: string | null
         /** @description Only the requests of this batch. */
         batch_id?: string | null
         /** @description Only this status of the callback. */
@@ -12500,6 +12524,8 @@ export interface operations {
   count_requests: {
     parameters: {
       query?: {
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
+        account?: string | null
         /** @description Only the requests of this batch. */
         batch_id?: string | null
         /** @description Only this status of the callback. */
