@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup page programs browser test chaos bench dev lint contract openapi lock clean clean-data
+.PHONY: help run setup page programs bytecode browser test chaos bench dev lint contract openapi lock clean clean-data
 
 # The Python for server/.venv; when not given, the first of these that runs and is new enough.
 PYTHON ?=
@@ -14,6 +14,9 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 ARGS ?=
 # Processes that share the tests, each with a PostgreSQL of its own; 0: one after the other in one process.
 WORKERS ?= 2
+# make test FAST=1: for the time between two changes.
+FAST ?=
+FAST_TESTS := tests/unit tests/integration/test_async_delivery.py tests/integration/test_bad_input.py
 
 VENV := server/.venv
 VENV_PYTHON := $(VENV)/bin/python
@@ -59,8 +62,14 @@ setup: $(RUN_STAMP) $(OTEL_STAMP) ## create server/.venv with the pinned package
 page: $(if $(CLIENT),$(PAGE)) ## build the page, when there is one
 	@$(if $(CLIENT),:,$(if $(HAS_CLIENT),echo "Node 20.19 or newer with npm was not found: no page; the API and /docs work.",:))
 
+ifneq ($(filter-out 0,$(FAST)),)
+test: programs $(DEV_STAMP) bytecode
+	@status=0; ($(PYTEST) $(FAST_TESTS) -m "not chaos" $(SHARED) $(ARGS)) || status=$$?; \
+	echo "Not tested: real processes, most of what needs a database, and the page. Before a commit: make test"; \
+	exit $$status
+else
 # First what may be missing on this machine: a run that cannot be complete says so before anything slow.
-test: programs $(if $(CLIENT),browser) $(DEV_STAMP) $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback", WORKERS=2)
+test: programs $(if $(CLIENT),browser) $(DEV_STAMP) bytecode $(if $(CLIENT),$(PAGE)) ## run every test on a real PostgreSQL of its own (ARGS="-k callback", WORKERS=2; FAST=1: a minute of it)
 ifeq ($(CLIENT),)
 	@status=0; ($(PYTEST) $(SHARED) $(ARGS)) || status=$$?; \
 	$(if $(HAS_CLIENT),echo "Not tested: the page. It needs Node 20.19 or newer with npm.";) exit $$status
@@ -70,10 +79,15 @@ else
 	echo "The page, in a browser (began beside the tests above) …"; \
 	wait $$page || status=1; cat build/page-tests.log; exit $$status
 endif
+endif
 
 # What the tests start beside the server.
 programs:
 	@.ci/packages curl=curl nginx=nginx-light openssl=openssl promtool=prometheus wget=wget
+
+# Tests start the server dozens of times; where Python may not write bytecode, each would compile it anew.
+bytecode: $(DEV_STAMP)
+	@$(VENV_PYTHON) -m compileall -q server/src server/migrations
 
 # What the page is tested in: the browser that is there, or one that is brought.
 browser: $(NODE_STAMP)

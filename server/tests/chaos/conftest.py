@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import proofs_are_whole
 from tests.support.crash_servers import CrashServer, Nursery, nursery_in
 from tests.support.receivers import Receiver
 
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.chaos)
-    if "chaos" not in config.option.markexpr:
+    if not proofs_are_whole(config):
         long = [item for item in ours if item.get_closest_marker("chaos_long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
@@ -36,7 +37,7 @@ def proof(request: pytest.FixtureRequest) -> Proof:
     terminal, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
 
     def tell(line: str) -> None:
-        if terminal is not None and capture is not None and "chaos" in request.config.option.markexpr:
+        if terminal is not None and capture is not None and proofs_are_whole(request.config):
             with capture.global_and_fixture_disabled():
                 terminal.ensure_newline()
                 terminal.write_line(line)

@@ -1,5 +1,6 @@
 """What `make test` and CI bring with them: programs that are missing, pinned actions, paths of any spelling."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -57,6 +58,31 @@ def test_make_test_looks_for_what_may_be_missing_before_anything_slow() -> None:
 
     assert prerequisites.split()[0] == "programs"
     assert prerequisites.index("browser") < prerequisites.index("DEV_STAMP") < prerequisites.index("PAGE")
+
+
+def rehearsed(*arguments: str) -> str:
+    """Return the commands that `make test` would run, without the settings of a `make` that runs this test."""
+    answer = subprocess.run(
+        ["make", "--dry-run", "test", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return answer.stdout
+
+
+def test_the_fast_tests_are_a_part_of_all_and_need_no_page() -> None:
+    fast, whole = rehearsed("FAST=1"), rehearsed()
+    [chosen] = re.findall(r"-m pytest (.*?) -m \"not chaos\"", fast)
+
+    assert "npm" not in fast
+    assert "Not tested" in fast
+    assert re.search(r"-m pytest -n \d", whole)
+    assert "not chaos" not in whole
+    assert chosen.split()[0] == "tests/unit"
+    assert [path for path in chosen.split() if not (SERVER_FOLDER / path).exists()] == []
 
 
 def test_actions_and_programs_of_workflows_are_pinned() -> None:
