@@ -8,6 +8,7 @@ from typing import Any
 
 from src.config import Settings
 from src.errors import Invalid
+from src.manage import leaving
 from src.manage.commands import add_command, moment, show
 from src.manage.opening import EXIT_DONE, EXIT_WRONG, open_pool, refuse
 from src.services.identity.account_store import UNCHANGED, Account, AccountChange, AccountStore
@@ -44,6 +45,7 @@ def add_commands(things: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     state.add_argument(
         "--disable", dest="disabled", action="store_true", default=UNCHANGED, help="refuse all of its keys"
     )
+    leaving.add_commands(verbs)
     state.add_argument("--enable", dest="disabled", action="store_false", default=UNCHANGED, help="accept them again")
 
 

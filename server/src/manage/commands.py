@@ -1,6 +1,7 @@
 """What commands have in common."""
 
 import argparse
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -22,6 +23,11 @@ def add_command(
 def moment(at: datetime | None) -> str | None:
     """Show a time as the API does."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def remark(text: str) -> None:
+    """Say beside the result what goes on."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def show(text: str) -> None:
