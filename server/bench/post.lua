@@ -1,5 +1,5 @@
 -- For wrk: POSTs a JSON body with an idempotency key that is new for each request, and prints what came of it.
--- Arguments: path, body, what keys begin with.
+-- Arguments: path, body, what idempotency keys begin with, and an API key, if there is one.
 
 local path, body, prefix
 local sent = 0
@@ -7,6 +7,7 @@ local headers = { ["Content-Type"] = "application/json" }
 
 function init(arguments)
   path, body, prefix = arguments[1], arguments[2], arguments[3]
+  if arguments[4] then headers["Authorization"] = "Bearer " .. arguments[4] end
 end
 
 function request()

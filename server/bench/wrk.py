@@ -27,15 +27,15 @@ class Load:
     p99_ms: float
 
 
-def post(base_url: str, path: str, body: object, *, connections: int, seconds: int) -> Load:
-    """POST continuously, with a new idempotency key each time.
+def post(base_url: str, path: str, body: object, *, connections: int, seconds: int, key: str | None = None) -> Load:
+    """POST continuously, with a new idempotency key each time, and with an API key if there is one.
 
     Raises:
         RuntimeError: not every answer was a good one.
     """
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
     said = subprocess.run(
-        ["wrk", *options, base_url, "--", path, json.dumps(body), uuid4().hex],
+        ["wrk", *options, base_url, "--", path, json.dumps(body), uuid4().hex, *([key] if key else [])],
         check=True,
         capture_output=True,
         text=True,
