@@ -10,7 +10,7 @@ import { callbackLook, type StateLook } from '@/components/states'
 import { RelativeTime } from '@/components/Time'
 import { paths } from '@/lib/paths'
 import { BatchActions } from './BatchActions'
-import { describeCounts, endedOf, nameOf } from './describeCounts'
+import { describeCallbacks, describeCounts, endedOf, nameOf } from './describeCounts'
 import { batchesQuery, type Batch } from './queries'
 
 const looks: Record<Batch['status'], StateLook> = {
@@ -86,7 +86,10 @@ function Row({ batch }: { batch: Batch }) {
         max={batch.count}
         className="h-2 w-full"
       />
-      <p className="text-xs text-muted">{describeCounts(batch)}</p>
+      <p className="flex flex-wrap gap-x-4 text-xs text-muted">
+        <span>{describeCounts(batch)}</span>
+        <span className="empty:hidden">{describeCallbacks(batch)}</span>
+      </p>
     </li>
   )
 }

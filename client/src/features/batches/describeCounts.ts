@@ -21,6 +21,24 @@ export function endedOf({ count, counts }: Counted): number {
   return count - counts.PROCESSING - counts.PENDING
 }
 
+const callbackWords = [
+  ['SUCCESS', 'delivered'],
+  ['FAILED', 'undelivered'],
+  ['CANCELLED', 'cancelled'],
+  ['PENDING', 'pending'],
+] as const
+
+/** `Callbacks of the requests: 11 delivered, 1 pending`; null where none has one. */
+export function describeCallbacks({
+  callback_counts: counts,
+}: Pick<Batch, 'callback_counts'>): string | null {
+  const parts = callbackWords.flatMap(([state, word]) => {
+    const count = counts[state] ?? 0
+    return count > 0 ? [`${formatNumber(count)} ${word}`] : []
+  })
+  return parts.length === 0 ? null : `Callbacks of the requests: ${parts.join(', ')}`
+}
+
 /** `12 of 20 ended: 11 completed, 1 failed, 8 queued`: what there is none of is left out. */
 export function describeCounts(batch: Counted): string {
   const { count, counts } = batch
