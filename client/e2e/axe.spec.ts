@@ -1,7 +1,16 @@
 import type { Page } from '@playwright/test'
 import { deleteAll, expect, expectNoAxeViolations, submitAsync, test } from './fixtures'
 
-const views = ['/', '/queue', '/history', '/tests', '/tests?view=load', '/health', '/api-explorer']
+const views = [
+  '/',
+  '/queue',
+  '/history',
+  '/history?view=batches',
+  '/tests',
+  '/tests?view=load',
+  '/health',
+  '/api-explorer',
+]
 
 async function openView(page: Page, path: string): Promise<void> {
   await page.goto(path)
@@ -11,7 +20,7 @@ async function openView(page: Page, path: string): Promise<void> {
 
 test('no barrier in light or dark: every view, empty', async ({ page, request }) => {
   await deleteAll(request)
-  for (const path of views) {
+  for (const path of [...views, '/account']) {
     await openView(page, path)
     await expectNoAxeViolations(page)
   }

@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch'
+import { session } from '@/lib/session'
 import type { paths } from './schema.gen'
 import { rateLimits } from './rateLimits'
 import type { Problem } from './types'
@@ -6,7 +7,7 @@ import type { Problem } from './types'
 /** An answer that is not a success, with everything the server said about it. */
 export class ProblemError extends Error {
   readonly status: number
-  readonly problem: Problem & { rule?: string }
+  readonly problem: Problem & { rule?: string; scope?: string }
   readonly retryAfterS: number | null
 
   constructor(response: Response, body: unknown) {
@@ -27,8 +28,15 @@ export class UnreachableError extends Error {
   }
 }
 
-/** `fetch` looked up at each call, so that tests can put their own in its place. */
+/**
+ * Send a request to this server, with the key of the tab unless it brings its own credentials.
+ *
+ * `fetch` is looked up at each call, so that tests can put their own in its place.
+ */
 export async function send(request: Request): Promise<Response> {
+  const { key } = session.state.get()
+  const bringsOwn = request.headers.has('Authorization') || request.headers.has('X-API-Key')
+  if (key !== null && !bringsOwn) request.headers.set('Authorization', `Bearer ${key}`)
   let response: Response
   try {
     response = await globalThis.fetch(request)
@@ -36,11 +44,21 @@ export async function send(request: Request): Promise<Response> {
     if (request.signal.aborted) throw error
     throw new UnreachableError()
   }
+  if (response.status === 401 && !bringsOwn) await noteRefusal(response.clone(), key)
   rateLimits.observe(new URL(request.url).pathname, response)
   return response
 }
 
 export const api = createClient<paths>({ baseUrl: location.origin, fetch: send })
+
+/** Of credentials: the demo receiver refuses signatures, with the same status. */
+const REFUSED = /:((?:key|token)-[a-z]+)$/
+
+async function noteRefusal(response: Response, sent: string | null): Promise<void> {
+  const problem = (await response.json().catch(() => null)) as Partial<Problem> | null
+  const refusal = REFUSED.exec(problem?.type ?? '')?.[1]
+  if (refusal) session.refuse(refusal, sent)
+}
 
 type Answer<T> = { data?: T; error?: unknown; response: Response }
 
@@ -51,7 +69,7 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   return data
 }
 
-function asProblem(response: Response, body: unknown): Problem & { rule?: string } {
+function asProblem(response: Response, body: unknown): Problem & { rule?: string; scope?: string } {
   const given = typeof body === 'object' && body !== null ? (body as Partial<Problem>) : {}
   return {
     type: 'about:blank',

@@ -22,6 +22,9 @@ export const keys = {
   lastHour: ['last-hour'] as const,
   received: ['callbacks', 'history'] as const,
   settings: ['settings'] as const,
+  /** Who is signed in. */
+  me: ['me'] as const,
+  apiKeys: ['api-keys'] as const,
   benchmarks: ['benchmarks'] as const,
   benchmarkRuns: ['benchmarks', 'runs'] as const,
   benchmarkRun: (id: string) => ['benchmarks', 'run', id] as const,

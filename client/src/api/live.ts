@@ -5,6 +5,7 @@ import { applyBatch } from './cache'
 import { collect, emptyBatch, isEmpty, type Batch, type LiveEvent } from './events'
 import { createEventStream } from './eventStream'
 import { createRefresher } from './refresher'
+import { addressOf } from './tickets'
 
 /** `polling`: there is neither socket nor stream, so the page asks every two seconds. */
 export type LiveState = 'connecting' | 'live' | 'polling'
@@ -40,14 +41,14 @@ export function startLive(client: QueryClient, url: string, streamUrl: string): 
     buffer.add(event)
   }
 
-  const socket = new ReconnectingWebSocket(url, [], {
+  const socket = new ReconnectingWebSocket(() => Promise.resolve(addressOf(url)), [], {
     // Random, so that all pages do not come back in the same moment after a restart.
     minReconnectionDelay: 500 + Math.random() * 500,
     maxReconnectionDelay: 4_000 + Math.random() * 2_000,
     reconnectionDelayGrowFactor: 1.5,
     connectionTimeout: 4_000,
   })
-  const stream = createEventStream(streamUrl, {
+  const stream = createEventStream(() => addressOf(streamUrl), {
     begin(isNew) {
       patience.end()
       if (!isNew) return

@@ -32,6 +32,12 @@ export const settingsQuery = queryOptions({
   staleTime: 60_000,
 })
 
+export const meQuery = queryOptions({
+  queryKey: keys.me,
+  queryFn: ({ signal }) => unwrap(api.GET('/api/me', { signal })),
+  staleTime: 5_000,
+})
+
 /** The queue as it is. The same operation shows an earlier one, to those who ask for a time. */
 export async function readQueue(signal: AbortSignal): Promise<Queue> {
   const queue = await unwrap(api.GET('/api/queue', { signal }))

@@ -6,6 +6,7 @@ import { Toaster } from '@/components/Toaster'
 import { cx } from '@/lib/cx'
 import { paths } from '@/lib/paths'
 import { usePath } from '@/lib/router'
+import { AccountLink } from './AccountLink'
 import { ConnectionState } from './ConnectionState'
 import { OfflineBanner, useAway } from './OfflineBanner'
 import { routes, type Route } from './routes'
@@ -13,7 +14,12 @@ import { Palette } from './Palette'
 import { Shortcuts } from './Shortcuts'
 import { ThemeSwitch } from './ThemeSwitch'
 
-export function Layout({ children }: { children: ReactNode }) {
+type LayoutProps = {
+  /** The server answers nothing without a good key. */ isRefused: boolean
+  children: ReactNode
+}
+
+export function Layout({ isRefused, children }: LayoutProps) {
   const [help, setHelp] = useState(false)
   const [palette, setPalette] = useState(false)
   const away = useAway()
@@ -28,32 +34,38 @@ export function Layout({ children }: { children: ReactNode }) {
       <header className="sticky top-0 z-30 border-b border-line bg-surface">
         <div className="mx-auto flex h-14 max-w-[90rem] items-center gap-3 px-4 sm:px-6">
           <Brand />
-          <nav aria-label="Pages" className="ml-2 hidden gap-1 md:flex">
-            {routes.map((route) => (
-              <TopLink key={route.path} route={route} />
-            ))}
-          </nav>
+          {!isRefused && (
+            <nav aria-label="Pages" className="ml-2 hidden gap-1 md:flex">
+              {routes.map((route) => (
+                <TopLink key={route.path} route={route} />
+              ))}
+            </nav>
+          )}
           <div className="ml-auto flex items-center gap-1.5">
-            <ConnectionState />
-            <IconButton
-              label="Commands (Ctrl K)"
-              aria-keyshortcuts="Control+K Meta+K"
-              onClick={() => setPalette(true)}
-            >
-              <Search aria-hidden size={18} />
-            </IconButton>
+            {!isRefused && (
+              <>
+                <ConnectionState />
+                <IconButton
+                  label="Commands (Ctrl K)"
+                  aria-keyshortcuts="Control+K Meta+K"
+                  onClick={() => setPalette(true)}
+                >
+                  <Search aria-hidden size={18} />
+                </IconButton>
+                <AccountLink />
+              </>
+            )}
             <ThemeSwitch />
-            <IconButton
-              label="Keyboard shortcuts"
-              onClick={() => setHelp(true)}
-              className="hidden sm:inline-flex"
-            >
-              <Keyboard aria-hidden size={18} />
-            </IconButton>
+            {/* A phone has no keyboard, and no room. */}
+            <span className="hidden sm:inline">
+              <IconButton label="Keyboard shortcuts" onClick={() => setHelp(true)}>
+                <Keyboard aria-hidden size={18} />
+              </IconButton>
+            </span>
           </div>
         </div>
       </header>
-      {away && <OfflineBanner />}
+      {away && !isRefused && <OfflineBanner />}
       <main
         id="main"
         tabIndex={-1}
@@ -64,9 +76,9 @@ export function Layout({ children }: { children: ReactNode }) {
       >
         {children}
       </main>
-      <BottomNav />
+      {!isRefused && <BottomNav />}
       <Toaster />
-      <Palette open={palette} onOpen={setPalette} />
+      {!isRefused && <Palette open={palette} onOpen={setPalette} />}
       <Shortcuts help={help} onHelp={setHelp} />
     </div>
   )

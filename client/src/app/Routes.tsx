@@ -2,11 +2,11 @@ import { useEffect, useRef } from 'react'
 import { ErrorBoundary } from '@/components/ErrorBoundary'
 import { usePath } from '@/lib/router'
 import { NotFound } from './NotFound'
-import { routes } from './routes'
+import { accountRoute, routes } from './routes'
 
 export function Routes() {
   const path = usePath()
-  const route = routes.find((candidate) => candidate.path === path)
+  const route = [...routes, accountRoute].find((candidate) => candidate.path === path)
   const first = useRef(true)
 
   useEffect(() => {

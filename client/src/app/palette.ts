@@ -23,6 +23,7 @@ export const views: Command[] = [
   { name: 'Load tests', words: ['benchmark', 'runs', 'compare'], run: go(paths.load) },
   { name: 'Health', words: ['metrics', 'charts', 'status', 'monitoring'], run: go(paths.health) },
   { name: 'API explorer', words: ['openapi', 'curl', 'try'], run: go(paths.api) },
+  { name: 'Account and API keys', words: ['sign in', 'key', 'scopes', 'limits'], run: go(paths.account) },
   { name: 'API documentation', words: ['swagger', 'docs'], run: () => location.assign('/docs') },
 ]
 

@@ -16,6 +16,12 @@ export type Route = { path: string; name: string; icon: LucideIcon; key: string;
 
 const room = { height: 480, rows: 5 }
 
+/** Not among the pages: who needs no key needs none of it. */
+export const accountRoute = {
+  path: paths.account,
+  page: lazyView(() => import('@/pages/AccountPage'), room),
+}
+
 /** The playground comes with the first load: it is what most people see first. */
 export const routes: Route[] = [
   { path: paths.playground, name: 'Playground', icon: Play, key: 'p', page: PlaygroundPage },

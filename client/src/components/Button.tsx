@@ -1,5 +1,7 @@
 import type { ButtonHTMLAttributes } from 'react'
+import { useLack } from '@/hooks/useLack'
 import { cx } from '@/lib/cx'
+import type { Scope } from '@/lib/session'
 
 type Look = 'primary' | 'secondary' | 'ghost' | 'danger' | 'destructive' | 'chosen'
 
@@ -14,9 +16,12 @@ const looks: Record<Look, string> = {
   danger: 'bg-surface text-bad border border-line-strong hover:bg-bad-soft',
 }
 
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; small?: boolean }
+/** `scope`: what the key of the tab has to permit; where it does not, the button says so and cannot be pressed. */
+type Scoped = { scope?: Scope | undefined }
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & Scoped & { look?: Look; small?: boolean }
 
-export function Button({ look = 'secondary', small, className, type = 'button', ...rest }: ButtonProps) {
+export function Button({ look = 'secondary', small, className, type = 'button', ...given }: ButtonProps) {
+  const rest = useScoped(given)
   return (
     <button
       type={type}
@@ -32,9 +37,15 @@ export function Button({ look = 'secondary', small, className, type = 'button', 
   )
 }
 
-type IconButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { label: string }
+function useScoped({ scope, ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & Scoped) {
+  const lack = useLack(scope)
+  return lack === null ? rest : { ...rest, disabled: true, title: lack }
+}
 
-export function IconButton({ label, className, children, ...rest }: IconButtonProps) {
+type IconButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & Scoped & { label: string }
+
+export function IconButton({ label, className, children, ...given }: IconButtonProps) {
+  const rest = useScoped(given)
   return (
     <button
       type="button"

@@ -9,6 +9,8 @@ type DialogProps = {
   onClose: () => void
   /** `side`: a drawer along the right edge, the whole width on a phone. `top`: near the top, growing downwards. */
   place?: 'centre' | 'side' | 'top'
+  /** Only its buttons close it: what it shows is shown once. */
+  stays?: boolean
   /** Beside the close button. */
   actions?: ReactNode
   children: ReactNode
@@ -24,7 +26,7 @@ const places = {
  * The browser's own modal dialog: it makes the rest inert, closes on Escape and gives the focus back,
  * without the injected styles a strict Content-Security-Policy would refuse.
  */
-export function Dialog({ title, onClose, place = 'centre', actions, children }: DialogProps) {
+export function Dialog({ title, onClose, place = 'centre', stays, actions, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   useLayoutEffect(() => {
@@ -39,9 +41,9 @@ export function Dialog({ title, onClose, place = 'centre', actions, children }: 
       aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault()
-        onClose()
+        if (!stays) onClose()
       }}
-      closedby="any"
+      closedby={stays ? 'none' : 'any'}
       className={cx(
         'flex-col overflow-hidden border-line bg-surface p-0 text-ink shadow-2xl open:flex',
         places[place],

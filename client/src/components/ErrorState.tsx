@@ -32,7 +32,8 @@ type Description = { title: string; detail: string; advice: string }
 
 export function describe(error: unknown): Description {
   if (error instanceof ProblemError) {
-    const { title, detail, request_id: id } = error.problem
+    const { title, detail, request_id: id, scope } = error.problem
+    if (error.status === 403 && scope) return describeLack(scope)
     return { title: `${error.status} ${title}`, detail, advice: adviceFor(error.status, id) }
   }
   if (error instanceof UnreachableError) {
@@ -46,6 +47,14 @@ export function describe(error: unknown): Description {
     title: 'Something went wrong',
     detail: error instanceof Error ? error.message : String(error),
     advice: 'Reload the page. If it happens again, the browser console has the details.',
+  }
+}
+
+function describeLack(scope: string): Description {
+  return {
+    title: `Your key lacks the scope ${scope}`,
+    detail: `This view or action needs ${scope}. Nothing was changed.`,
+    advice: 'Ask the operator for a key with this scope, and sign in with it under Account.',
   }
 }
 

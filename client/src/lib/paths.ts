@@ -6,6 +6,7 @@ export const paths = {
   tests: '/tests',
   health: '/health',
   api: '/api-explorer',
+  account: '/account',
   load: '/tests?view=load',
   benchmark: (id: string) => `/tests?view=load&run=${encodeURIComponent(id)}`,
   comparison: (a: string, b: string) =>

@@ -24,6 +24,7 @@ export function BatchActions({ batch }: { batch: Batch }) {
           <Button
             key={choice}
             small
+            scope="submit"
             look={look}
             aria-label={`${word}… ${nameOf(batch)}`}
             onClick={() => setAsking(choice)}

@@ -7,6 +7,7 @@ import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { ErrorState } from '@/components/ErrorState'
 import { SelectField, TextField } from '@/components/Field'
+import { LackNote } from '@/components/LackNote'
 import { formatCount, formatNumber } from '@/lib/format'
 import { bodyOf, COUNT_MAX, type BatchForm, type Callbacks } from './batchForm'
 import { submitBatch } from './queries'
@@ -31,6 +32,7 @@ export function NewBatch() {
     mutationFn: () => submitBatch(bodyOf({ ...form, callbackUrl })),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.batches }),
   })
+  const scope = form.priority === 'high' ? 'submit:high' : 'submit'
   return (
     <Card title="New batch" hint="All of its reports are accepted together, or none.">
       <form
@@ -84,7 +86,7 @@ export function NewBatch() {
           <option value="batch">One for the batch</option>
           <option value="both">Both</option>
         </SelectField>
-        <Button type="submit" look="primary" disabled={submit.isPending}>
+        <Button type="submit" look="primary" scope={scope} disabled={submit.isPending}>
           <Layers aria-hidden size={16} />
           Submit batch
         </Button>
@@ -98,6 +100,9 @@ export function NewBatch() {
             onChange={(event) => setTypedUrl(event.target.value)}
           />
         )}
+        <div className="col-span-full empty:hidden">
+          <LackNote scope={scope} />
+        </div>
       </form>
       {submit.error && <ErrorState error={submit.error} />}
       <p role="status" className="px-4 pb-3 text-xs text-muted empty:hidden">

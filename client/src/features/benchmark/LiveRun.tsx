@@ -28,7 +28,7 @@ export function LiveRun({ run }: { run: BenchmarkRunDetail }) {
         title={`${modeNames[run.mode]}: ${describeConfig(run)}`}
         hint={<span role="status">{stop.isPending ? 'Stopping…' : describePhase(samples.at(-1))}</span>}
         actions={
-          <Button look="danger" disabled={stop.isPending} onClick={() => stop.mutate()}>
+          <Button look="danger" scope="admin" disabled={stop.isPending} onClick={() => stop.mutate()}>
             <CircleStop aria-hidden size={16} />
             {stop.isPending ? 'Stopping…' : 'Stop'}
           </Button>

@@ -8,6 +8,7 @@ import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { ErrorState } from '@/components/ErrorState'
 import { TextField } from '@/components/Field'
+import { LackNote } from '@/components/LackNote'
 import { Link } from '@/components/Link'
 import { ToggleGroup } from '@/components/ToggleGroup'
 import { useStore } from '@/hooks/useStore'
@@ -63,12 +64,14 @@ export function LoadForm({ underWay, shown }: LoadFormProps) {
         <Button
           type="submit"
           look="primary"
+          scope="admin"
           className="h-10"
           disabled={invalid || underWay !== null || start.isPending}
         >
           <Play aria-hidden size={16} />
           {start.isPending ? 'Starting…' : 'Start run'}
         </Button>
+        <LackNote scope="admin" />
         {underWay && <UnderWay run={underWay} shown={underWay.run_id === shown} />}
       </form>
       {start.error && <ErrorState error={start.error} onRetry={() => start.mutate(form)} />}

@@ -5,6 +5,7 @@ import { keys } from '@/api/keys'
 import type { BenchmarkRun } from '@/api/types'
 import { Button, IconButton } from '@/components/Button'
 import { Dialog } from '@/components/Dialog'
+import { DownloadLink } from '@/components/DownloadLink'
 import { ErrorState } from '@/components/ErrorState'
 import { cx } from '@/lib/cx'
 import { paths } from '@/lib/paths'
@@ -29,10 +30,9 @@ export function RunActions({ run, hasResult, compact }: RunActionsProps) {
     <div className="flex flex-wrap items-center gap-2">
       {hasResult &&
         (['json', 'csv'] as const).map((format) => (
-          <a
+          <DownloadLink
             key={format}
             href={exportPath(run.run_id, format)}
-            download
             className={cx(
               'inline-flex items-center gap-1.5 text-xs font-medium',
               compact ? textLook : buttonLook,
@@ -41,14 +41,25 @@ export function RunActions({ run, hasResult, compact }: RunActionsProps) {
           >
             <Download aria-hidden size={14} />
             {format.toUpperCase()}
-          </a>
+          </DownloadLink>
         ))}
       {compact ? (
-        <IconButton label={`Delete the run, ${what}`} className="ml-auto" onClick={() => setAsking(true)}>
+        <IconButton
+          scope="admin"
+          label={`Delete the run, ${what}`}
+          className="ml-auto"
+          onClick={() => setAsking(true)}
+        >
           <Trash2 aria-hidden size={15} />
         </IconButton>
       ) : (
-        <Button small look="danger" aria-label={`Delete the run, ${what}`} onClick={() => setAsking(true)}>
+        <Button
+          small
+          look="danger"
+          scope="admin"
+          aria-label={`Delete the run, ${what}`}
+          onClick={() => setAsking(true)}
+        >
           <Trash2 aria-hidden size={14} />
           Delete…
         </Button>

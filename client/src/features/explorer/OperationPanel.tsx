@@ -7,9 +7,12 @@ import { CodeBlock } from '@/components/CodeBlock'
 import { Dialog } from '@/components/Dialog'
 import { ErrorState } from '@/components/ErrorState'
 import { InlineCode } from '@/components/InlineCode'
+import { LackNote } from '@/components/LackNote'
 import { Tabs } from '@/components/Tabs'
-import { toCurl, toJavaScript, toPython } from '@/lib/curl'
-import { missing, perform, toCall, type Values } from './call'
+import { useStore } from '@/hooks/useStore'
+import { toCurl, toJavaScript, toPython, type HttpCall } from '@/lib/curl'
+import { session } from '@/lib/session'
+import { asSample, missing, perform, toCall, type Values } from './call'
 import { dangerOf, jsonProblem, type Danger } from './danger'
 import { Method } from './Method'
 import type { Operation } from './openapi'
@@ -56,6 +59,7 @@ export function OperationPanel({ operation }: { operation: Operation }) {
             <Button
               type="submit"
               look={danger ? 'destructive' : 'primary'}
+              scope={operation.scope ?? undefined}
               disabled={lacking.length > 0 || sending.isPending}
             >
               {danger ? <TriangleAlert aria-hidden size={15} /> : <Send aria-hidden size={15} />}
@@ -66,6 +70,7 @@ export function OperationPanel({ operation }: { operation: Operation }) {
                 ? `Fill in ${lacking.join(', ')}.`
                 : `Possible responses: ${answers(operation)}.`}
             </span>
+            {operation.scope && <LackNote scope={operation.scope} />}
           </div>
         </form>
         {danger && asking && (
@@ -81,25 +86,36 @@ export function OperationPanel({ operation }: { operation: Operation }) {
         {sending.error && <ErrorState error={sending.error} onRetry={() => sending.mutate()} />}
       </Card>
       {sending.data && <ReplyView reply={sending.data} />}
-      <Card>
-        <Tabs
-          label="Code samples"
-          tabs={[
-            { value: 'curl', label: 'curl', content: <CodeBlock label="curl sample" code={toCurl(call)} /> },
-            {
-              value: 'python',
-              label: 'Python',
-              content: <CodeBlock label="Python sample" code={toPython(call)} />,
-            },
-            {
-              value: 'javascript',
-              label: 'JavaScript',
-              content: <CodeBlock label="JavaScript sample" code={toJavaScript(call)} />,
-            },
-          ]}
-        />
-      </Card>
+      <Samples call={call} />
     </div>
+  )
+}
+
+function Samples({ call }: { call: HttpCall }) {
+  const sample = asSample(call, useStore(session.state).key !== null)
+  return (
+    <Card>
+      <Tabs
+        label="Code samples"
+        tabs={[
+          {
+            value: 'curl',
+            label: 'curl',
+            content: <CodeBlock label="curl sample" code={toCurl(sample)} />,
+          },
+          {
+            value: 'python',
+            label: 'Python',
+            content: <CodeBlock label="Python sample" code={toPython(sample)} />,
+          },
+          {
+            value: 'javascript',
+            label: 'JavaScript',
+            content: <CodeBlock label="JavaScript sample" code={toJavaScript(sample)} />,
+          },
+        ]}
+      />
+    </Card>
   )
 }
 

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { expect, test } from 'vitest'
 import document from '@/api/openapi.json'
-import { missing, toCall } from './call'
+import { asSample, missing, toCall } from './call'
 import { operationsOf, type OpenApiDocument } from './openapi'
 
 const operations = operationsOf(document as unknown as OpenApiDocument)
@@ -25,4 +25,15 @@ test('a missing path parameter is named', () => {
 test('every operation with a body comes with an example', () => {
   expect(find('POST', '/api/sync').exampleBody).toContain('num_transactions')
   expect(find('POST', '/api/async').exampleBody).toContain('callback_url')
+})
+
+test('an operation names the scope that a key needs', () => {
+  expect(find('POST', '/api/batch').scope).toBe('submit')
+  expect(find('GET', '/api/me').scope).toBeNull()
+})
+
+test('a sample names a key where there is one, and its own credentials where there are some', () => {
+  const call = { method: 'GET', url: 'http://a/api/requests', headers: { 'X-Request-ID': 'a' } }
+  expect(asSample(call, false)).toEqual(call)
+  expect(asSample(call, true).headers).toEqual({ 'X-Request-ID': 'a', Authorization: 'Bearer YOUR_KEY' })
 })

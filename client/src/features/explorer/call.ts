@@ -33,6 +33,11 @@ export function toCall(operation: Operation, values: Values, body: string, origi
   return { method: operation.method, url: origin + path + search, headers, ...(hasBody ? { body } : {}) }
 }
 
+/** The call as a sample to take along. A key is named in it, and never shown. */
+export function asSample(call: HttpCall, withKey: boolean): HttpCall {
+  return withKey ? { ...call, headers: { Authorization: 'Bearer YOUR_KEY', ...call.headers } } : call
+}
+
 export function missing(operation: Operation, values: Values): string[] {
   return operation.parameters
     .filter(({ required, name }) => required && !values[name])

@@ -1,3 +1,5 @@
+import type { Scope } from '@/lib/session'
+
 /** The little of an OpenAPI document that the explorer needs. It is read at run time: it is always the server's own. */
 export type OpenApiDocument = {
   paths: Record<string, Record<string, RawOperation>>
@@ -33,6 +35,7 @@ type RawOperation = {
   parameters?: RawParameter[]
   requestBody?: { content?: Record<string, RawContent> }
   responses?: Record<string, { description?: string }>
+  'x-scopes'?: Scope[]
 }
 
 export type Parameter = {
@@ -54,6 +57,8 @@ export type Operation = {
   /** Null when the operation takes none. */
   exampleBody: string | null
   answers: { status: string; description: string }[]
+  /** What a key needs to permit; null where any key will do. */
+  scope: Scope | null
 }
 
 const METHODS = new Set(['get', 'post', 'put', 'patch', 'delete'])
@@ -81,6 +86,7 @@ function toOperation(document: OpenApiDocument, path: string, method: string, ra
       status,
       description,
     })),
+    scope: raw['x-scopes']?.[0] ?? null,
   }
 }
 

@@ -118,6 +118,7 @@ function Paused({ lane }: { lane: QueueLane }) {
         </p>
         <Button
           small
+          scope="submit"
           disabled={resume.isPending}
           aria-label={`Resume ${lane.receiver}`}
           title="Send to this receiver now, in order"

@@ -8,6 +8,7 @@ import { Card } from '@/components/Card'
 import { CodeBlock } from '@/components/CodeBlock'
 import { SelectField, TextField } from '@/components/Field'
 import { Kbd } from '@/components/Kbd'
+import { LackNote } from '@/components/LackNote'
 import { useKey } from '@/hooks/useKey'
 import { useStore } from '@/hooks/useStore'
 import { formatDuration, formatNumber } from '@/lib/format'
@@ -87,6 +88,7 @@ export function OrderCard({ raceEndedAt, onStart }: { raceEndedAt: number; onSta
         <Button
           type="submit"
           look="primary"
+          scope="submit"
           disabled={invalid || syncBlocked || asyncBlocked}
           className="h-10"
         >
@@ -97,17 +99,16 @@ export function OrderCard({ raceEndedAt, onStart }: { raceEndedAt: number; onSta
           </span>
         </Button>
         <div className="grid grid-cols-2 gap-2">
-          <Button disabled={syncInvalid || syncBlocked} onClick={() => run(['sync'])}>
+          <Button scope="submit" disabled={syncInvalid || syncBlocked} onClick={() => run(['sync'])}>
             <Play aria-hidden size={15} />
             Run sync
           </Button>
-          <Button disabled={invalid || asyncBlocked} onClick={() => run(['async'])}>
+          <Button scope="submit" disabled={invalid || asyncBlocked} onClick={() => run(['async'])}>
             <Send aria-hidden size={15} />
             Run async
           </Button>
         </div>
-        <LimitNote path="/api/sync" name="sync" />
-        <LimitNote path="/api/async" name="async" />
+        <Notes />
       </form>
     </Card>
   )
@@ -195,5 +196,16 @@ function WorkNote({ rows }: { rows: number }) {
         ? `The server simulates ${formatDuration(ms)} of work for this report.`
         : 'The server adds no simulated work.'}
     </p>
+  )
+}
+
+/** Why one cannot start anything now. */
+function Notes() {
+  return (
+    <>
+      <LackNote scope="submit" />
+      <LimitNote path="/api/sync" name="sync" />
+      <LimitNote path="/api/async" name="async" />
+    </>
   )
 }

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
 import { useMemo } from 'react'
 import type { ReportResult } from '@/api/types'
+import { DownloadLink } from '@/components/DownloadLink'
 import { lazyView } from '@/components/lazyView'
 import { QueryView } from '@/components/QueryView'
 import { ScrollRegion } from '@/components/ScrollRegion'
@@ -36,14 +37,13 @@ function Sums({ result }: { result: ReportResult }) {
         <Sum name="Net income" value={formatMoney(summary.net_income, summary.currency)} />
         <Sum name="File" value={formatBytes(result.file_size_bytes)} />
       </dl>
-      <a
+      <DownloadLink
         href={result.download_url}
-        download
         className="ml-auto inline-flex h-9 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-3.5 font-medium shadow-sm hover:bg-raised"
       >
         <Download aria-hidden size={15} />
         Download CSV
-      </a>
+      </DownloadLink>
     </div>
   )
 }

@@ -16,11 +16,17 @@ export function UrlCheck({ url, disabled }: { url: string; disabled: boolean }) 
   return (
     <div className="grid gap-2">
       <div className="flex gap-2">
-        <Button small disabled={disabled || check.isPending} onClick={() => check.mutate(false)}>
+        <Button
+          small
+          scope="submit"
+          disabled={disabled || check.isPending}
+          onClick={() => check.mutate(false)}
+        >
           Check this URL
         </Button>
         <Button
           small
+          scope="submit"
           disabled={disabled || check.isPending}
           title="Sends one signed test.ping message to this URL"
           onClick={() => check.mutate(true)}

@@ -64,6 +64,7 @@ export function BulkBar({
         <Button
           small
           look="danger"
+          scope="manage"
           className="ml-auto"
           disabled={count === 0}
           onClick={() => setAsking(true)}
@@ -91,6 +92,7 @@ function Selection({
       <span className="font-medium text-ink">{formatNumber(selected.length)} selected</span>
       <Button
         small
+        scope="submit"
         disabled={again.length === 0}
         title={again.length === 0 ? 'Only async requests that have finished can be redelivered' : undefined}
         onClick={() => onRedeliver(again)}
@@ -100,6 +102,7 @@ function Selection({
       </Button>
       <Button
         small
+        scope="submit"
         disabled={unfinished.length === 0}
         title={unfinished.length === 0 ? 'All of these have finished' : undefined}
         onClick={() => setCancelling(true)}
@@ -107,7 +110,7 @@ function Selection({
         <Ban aria-hidden size={14} />
         Cancel {formatNumber(unfinished.length)}…
       </Button>
-      <Button small look="danger" onClick={onDelete}>
+      <Button small look="danger" scope="submit" onClick={onDelete}>
         <Trash2 aria-hidden size={14} />
         Delete selected
       </Button>

@@ -5,6 +5,7 @@ import { keys } from '@/api/keys'
 import type { RequestDetail } from '@/api/types'
 import { Button } from '@/components/Button'
 import { CopyButton } from '@/components/CopyButton'
+import { DownloadLink } from '@/components/DownloadLink'
 import { ErrorState } from '@/components/ErrorState'
 import { showToast } from '@/lib/toasts'
 import { CancelDialog } from './CancelDialog'
@@ -29,28 +30,38 @@ export function DrawerActions({ detail, story, onDelete }: DrawerActionsProps) {
     <>
       <div className="flex flex-wrap gap-2">
         {detail.callback_url !== null && (
-          <Button small disabled={!canRedeliver(detail) || again.isPending} onClick={() => again.mutate()}>
+          <Button
+            small
+            scope="submit"
+            disabled={!canRedeliver(detail) || again.isPending}
+            onClick={() => again.mutate()}
+          >
             <RotateCw aria-hidden size={14} />
             Redeliver
           </Button>
         )}
         {file && (
-          <a
+          <DownloadLink
             href={file}
-            download
             className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-2.5 text-xs font-medium shadow-sm hover:bg-raised"
           >
             <Download aria-hidden size={14} />
             Download CSV
-          </a>
+          </DownloadLink>
         )}
         {stopsOf(detail) !== null && (
-          <Button small onClick={() => setCancelling(true)}>
+          <Button small scope="submit" onClick={() => setCancelling(true)}>
             <Ban aria-hidden size={14} />
             Cancel…
           </Button>
         )}
-        <Button small look="danger" disabled={detail.status === 'PROCESSING'} onClick={onDelete}>
+        <Button
+          small
+          look="danger"
+          scope="submit"
+          disabled={detail.status === 'PROCESSING'}
+          onClick={onDelete}
+        >
           <Trash2 aria-hidden size={14} />
           Delete
         </Button>

@@ -20,7 +20,7 @@ export function RedeliverMatching({ filter }: { filter: RedeliveryFilter }) {
   const [asking, setAsking] = useState(false)
   return (
     <>
-      <Button small onClick={() => setAsking(true)}>
+      <Button small scope="submit" onClick={() => setAsking(true)}>
         <RotateCw aria-hidden size={14} />
         Redeliver all that match…
       </Button>
@@ -92,7 +92,7 @@ export function RedeliveryProgress({ id }: { id: string }) {
         className="h-2 w-40"
       />
       {data.status === 'RUNNING' ? (
-        <Button small disabled={stop.isPending} onClick={() => stop.mutate()}>
+        <Button small scope="submit" disabled={stop.isPending} onClick={() => stop.mutate()}>
           <CircleStop aria-hidden size={14} />
           Stop
         </Button>

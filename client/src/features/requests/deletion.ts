@@ -5,6 +5,7 @@ import { emptyBatch } from '@/api/events'
 import { formatCount } from '@/lib/format'
 import { createStore } from '@/lib/store'
 import { showToast } from '@/lib/toasts'
+import { send } from '@/api/client'
 import { deleteRequest } from './queries'
 
 /** How long a deletion can be taken back: until then the rows are only hidden. */
@@ -21,7 +22,7 @@ export function deleteWithUndo(client: QueryClient, ids: string[]): void {
     removeEventListener('pagehide', leave)
   }
   const leave = () =>
-    ids.forEach((id) => void fetch(`/api/requests/${id}`, { method: 'DELETE', keepalive: true }))
+    ids.forEach((id) => void send(new Request(`/api/requests/${id}`, { method: 'DELETE', keepalive: true })))
   const timer = setTimeout(() => {
     now()
     void deleteAll(client, ids)

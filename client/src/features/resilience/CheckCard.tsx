@@ -33,7 +33,7 @@ export function CheckCard({ check, state, busy, onRun }: CheckCardProps) {
       actions={
         <>
           <StateBadge look={look} />
-          <Button small disabled={busy} onClick={onRun} aria-label={`Run ${check.title}`}>
+          <Button small scope="submit" disabled={busy} onClick={onRun} aria-label={`Run ${check.title}`}>
             <Play aria-hidden size={13} />
             Run
           </Button>

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { settingsQuery } from '@/api/queries'
 import { Button } from '@/components/Button'
 import { saveText } from '@/lib/saveText'
+import { LackNote } from '@/components/LackNote'
 import { PageHeader } from '@/components/PageHeader'
 import { QueryView } from '@/components/QueryView'
 import { idle } from './check'
@@ -53,12 +54,13 @@ export function ResilienceView({ tabs }: { tabs: ReactNode }) {
             </Button>
           </>
         )}
-        <Button look="primary" disabled={busy || !settings.data} onClick={() => run(checks)}>
+        <Button look="primary" scope="submit" disabled={busy || !settings.data} onClick={() => run(checks)}>
           <ListChecks aria-hidden size={16} />
           {busy ? 'Running…' : 'Run all'}
         </Button>
       </PageHeader>
       {tabs}
+      <LackNote scope="submit" />
       <QueryView query={settings} height={480}>
         {() => (
           <div className="grid items-start gap-4 lg:grid-cols-2">

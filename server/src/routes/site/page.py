@@ -18,7 +18,7 @@ from src.routes.http.problems import http_error
 from src.routes.middleware.security_headers import HASHED_FILES, POLICY, content_security_policy
 
 #: The paths of the page. A test keeps them equal to those of the client's router (`client/src/lib/paths.ts`).
-PAGE_PATHS = ("/", "/queue", "/history", "/tests", "/health", "/api-explorer")
+PAGE_PATHS = ("/", "/queue", "/history", "/tests", "/health", "/api-explorer", "/account")
 #: Paths that belong to the server: an unknown path below these gets a problem, not the page.
 SERVER_PATHS = ("/api/", "/assets/", "/docs", "/redoc", "/openapi.json", "/metrics", "/.well-known/")
 

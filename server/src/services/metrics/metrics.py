@@ -142,16 +142,16 @@ class RequestMetrics:
 
     def ended(self, ended: Sequence[Ended]) -> None:
         """Count reports that have ended."""
-        for kind, count in Tally((one.mode, one.status) for one in ended).items():
-            self._finished[kind].inc(count)
-        made = [one for one in ended if one.status is not Status.CANCELLED]  # else the times are its caller's decision
-        for one in made:
+        for one in ended:
+            self._finished[one.mode, one.status].inc()
+            if one.status is Status.CANCELLED:  # its times are those of its caller's decision
+                continue
             if one.generating_s is not None:
                 self._generation[one.mode].observe(one.generating_s)
             if one.mode is Mode.ASYNC:
                 self._waited.observe(one.waiting_s)
-        self._rows.inc(sum(one.rows for one in made))
-        self._bytes.inc(sum(one.size_bytes for one in made))
+            self._rows.inc(one.rows)
+            self._bytes.inc(one.size_bytes)
 
 
 class CallbackMetrics:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from src.random_ids import new_hex
 from src.services.report_files.private_folders import make_private
 from src.services.report_files.storage import (
     CheckedReports,
@@ -97,7 +96,7 @@ class LocalFolder:
 
     def write(self, request_id: UUID, report_name: str, chunks: Iterable[bytes]) -> StoredFile:  # noqa: ARG002  a file has no headers
         """Write to a temporary file, then rename it: a reader sees the complete report or the previous one."""
-        unfinished = self._folder / f"{request_id}.{new_hex(16)}.part"
+        unfinished = self._folder / f"{request_id}.{uuid4().hex}.part"
         digest = hashlib.sha256()
         size_bytes = 0
         try:
@@ -174,7 +173,7 @@ class LocalFolder:
         return self._state
 
     def _probed(self) -> StorageState:
-        probe = self._folder / f"probe.{new_hex(16)}.part"
+        probe = self._folder / f"probe.{uuid4().hex}.part"
         try:
             with probe.open("xb", buffering=0) as file:
                 _write_all(file.fileno(), bytes(PROBE_BYTES))

@@ -19,7 +19,6 @@ from src.services.requests.cursors import read_cursor, write_cursor
 from src.services.requests.history import LISTED, Read
 from src.services.requests.observers import Observers
 from src.services.requests.records import IdempotencyKey, OwedBatch
-from src.services.requests.rows import as_document
 from src.services.requests.store import IDEMPOTENCY_KEY_KEPT
 from src.services.requests.visible import visible
 
@@ -207,14 +206,16 @@ def _columns_of_batches(batches: Sequence[NewBatch]) -> list[list[Any]]:
 
 def _document_of_entries(batches: Sequence[NewBatch]) -> str:
     """Write the entries of all batches, in order."""
-    return as_document(
-        {
-            "id": entry.id,
-            "input": entry.parameters.to_json(),
-            "callback_url": entry.callback_url,
-            "receiver": entry.receiver,
-            "priority": entry.priority,
-        }
-        for batch in batches
-        for entry in batch.entries
-    )
+    return orjson.dumps(
+        [
+            {
+                "id": entry.id,
+                "input": entry.parameters.to_json(),
+                "callback_url": entry.callback_url,
+                "receiver": entry.receiver,
+                "priority": entry.priority,
+            }
+            for batch in batches
+            for entry in batch.entries
+        ]
+    ).decode()

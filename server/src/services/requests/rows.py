@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import orjson
@@ -137,22 +136,6 @@ def columns_of_attempts(attempts: Sequence[Attempt], epoch: int | None) -> list[
         [a.request_body_sha256 for a in attempts],
         [_json(a.response_headers) for a in attempts],
     ]
-
-
-def as_document(rows: Iterable[dict[str, Any]]) -> str:
-    """Write rows as JSON that `json_to_recordset` reads."""
-    return orjson.dumps(list(rows), default=_plain).decode()
-
-
-def as_bytea(value: bytes | None) -> str | None:
-    """Write bytes as PostgreSQL reads them."""
-    return None if value is None else "\\x" + value.hex()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, UUID):  # asyncpg's is a subclass, which orjson leaves alone
-        return str(value)
-    raise TypeError
 
 
 def _json(value: object) -> str | None:

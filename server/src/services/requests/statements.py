@@ -3,19 +3,17 @@
 The worker's statements pass its epoch: `require_epoch` raises an error if another process has become the leader. (NULL
 passes, for statements that are not the worker's, such as the end of a sync report.)
 
-Parameters are arrays, one per column, which `unnest` turns into rows: the planner knows how many. New requests, which
-are joined with no table, are one JSON document: asyncpg writes that in less time than 14 arrays. asyncpg prepares each
-statement once per connection.
+Parameters are arrays, one per column, which `unnest` turns into rows. asyncpg prepares each statement once per
+connection.
 """
 
 # Keys first, positions last: a writer waiting for another's key must not hold the lock on the counter. Its row is
 # locked from here to COMMIT, and this statement is the whole transaction.
 INSERT = """
 WITH offered AS (
-    SELECT * FROM ROWS FROM (json_to_recordset($1::json) AS (
-        id uuid, mode text, caller text, input json, callback_url text, receiver text, created_at timestamptz,
-        route text, key text, fingerprint bytea, account text, run_id uuid, priority text, traceparent text
-    )) WITH ORDINALITY
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                         $8::text[], $9::text[], $10::bytea[], $11::text[], $12::uuid[], $13::text[], $14::text[])
+    WITH ORDINALITY
     AS offered (id, mode, caller, input, callback_url, receiver, created_at, route, key, fingerprint,
                 account, run_id, priority, traceparent, n)
 ), claimed AS (
@@ -35,7 +33,7 @@ WITH offered AS (
 INSERT INTO requests (id, mode, status, caller, input_payload, idempotency_key, queue_position,
                       callback_url, receiver, callback_status, created_at, started_at, account, run_id,
                       priority, callback_sequence, traceparent)
-SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input, key,
+SELECT id, mode, CASE mode WHEN 'async' THEN 'PENDING' ELSE 'PROCESSING' END, caller, input::json, key,
        CASE mode WHEN 'async' THEN counter.first + place END, callback_url, receiver,
        CASE WHEN callback_url IS NOT NULL THEN 'PENDING' END, created_at, CASE mode WHEN 'sync' THEN created_at END,
        account, run_id, priority, priority, traceparent

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from src import failpoints
 from src.database import database_errors
@@ -43,8 +44,6 @@ from src.services.requests.records import (
     Waiting,
 )
 from src.services.requests.rows import (
-    as_bytea,
-    as_document,
     columns_of_attempts,
     completed_of,
     duplicate_of,
@@ -149,7 +148,24 @@ class RequestStore:
         Returns:
             The stored requests, by id; the key of a missing one was already in use.
         """
-        records = await self._fetch(statements.INSERT, as_document(map(_row_of, requests)))
+        keys = [request.idempotency_key for request in requests]
+        records = await self._fetch(
+            statements.INSERT,
+            [request.id for request in requests],
+            [request.mode for request in requests],
+            [request.caller.name for request in requests],
+            [orjson.dumps(request.parameters.to_json()).decode() for request in requests],
+            [request.callback_url for request in requests],
+            [request.receiver for request in requests],
+            [request.created_at for request in requests],
+            [key and key.route for key in keys],
+            [key and key.key for key in keys],
+            [key and key.fingerprint for key in keys],
+            [request.caller.owner.account for request in requests],
+            [request.caller.owner.run_id for request in requests],
+            [request.priority for request in requests],
+            [request.trace and request.trace.header for request in requests],
+        )
         created = {
             record["id"]: Accepted(request_id=record["id"], queue_position=record["queue_position"])
             for record in records
@@ -421,23 +437,3 @@ class RequestStore:
         """
         records = await self._fetch(statements.DELETE_OF_RUNS, list(run_ids), DELETE_BATCH_ROWS)
         return [record["id"] for record in records]
-
-
-def _row_of(request: NewRequest) -> dict[str, Any]:
-    key = request.idempotency_key
-    row: dict[str, Any] = {
-        "id": request.id,
-        "mode": request.mode,
-        "caller": request.caller.name,
-        "input": request.parameters.to_json(),
-        "callback_url": request.callback_url,
-        "receiver": request.receiver,
-        "created_at": request.created_at,
-        "account": request.caller.owner.account,
-        "run_id": request.caller.owner.run_id,
-        "priority": request.priority,
-        "traceparent": request.trace and request.trace.header,
-    }
-    if key is not None:
-        row |= {"route": key.route, "key": key.key, "fingerprint": as_bytea(key.fingerprint)}
-    return row
