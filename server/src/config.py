@@ -325,6 +325,24 @@ class Settings(BaseSettings):
         description="the operator's key, as python -m src.manage keys generate prints one, never stored: of the "
         "account operator, with all scopes, good while it is set; empty: none",
     )
+    jwt_issuer: str = Field(
+        default="",
+        description="`iss` of the access tokens (JWT) that are accepted beside keys; set it together with JWT_AUDIENCE "
+        "and JWT_JWKS_URL; empty: none",
+    )
+    jwt_audience: str = Field(default="", description="`aud` that such tokens must name: this service")
+    jwt_jwks_url: str = Field(
+        default="", description="where the issuer publishes its keys (JWK set): https, or http on this machine"
+    )
+    jwt_account_claim: str = Field(default="sub", min_length=1, description="claim of a token that names the account")
+    jwt_account_prefix: str = Field(
+        default="",
+        description="what precedes the names of accounts of tokens; set it where people choose the claim themselves",
+    )
+    jwt_scopes: Annotated[list[str], NoDecode] = Field(
+        default=["submit", "submit:high", "read", "manage"],
+        description="scopes that tokens may give, of those in their `scope` or `scp`",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="bearer token that GET /metrics asks for; empty: none"
     )
@@ -364,7 +382,7 @@ class Settings(BaseSettings):
             raise ValueError("write redis://host:port/number, or rediss:// for TLS, with user:password@ if needed")
         return value
 
-    @field_validator("webhook_signing_secrets", "secrets_key", mode="before")
+    @field_validator("webhook_signing_secrets", "secrets_key", "jwt_scopes", mode="before")
     @classmethod
     def _split_secrets(cls, value: Any) -> Any:
         return _split(value)

@@ -1,20 +1,24 @@
 """Creates the parts that recognise callers."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from src.assembly.data import Data
-from src.assembly.rules import bootstrap_key
+from src.assembly.rules import bootstrap_key, token_rules
 from src.config import Settings
 from src.services.identity.account_store import AccountStore
 from src.services.identity.authenticator import Authenticator
 from src.services.identity.callback_policies import CallbackPolicies
 from src.services.identity.key_store import KeyStore, StoredKey
+from src.services.identity.known_accounts import KnownAccounts
 from src.services.identity.known_keys import KnownKeys
 from src.services.identity.last_use import LastUse
 from src.services.identity.sessions import Sessions
 from src.services.identity.ticket_store import TicketStore
+from src.services.identity.tokens import Tokens
 from src.services.kit.group_commit import GroupCommit
 from src.services.parts import IdentityParts
 from src.services.requests.changes import Changes, Hearing
@@ -62,7 +66,12 @@ class Identity:
 
 
 def open_identity(
-    settings: Settings, data: Data, policies: CallbackPolicies, *, now: Callable[[], datetime]
+    settings: Settings,
+    data: Data,
+    policies: CallbackPolicies,
+    tls: ssl.SSLContext,
+    *,
+    now: Callable[[], datetime],
 ) -> Identity:
     """Create the parts that recognise callers."""
     key_store, accounts, tickets = KeyStore(data.pool), AccountStore(data.pool), TicketStore(data.pool)
@@ -74,6 +83,8 @@ def open_identity(
         keys,
         accounts,
         tickets,
+        tokens=_tokens(settings, tls, now),
+        known_accounts=KnownAccounts(lambda name: accounts.ensure(name, now()), lambda: hearing.is_current),
         bootstrap=bootstrap_key(settings),
         callback_policy=policies.of_accounts,
         note_use=last_use.note,
@@ -86,3 +97,15 @@ def open_identity(
         sessions=Sessions(authenticator.is_good),
     )
     return Identity(parts=parts, hearing=hearing, last_use=last_use, now=now)
+
+
+def _tokens(settings: Settings, tls: ssl.SSLContext, now: Callable[[], datetime]) -> Tokens | None:
+    """Create what checks the tokens of the issuer, if one is trusted."""
+    rules = token_rules(settings)
+    if rules is None:
+        return None
+    from src.services.identity.issuer_keys import IssuerKeys  # noqa: PLC0415  only then
+    from src.services.identity.json_web_tokens import JsonWebTokens  # noqa: PLC0415
+    from src.services.outbound.documents import fetch_document  # noqa: PLC0415
+
+    return JsonWebTokens(rules, IssuerKeys(partial(fetch_document, settings.jwt_jwks_url, tls)), now)

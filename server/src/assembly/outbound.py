@@ -39,6 +39,8 @@ class Outbound:
     signer: Signer
     links: ReportLinks
     lacks: LocalLacks
+    #: The authorities that are trusted; shared by all connections.
+    tls: ssl.SSLContext
     #: Creates the client of a receiver; its lookups and connections belong to the loop it is used on.
     connect: Callable[[str], ReceiverClient]
     guard: CallbackGuard
@@ -79,7 +81,7 @@ def open_outbound(
     """
     guard, lacks = _guard(network, stack), LocalLacks()
     secrets = given_secrets(settings) or [kept_secret(settings.data_dir)]
-    tls = callback_tls(settings, network.tls)  # shared by all connections
+    tls = callback_tls(settings, network.tls)
     if proxies := _proxies_of_the_environment():
         log.info("%s: ignored for callbacks, which connect directly to the address that was checked.", proxies)
     signer, keys = Signer(secrets), given_keys(settings) or SecretKeys([kept_key(settings.data_dir)])
@@ -90,6 +92,7 @@ def open_outbound(
         signer=signer,
         links=links,
         lacks=lacks,
+        tls=tls,
         connect=lambda receiver: ReceiverClient(receiver, guard, tls, network.open_socket, lacks=lacks),
         guard=guard,
         rules=DeliveryRules(

@@ -2,13 +2,18 @@
 
 import ssl
 from collections.abc import Callable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from limits import parse
 
 from src.config import Settings
 from src.services.delivery.signing import Signer
+from src.services.identity.account_store import ACCOUNT_NAME
+from src.services.identity.caller import Scope
 from src.services.identity.key_format import MalformedKey, ReadKey, read_key
 from src.services.identity.secrets_at_rest import SecretKeys
+from src.services.identity.tokens import TokenRules
 from src.services.outbound.callback_url import CallbackPolicy, parse_origin
 from src.services.outbound.tls import OwnAuthorities, tls_context
 from src.services.upkeep.redelivering import RedeliveryRates
@@ -24,6 +29,7 @@ def check_rules(settings: Settings) -> None:
     given_secrets(settings)
     given_keys(settings)
     bootstrap_key(settings)
+    token_rules(settings)
     if settings.ssl_cert_file or settings.ssl_cert_dir:
         callback_tls(settings)
 
@@ -108,3 +114,47 @@ def bootstrap_key(settings: Settings) -> ReadKey | None:
         return read_key(text) if text else None
     except MalformedKey as error:
         raise ValueError(f"BOOTSTRAP_ADMIN_KEY: {error} `python -m src.manage keys generate` prints one.") from None
+
+
+def token_rules(settings: Settings) -> TokenRules | None:
+    """Read what tokens of the issuer must say; None if no issuer is trusted.
+
+    Raises:
+        ValueError: the settings of the issuer are incomplete, or its keys would be fetched over plain HTTP.
+    """
+    given = (settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url)
+    if not any(given):
+        return None
+    if not all(given):
+        raise ValueError("JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL: set all three or none.")
+    try:
+        url = urlsplit(settings.jwt_jwks_url)
+        is_safe = bool(url.hostname) and (
+            url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))
+        )
+        is_safe = is_safe and url.port != 0
+    except ValueError:
+        is_safe = False
+    if not is_safe:
+        raise ValueError("JWT_JWKS_URL: write https://…, or http:// with a loopback address.")
+    prefix = settings.jwt_account_prefix
+    if prefix and not ACCOUNT_NAME.fullmatch(prefix):
+        raise ValueError("JWT_ACCOUNT_PREFIX: write visible ASCII characters, 100 at most.")
+    try:
+        scopes = frozenset(map(Scope, settings.jwt_scopes))
+    except ValueError:
+        raise ValueError(f"JWT_SCOPES: write some of {', '.join(Scope)}.") from None
+    return TokenRules(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        account_claim=settings.jwt_account_claim,
+        account_prefix=prefix,
+        scopes=scopes,
+    )
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False

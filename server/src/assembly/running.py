@@ -70,7 +70,7 @@ async def running_parts(
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
-        identity, in_flight = open_identity(settings, data, policies, now=now), InFlight()
+        identity, in_flight = open_identity(settings, data, policies, outbound.tls, now=now), InFlight()
         live = open_live(data, identity, engine, in_flight, views)
         upkeep = open_upkeep(settings, data, outbound, engine, stack, live.streams, gate, now=now, tasks=tasks)
         await _start_tasks(data, identity, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)

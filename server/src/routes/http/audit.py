@@ -12,4 +12,5 @@ log = logging.getLogger(__name__)
 def note_change(request: Request, caller: Caller, what: str) -> None:
     """Log who did what, and from where; never a secret."""
     address = request.scope["address"]
-    log.info("Key %s of account %s, from %s, %s.", caller.key_id, caller.owner.account, address, what)
+    credential = f"Key {caller.key_id}" if caller.key_id else "A token"
+    log.info("%s of account %s, from %s, %s.", credential, caller.owner.account, address, what)

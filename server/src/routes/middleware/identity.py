@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.addresses import ADDRESSES_REMEMBERED_MAX, Network
-from src.errors import DatabaseAway
+from src.errors import Unavailable
 from src.routes.http.callers import caller_of
 from src.routes.http.links import carries_link
 from src.routes.http.problems import INSTANCE_LENGTH_MAX, REALM, instance_of, note_refusal, problem, scope_challenge
@@ -187,10 +187,10 @@ class IdentityMiddleware:
 
 
 async def _answered(scope: Scope, asked: Awaitable[T]) -> T:
-    """Wait for what may need the database."""
+    """Wait for what may need the database, or the issuer of tokens."""
     try:
         return await asked
-    except DatabaseAway as away:
+    except Unavailable as away:
         raise _unavailable(scope, away.detail, away.retry_after_s) from None
 
 

@@ -9,7 +9,11 @@ BEARER, API_KEY, TICKET = "bearer", "apiKey", "ticket"
 #: Operations that a ticket opens as well.
 STREAMS = frozenset({"/api/events"})
 SCHEMES = {
-    BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "frg_…", "description": "An API key."},
+    BEARER: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`frg_…`), or a token (JWT) of `JWT_ISSUER`.",
+    },
     API_KEY: {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, in another header."},
     TICKET: {
         "type": "apiKey",

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     RUN = "run"
     #: By a key of its account.
     KEY = "key"
+    #: By a token that an issuer signed for its account.
+    TOKEN = "token"  # noqa: S105
 
 
 class Scope(StrEnum):
@@ -114,6 +116,16 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What tells whether a caller that was admitted still is."""
+
+    account: str
+    #: None: a token, which ends by itself or with its account.
+    key_id: str | None
+    expires_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The originator of an HTTP call."""
@@ -128,7 +140,7 @@ class Caller:
     callback_policy: Policy
     #: Whether only the unnamed account exists.
     alone: bool = False
-    #: The key that was presented, and when it ends; None: no key, never.
+    #: The key that was presented, and when it or the token ends; None: no key, never.
     key_id: str | None = None
     expires_at: datetime | None = None
 
@@ -141,6 +153,13 @@ class Caller:
     def own_view(self) -> View:
         """What belongs to its account alone, also where it sees more."""
         return View(self.owner.account)
+
+    @property
+    def credential(self) -> Credential | None:
+        """The key or token of its account; None if it has none."""
+        if self.kind not in {Kind.KEY, Kind.TOKEN} or self.owner.account is None:
+            return None
+        return Credential(self.owner.account, self.key_id, self.expires_at)
 
     @classmethod
     def of_address(cls, name: str, callback_policy: Policy, *, alone: bool = True) -> Self:
@@ -168,14 +187,14 @@ class Caller:
         scopes: Collection[Scope],
         callback_policy: Policy,
         *,
-        key_id: str,
+        key_id: str | None,
         expires_at: datetime | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Self:
-        """Create the caller of an account: all of its keys are one caller, and `admin` includes every scope."""
+        """Create the caller of an account: its keys and tokens are one caller, and `admin` includes every scope."""
         return cls(
             name=f"{ACCOUNT_MARK}{account}",
-            kind=Kind.KEY,
+            kind=Kind.TOKEN if key_id is None else Kind.KEY,
             owner=Owner(account),
             scopes=frozenset(Scope if Scope.ADMIN in scopes else scopes),
             limits=limits,

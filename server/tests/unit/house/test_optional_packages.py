@@ -32,3 +32,8 @@ def test_a_server_without_these_packages_does_not_start_when_the_setting_asks_fo
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
     assert "requirements-otel.txt" in ended.stderr
+
+
+def test_what_checks_tokens_is_imported_only_where_an_issuer_is_set() -> None:
+    program = "import sys, src.app; print('joserfc' in sys.modules)"
+    assert python(program).stdout.strip() == "False"
