@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import proofs_are_whole
-from tests.support.crash_servers import CrashServer, Nursery, nursery_in
+from tests.support.crash_servers import CrashServer, Nursery, the_nursery
 from tests.support.receivers import Receiver
 
 HERE = Path(__file__).parent
@@ -54,10 +54,9 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    """Start the process that forks servers."""
-    with nursery_in(tmp_path_factory.mktemp("servers")) as nursery:
-        yield nursery
+def nursery() -> Nursery:
+    """Give the process that forks servers."""
+    return the_nursery()
 
 
 @pytest.fixture

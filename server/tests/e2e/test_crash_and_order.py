@@ -57,9 +57,9 @@ async def all_requests(server: ServerProcess) -> list[dict[str, Any]]:
 
 
 async def test_five_hundred_requests_from_sixteen_clients_are_delivered_in_order(
-    data_dir: Path, receivers: list[Receiver], processes: ExitStack
+    data_dir: Path, database_url: str, receivers: list[Receiver], processes: ExitStack
 ) -> None:
-    server = processes.enter_context(server_process(data_dir, **settings(receivers)))
+    server = processes.enter_context(server_process(data_dir, **settings(receivers, DATABASE_URL=database_url)))
     answers = await post_all(server, [receivers[number % 4].url for number in range(500)], clients=16)
     await eventually(lambda: sum(len(receiver.callbacks) for receiver in receivers) >= 500, within_s=60)
     requests = sorted(await all_requests(server), key=lambda request: request["queue_position"])
@@ -76,11 +76,12 @@ async def test_five_hundred_requests_from_sixteen_clients_are_delivered_in_order
 
 @pytest.mark.parametrize("killed_while", ["waiting", "generating", "delivering"])
 async def test_kill_nine_loses_nothing_that_was_acknowledged(
-    data_dir: Path, receivers: list[Receiver], processes: ExitStack, killed_while: str
+    data_dir: Path, database_url: str, receivers: list[Receiver], processes: ExitStack, killed_while: str
 ) -> None:
     """Die with 200 requests acknowledged; after the next start all of them are delivered, in order."""
+    database = {"DATABASE_URL": database_url}
     never_ending = {"SIMULATED_MS_PER_TRANSACTION": "1000", "SIMULATED_MAX_SECONDS": "30"}
-    others = never_ending if killed_while == "waiting" else {}
+    others = database | (never_ending if killed_while == "waiting" else {})
     if killed_while == "delivering":
         for receiver in receivers:
             receiver.answer = lambda number, _callback: None if number == 20 else 200
@@ -92,7 +93,7 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(
     for receiver in receivers:
         receiver.answer = lambda _number, _callback: 200
 
-    processes.enter_context(server_process(data_dir, **settings(receivers)))
+    processes.enter_context(server_process(data_dir, **settings(receivers, **database)))
     expected = {answer["request_id"] for answer in answers}
 
     def delivered() -> set[str]:

@@ -12,13 +12,17 @@ from src.config import SERVER_FOLDER
 from src.services.delivery.signing_secrets import FILE_NAME
 from tests.support.databases import create_database, run_sql
 from tests.support.ports import free_port
-from tests.support.processes import server_process
+from tests.support.processes import failed_start, server_process
 
 ENDS_WITHIN_S = 60
 WRONG_SETTING, NOT_STARTED = 2, 3
 
 
-def start(data_dir: Path, folder: Path = SERVER_FOLDER, **settings: str) -> tuple[int, str]:
+def start(data_dir: Path, **settings: str) -> tuple[int, str]:
+    return failed_start(DATA_DIR=str(data_dir), **settings)
+
+
+def start_in(folder: Path, data_dir: Path, **settings: str) -> tuple[int, str]:
     """Start the service from a folder; returns its exit status and what it said."""
     ended = subprocess.run(
         [sys.executable, "-m", "src"],
@@ -76,7 +80,7 @@ def test_a_database_url_that_leads_nowhere_is_told_without_its_password(
 def test_a_file_of_settings_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     shutil.copytree(SERVER_FOLDER / "src", tmp_path / "server" / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "server" / ".env").write_bytes(b"PORT=8000\n\xff\xfe=1\n")
-    status, said = start(tmp_path / "data", folder=tmp_path / "server")
+    status, said = start_in(tmp_path / "server", tmp_path / "data")
 
     assert (status, is_one_sentence(said)) == (WRONG_SETTING, True), said
     assert ".env" in said

@@ -29,11 +29,12 @@ PUBLIC = "https://reports.example"
 
 
 @pytest.fixture
-async def server(data_dir: Path, receiver: Receiver) -> AsyncIterator[ServerProcess]:
+async def server(data_dir: Path, database_url: str, receiver: Receiver) -> AsyncIterator[ServerProcess]:
     settings = {
         "CALLBACK_ALLOWED_ORIGINS": receiver.origin,
         "CORS_ALLOWED_ORIGINS": FRIEND,
         "PUBLIC_BASE_URL": PUBLIC,
+        "DATABASE_URL": database_url,
     }
     with server_process(data_dir, CALLBACK_RETRY_DELAYS="0.05", SIMULATED_MS_PER_TRANSACTION="0", **settings) as server:
         yield server

@@ -71,12 +71,12 @@ async def test_what_the_server_does_not_tell_leaves_the_account_open_and_says_so
     assert "the state of 1 could not be read" in account["sentence"]
 
 
-async def test_every_accepted_request_of_the_real_server_is_accounted_for(data_dir: Path, tmp_path: Path) -> None:
+async def test_every_accepted_request_of_the_real_server_is_accounted_for(database_url: str, tmp_path: Path) -> None:
     secret = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     settings = {"SIMULATED_MS_PER_TRANSACTION": "0", "RATE_LIMIT_SYNC": "off", "RATE_LIMIT_ASYNC": "off"}
     with handed_down_socket() as (origin, descriptor):
-        settings |= {"CALLBACK_ALLOWED_ORIGINS": origin, "CALLBACK_RETRY_DELAYS": "0.1"}
-        with server_process(data_dir, WEBHOOK_SIGNING_SECRETS=secret, **settings) as server:
+        settings |= {"CALLBACK_ALLOWED_ORIGINS": origin, "CALLBACK_RETRY_DELAYS": "0.1", "DATABASE_URL": database_url}
+        with server_process(tmp_path / "data", WEBHOOK_SIGNING_SECRETS=secret, **settings) as server:
             process = start_loadgen(
                 server.base_url,
                 *("--mode", "both", "--requests", "200", "--receiver-faults", "fail=2%,reject=1%,double=1%"),

@@ -19,6 +19,7 @@ import pytest
 from src.config import SERVER_FOLDER
 from tests.support.local_http import local_http
 from tests.support.ports import free_port
+from tests.support.processes import failed_start
 
 TIMEOUT_S = 30
 #: More than the server has connections to the database.
@@ -108,14 +109,16 @@ def test_impatience_does_not_leave_the_database_running(terminal: Terminal) -> N
 
 def test_a_taken_port_is_named_in_one_sentence(terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", terminal.port)):
-        status, said = terminal.run()
+        status, said = failed_start(DATA_DIR=str(terminal.data_dir), PORT=str(terminal.port))
 
     assert status == 3
     assert said == f"Port {terminal.port} is in use; choose another with `make run PORT=9000`.\n"
 
 
-def test_an_unreachable_database_is_one_sentence_without_the_password(terminal: Terminal) -> None:
-    status, said = terminal.run(DATABASE_URL="postgresql+asyncpg://user:secret@127.0.0.1:1/reports")
+def test_an_unreachable_database_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+    status, said = failed_start(
+        DATA_DIR=str(tmp_path), DATABASE_URL="postgresql+asyncpg://user:secret@127.0.0.1:1/reports"
+    )
 
     assert status == 3
     assert said.count("\n") == 1
@@ -130,10 +133,10 @@ def test_wrong_settings_are_one_sentence_each_without_their_values(terminal: Ter
     assert "secret" not in said
 
 
-def test_a_data_folder_that_cannot_be_used_is_one_sentence(terminal: Terminal) -> None:
-    (terminal.data_dir / "file").touch()
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
 
-    status, said = terminal.run(DATA_DIR=str(terminal.data_dir / "file"))
+    status, said = failed_start(DATA_DIR=str(tmp_path / "file"))
 
     assert (status, said.count("\n"), "Traceback" in said) == (3, 1, False)
 
@@ -145,7 +148,7 @@ def test_options_win_over_the_environment(terminal: Terminal) -> None:
     assert terminal.ready_line(process) == f"Ready on http://localhost:{port} (docs: /docs)"
 
 
-def test_settings_that_only_their_part_understands_are_one_sentence_too(terminal: Terminal) -> None:
+def test_settings_that_only_their_part_understands_are_one_sentence_too(tmp_path: Path) -> None:
     bad = {
         "WEBHOOK_SIGNING_SECRETS": "abc",
         "CALLBACK_ALLOWED_ORIGINS": "foo",
@@ -153,7 +156,7 @@ def test_settings_that_only_their_part_understands_are_one_sentence_too(terminal
         "SSL_CERT_FILE": __file__,
         "SSL_CERT_DIR": "/nowhere",
     }
-    said = {name: terminal.run(**{name: value}) for name, value in bad.items()}
+    said = {name: failed_start(**{"DATA_DIR": str(tmp_path), name: value}) for name, value in bad.items()}
 
     for name, (status, sentence) in said.items():
         assert status == 2

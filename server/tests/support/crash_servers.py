@@ -1,12 +1,15 @@
 """Server processes that crash tests start, stop, suspend and kill, each on its own port."""
 
+import atexit
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,7 @@ class Nursery:
             text=True,
             start_new_session=True,  # Ctrl-C is for the tests, which then close the nursery
         )
+        self._turn = threading.Lock()
 
     def start(self, settings: dict[str, str], log: Path) -> int:
         """Fork a server; returns its process id."""
@@ -73,9 +77,10 @@ class Nursery:
     def _order(self, order: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        with self._turn:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
         assert line, "the nursery has died; its words are above"
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -86,14 +91,48 @@ def _own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in settings_of_others}
 
 
-@contextmanager
-def nursery_in(folder: Path) -> Iterator[Nursery]:
-    """Run a nursery in a `with` block."""
-    nursery = Nursery(folder)
-    try:
-        yield nursery
-    finally:
-        nursery.close()
+@functools.cache
+def the_nursery() -> Nursery:
+    """Start, once, the nursery of this process; it ends with it."""
+    folder = tempfile.TemporaryDirectory(prefix="frg-servers-")
+    nursery = Nursery(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(nursery.close)  # before the other: the last one comes first
+    return nursery
+
+
+class ForkedServer:
+    """A server that a nursery forked, to be used like a `subprocess.Popen`."""
+
+    def __init__(self, nursery: Nursery, settings: dict[str, str], log: Path) -> None:
+        self._nursery = nursery
+        self.pid = nursery.start(settings, log)
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status; None while it is running."""
+        return self._nursery.look(self.pid)
+
+    def poll(self) -> int | None:
+        """Return its exit status; None while it is running."""
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        self._nursery.signal(self.pid, number)
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait until it exits; returns the exit status.
+
+        Raises:
+            TimeoutError: it does not, within the time.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while (status := self.returncode) is None:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"process {self.pid} runs on after {timeout_s} s")
+            time.sleep(0.01)
+        return status
 
 
 class CrashServer:
