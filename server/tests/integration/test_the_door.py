@@ -101,6 +101,16 @@ async def test_a_key_opens_what_its_scope_names_and_nothing_else(closed: Service
                 assert answer.headers["www-authenticate"] == f'{REALM}, error="insufficient_scope", scope="{asked}"'
 
 
+async def test_a_line_feed_behind_a_path_leads_around_no_scope_and_no_limit(run_service: RunService) -> None:
+    settings = {"auth_required": True, "auth_failure_rate": "off", "metrics_token": "x" * 20}
+    async with run_service(**settings, rate_limit_async="1/minute") as service:
+        key = await made(service, "read", "submit")
+        for method, path in [*operations(service), ("GET", "/metrics"), ("GET", "/docs")]:
+            for headers in ({}, bearer(key)):
+                answer = await service.client.request(method, f"{path}%0A", headers=headers, content=b"no json")
+                assert (answer.status_code, slug(answer)) == (404, "not-found"), (method, path)
+
+
 async def test_a_key_may_be_sent_in_two_ways_and_the_scheme_in_any_case(closed: Service) -> None:
     key = await made(closed, "read")
     ways = [

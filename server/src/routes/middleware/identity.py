@@ -117,6 +117,11 @@ class IdentityMiddleware:
         await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope, address: str) -> Caller:
+        if scope["path"].endswith("\n"):
+            # The router's expressions end with `$`, which also matches before a line feed at the end: it would find an
+            # operation that no table of scopes and limits does.
+            response = problem(404, "not-found", "There is nothing at this path.", instance_of(scope))
+            raise _Refused(response, "not-found")
         access = access_to(scope.get("method", "WS"), scope["path"])
         if access is PUBLIC or (access.by_link and carries_link(scope)):
             return self._of_address(address, alone=False)
