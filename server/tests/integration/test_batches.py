@@ -61,6 +61,9 @@ async def test_a_batch_of_1000_is_stored_at_consecutive_positions_in_the_order_g
             page = await service.client.get(url)
             pages.append(page.json()["requests"])
             url = page.links.get("next", {}).get("url", "")
+        newest = (await service.client.get(f"/api/requests?batch_id={accepted['batch_id']}&limit=50")).json()[
+            "requests"
+        ]
 
     assert answer.status_code == 202
     assert answer.headers["location"] == accepted["status_url"] == f"/api/batches/{accepted['batch_id']}"
@@ -71,6 +74,7 @@ async def test_a_batch_of_1000_is_stored_at_consecutive_positions_in_the_order_g
         (UUID(member["request_id"]), 2 + n, names[n]) for n, member in enumerate(accepted["requests"])
     ]
     assert [member["index"] for member in accepted["requests"]] == list(range(1_000))
+    assert [one["queue_position"] for one in newest] == list(range(1_001, 951, -1))
     assert (state["name"], state["count"], state["counts"]["PENDING"], state["progress"]) == (
         "Month end",
         1_000,

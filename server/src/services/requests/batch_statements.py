@@ -36,7 +36,9 @@ WITH offered AS (
                           batch_id)
     SELECT entry.id, 'async', 'PENDING', created.caller, entry.input, first + before + entry.number - entries_before,
            entry.callback_url, entry.receiver, CASE WHEN entry.callback_url IS NOT NULL THEN 'PENDING' END,
-           created.created_at, created.account, created.run_id, entry.priority, entry.priority, created.traceparent,
+           -- A microsecond apart, so that lists by time keep their order.
+           created.created_at + (entry.number - entries_before - 1) * interval '1 microsecond',
+           created.account, created.run_id, entry.priority, entry.priority, created.traceparent,
            created.id
     -- One document is read in less time than an array for each column is written.
     FROM ROWS FROM (json_to_recordset($15::json)

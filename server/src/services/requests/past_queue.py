@@ -25,6 +25,7 @@ class PastQueue:
 
     at: datetime
     waiting: int
+    #: Of requests, not of batches.
     callbacks_owed: int
     processing: Sequence[Row[Any]]
     next: Sequence[Row[Any]]
