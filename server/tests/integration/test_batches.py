@@ -303,7 +303,7 @@ async def test_a_list_of_batches_has_pages(service: Service) -> None:
     second = await service.client.get(first.links["next"]["url"])
     refused = [
         await service.client.get(path)
-        for path in ("/api/batches?cursor=x", f"/api/batches/{ids[0]}/requests?cursor=x", "/api/batches?account=x")
+        for path in ("/api/batches?cursor=x", f"/api/batches/{ids[0]}/requests?cursor=x", "/api/batches?owner=x")
     ]
 
     assert [one["batch_id"] for page in (first, second) for one in page.json()["batches"]] == ids[::-1]
