@@ -31,6 +31,7 @@ from src.routes import (
     queue_routes,
     redeliveries,
     reports,
+    webhook_secrets,
     webhook_test,
 )
 from src.routes.http import problems
@@ -124,6 +125,7 @@ def _install_routes(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     managing = [api_routes.managing, api_routes.cancelling, batches.router, batches.cancelling, redeliveries.router]
     routers = [*submitting, *managing, queue_routes.router, events.router, health.router]
     routers += [reports.router, reports.linking, keys.router, keys.rotating, accounts.router]
+    routers += [webhook_secrets.router, webhook_secrets.rotating]
     demo_routers = [api_routes.demo_managing, webhook_test.router, benchmark.router]
     for router in routers + (demo_routers if settings.demo_tools else []):
         # Their routes as they are: one that is included is looked for twice, which takes a tenth of an accept.

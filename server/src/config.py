@@ -298,6 +298,11 @@ class Settings(BaseSettings):
         "generated at the first start and stored under DATA_DIR",
     )
 
+    webhook_signatures: Literal["v1", "v1a", "both"] = Field(
+        default="v1",
+        description="signatures of callbacks: v1 (HMAC-SHA256 with a shared secret), v1a (Ed25519, verified with the "
+        "public keys of the account) or both; with v1a several servers need the same SECRETS_KEY",
+    )
     secrets_key: Annotated[tuple[SecretStr, ...], NoDecode, CommaSeparated] = Field(
         default=(),
         description="Fernet keys that encrypt the webhook secrets of accounts and sign download links: the first one "

@@ -7,7 +7,9 @@ from datetime import datetime
 from functools import partial
 
 from src.assembly.data import Data
+from src.assembly.outbound import Outbound
 from src.assembly.rules import bootstrap_key, token_rules
+from src.assembly.signing import Signing
 from src.config import Settings
 from src.services.identity.account_store import AccountStore
 from src.services.identity.authenticator import Authenticator
@@ -37,6 +39,7 @@ class Identity:
     #: Whether this process hears of changed keys.
     hearing: Hearing
     last_use: LastUse
+    signing: Signing
     now: Callable[[], datetime]
 
     async def changed(self, changes: Changes) -> None:
@@ -45,10 +48,12 @@ class Identity:
         Raises:
             DatabaseAway: PostgreSQL does not respond.
         """
+        self.signing.known.forget(changes.secrets)
         if changes.keys or changes.accounts:
             await self.parts.authenticator.changed(changes.keys, changes.accounts, self.now())
             self._check_the_listener()
             self.parts.sessions.judge()
+            self._look_for_missing_secrets()
 
     async def start_over(self) -> None:
         """Look everything up again: changes may have been missed.
@@ -56,9 +61,15 @@ class Identity:
         Raises:
             DatabaseAway: PostgreSQL does not respond.
         """
+        self.signing.known.forget_all()
         await self.parts.authenticator.start_over(self.now())
+        self._look_for_missing_secrets()
         self._check_the_listener()
         self.parts.sessions.judge()
+
+    def _look_for_missing_secrets(self) -> None:
+        if not self.parts.authenticator.alone:
+            self.signing.missing.look()
 
     def _check_the_listener(self) -> None:
         if not self.parts.authenticator.alone:
@@ -69,13 +80,13 @@ def open_identity(
     settings: Settings,
     data: Data,
     policies: CallbackPolicies,
-    tls: ssl.SSLContext,
+    outbound: Outbound,
     *,
     now: Callable[[], datetime],
 ) -> Identity:
     """Create the parts that recognise callers."""
     key_store, accounts, tickets = KeyStore(data.pool), AccountStore(data.pool), TicketStore(data.pool)
-    hearing = Hearing()
+    hearing = outbound.signing.hearing
     look_up: GroupCommit[str, StoredKey | None] = GroupCommit(key_store.stored, items_max=KEYS_IN_ONE_QUERY_MAX)
     keys = KnownKeys(look_up.submit, hears_changes=lambda: hearing.is_current, now=now)
     last_use = LastUse(key_store.used, now)
@@ -83,7 +94,7 @@ def open_identity(
         keys,
         accounts,
         tickets,
-        tokens=_tokens(settings, tls, now),
+        tokens=_tokens(settings, outbound.tls, now),
         known_accounts=KnownAccounts(lambda name: accounts.ensure(name, now()), lambda: hearing.is_current),
         bootstrap=bootstrap_key(settings),
         callback_policy=policies.of_accounts,
@@ -96,7 +107,7 @@ def open_identity(
         tickets=tickets,
         sessions=Sessions(authenticator.is_good),
     )
-    return Identity(parts=parts, hearing=hearing, last_use=last_use, now=now)
+    return Identity(parts=parts, hearing=hearing, last_use=last_use, signing=outbound.signing, now=now)
 
 
 def _tokens(settings: Settings, tls: ssl.SSLContext, now: Callable[[], datetime]) -> Tokens | None:

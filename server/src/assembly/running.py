@@ -14,6 +14,7 @@ from src.assembly.engine import open_engine
 from src.assembly.identity import Identity, open_identity
 from src.assembly.live import Live, Views, open_live
 from src.assembly.outbound import Outbound, open_outbound
+from src.assembly.signing import Signing
 from src.assembly.upkeep import Upkeep, open_upkeep
 from src.config import Settings
 from src.controllers.metrics_controller import take_snapshot
@@ -29,7 +30,7 @@ from src.services.metrics.last_hour import LastHour
 from src.services.metrics.metrics import Metrics
 from src.services.metrics.snapshot import measure_loop_lag, table_figures
 from src.services.outbound.transport import Network
-from src.services.parts import BatchParts, DownloadParts, Parts, SyncParts
+from src.services.parts import BatchParts, DownloadParts, Parts, SyncParts, WebhookParts
 from src.services.report_files.production import SimulatedWork
 from src.services.requests.batch_changes import BatchChanges
 from src.services.requests.in_flight import InFlight
@@ -66,11 +67,11 @@ async def running_parts(
         asyncio.get_running_loop().set_exception_handler(log_loop_errors)
         tasks = Supervisor(now := SteadyClock())
         data = await open_data(settings, stack, metrics, traces)
-        outbound = open_outbound(settings, network, policies, stack, now=now)
+        outbound = await open_outbound(settings, network, policies, data.store.fetch, stack, now=now)
         simulated_work = SimulatedWork(settings.simulated_ms_per_transaction, settings.simulated_max_seconds)
         priorities = PriorityCycle.of(settings.priority_shares)
         engine = await open_engine(data, outbound, simulated_work, priorities, metrics, stack, now=now, tasks=tasks)
-        identity, in_flight = open_identity(settings, data, policies, outbound.tls, now=now), InFlight()
+        identity, in_flight = open_identity(settings, data, policies, outbound, now=now), InFlight()
         live = open_live(data, identity, engine, in_flight, views)
         upkeep = open_upkeep(settings, data, outbound, engine, stack, live.streams, gate, now=now, tasks=tasks)
         await _start_tasks(data, identity, live, upkeep, partial(measure_loop_lag, metrics), tasks, stack)
@@ -113,9 +114,8 @@ def _parts(settings: Settings, opened: _Opened, work: SimulatedWork, *, now: Ste
         local_lacks=outbound.lacks,
         streams=opened.live.streams,
         pinger=outbound.pinger,
-        links=outbound.links,
-        signing_secret=outbound.secrets[0],
-        demo_receivers=DemoReceivers(partial(DemoReceiver, outbound.signer, now=now, wall_s=time.time)),
+        webhooks=_webhook_parts(outbound.signing),
+        demo_receivers=DemoReceivers(partial(DemoReceiver, now=now, wall_s=time.time)),
         batches=_batch_parts(data, accepting),
         redeliveries=data.redeliveries,
         redelivering=opened.upkeep.redelivering,
@@ -159,6 +159,17 @@ def _batch_parts(data: Data, accepting: Accepting) -> BatchParts:
     return BatchParts(store=data.batches, changes=changes, accepter=accepting.batch_accepter)
 
 
+def _webhook_parts(signing: Signing) -> WebhookParts:
+    return WebhookParts(
+        store=signing.store,
+        known=signing.known,
+        signers=signing.signers,
+        public_keys=signing.public_keys,
+        unnamed_secret=signing.scheme.secrets[0],
+        links=signing.links,
+    )
+
+
 def _download_parts(settings: Settings, data: Data) -> DownloadParts:
     return DownloadParts(
         reader=data.reader,
@@ -190,6 +201,7 @@ async def _start_tasks(
         ("batch events", live.batches.run),
         ("account events", live.streams.run),
         ("last use of keys", identity.last_use.run),
+        ("webhook secrets", identity.signing.missing.run),
         ("sessions", identity.parts.sessions.run),
         ("queue events", live.updates.tell_of_the_queue),
         ("queue depths", data.reader.recent_depths.run),

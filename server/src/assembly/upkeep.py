@@ -62,7 +62,7 @@ def open_upkeep(
         gate=gate,
         publish=streams.publish,
         url=settings.own_url,
-        signing_secrets=outbound.secrets,
+        signing_secrets=outbound.signing.scheme.secrets,
         now=now,
         tasks=tasks,
     )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from src.config import Settings
 from src.errors import ServiceError
-from src.manage import accounts, keys, storage
+from src.manage import accounts, keys, secrets, storage
 from src.manage.opening import EXIT_FAILED, EXIT_WRONG, refuse
 
 
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_commands(things)
     keys.add_commands(things)
     accounts.add_commands(things)
+    secrets.add_commands(things)
     return parser
 
 

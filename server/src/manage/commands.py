@@ -1,11 +1,13 @@
 """What commands have in common."""
 
 import argparse
+import re
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from src.config import Settings
+from src.services.identity.key_store import OVERLAP_HOURS_MAX
 
 Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 
@@ -18,6 +20,13 @@ def add_command(
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.set_defaults(command=command)
     return parser
+
+
+def overlap_hours(text: str) -> timedelta:
+    """Read for how long an old key or secret stays good."""
+    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or int(text) > OVERLAP_HOURS_MAX:
+        raise argparse.ArgumentTypeError(f"write whole hours, 0 to {OVERLAP_HOURS_MAX}")
+    return timedelta(hours=int(text))
 
 
 def moment(at: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from src.config import Settings
 from src.errors import Invalid
-from src.manage.commands import add_command, moment, show
+from src.manage.commands import add_command, moment, overlap_hours, show
 from src.manage.opening import EXIT_DONE, EXIT_WRONG, open_pool, refuse
 from src.services.identity.caller import Scope
 from src.services.identity.key_format import generate_key
@@ -38,7 +38,11 @@ def add_commands(things: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     rotate = add_command(verbs, "rotate", "create a successor; the old key ends after the overlap", _rotate)
     rotate.add_argument("id", metavar="ID")
     rotate.add_argument(
-        "--overlap-hours", type=_overlap, default=timedelta(hours=24), metavar="24", help=f"0 to {OVERLAP_HOURS_MAX}"
+        "--overlap-hours",
+        type=overlap_hours,
+        default=timedelta(hours=24),
+        metavar="24",
+        help=f"0 to {OVERLAP_HOURS_MAX}",
     )
     rotate.add_argument("--expires-in", type=_lifetime, metavar="90d", help="default: the end of the old key")
     add_command(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
@@ -49,12 +53,6 @@ def _lifetime(text: str) -> timedelta:
     if match is None:
         raise argparse.ArgumentTypeError("write hours or days, such as 12h or 90d")
     return timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
-
-
-def _overlap(text: str) -> timedelta:
-    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or int(text) > OVERLAP_HOURS_MAX:
-        raise argparse.ArgumentTypeError(f"write whole hours, 0 to {OVERLAP_HOURS_MAX}")
-    return timedelta(hours=int(text))
 
 
 async def _generate(options: argparse.Namespace, _settings: Settings) -> int:

@@ -16,6 +16,7 @@ from src.models.queue_counter_model import QueueCounterModel
 from src.models.redelivery_model import RedeliveryModel, RedeliveryStatus
 from src.models.request_model import CallbackStatus, Mode, Priority, RequestModel, Status
 from src.models.stream_ticket_model import StreamTicketModel
+from src.models.webhook_secret_model import WebhookSecretModel
 
 __all__ = [
     "AccountModel",
@@ -43,4 +44,5 @@ __all__ = [
     "RunStatus",
     "Status",
     "StreamTicketModel",
+    "WebhookSecretModel",
 ]

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from src.controllers import demo_controller
+from src.controllers import demo_controller, webhook_secrets_controller
 from src.routes.http.dependencies import OwnerDependency, PartsDependency
 from src.routes.http.problems import problem, responses
 from src.routes.http.strict_query import PlainRoute
 from src.services.demo.receiver import HANG_MAX_S, Simulation
+from src.services.identity.caller import Owner
 
 #: RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5: bytes after such a head would be taken for the next answer.
 WITHOUT_BODY = frozenset({204, 205, 304})
@@ -76,13 +77,14 @@ class HistoryDeletedAnswer(BaseModel):
 @router.post(
     "/receive",
     response_model=ReceiveAnswer,
-    responses={**responses(401, 413, 500), "default": {"description": "Whatever status the simulation was told."}},
+    responses={**responses(401, 413, 500, 503), "default": {"description": "Whatever status the simulation was told."}},
 )
 async def receive_callback(request: Request, parts: PartsDependency) -> Response | ReceiveAnswer:
     """Verify a callback's signature, remember it, and answer as the simulation says."""
     body = await request.body()
     account = await demo_controller.account_of(parts, request.headers.get("webhook-id", ""))
-    received = parts.demo_receivers.of(account).receive(request.headers, body)
+    signer = await parts.webhooks.signers.of(Owner(account))
+    received = parts.demo_receivers.of(account).receive(signer, request.headers, body)
     if received.signature_error:
         return problem(401, "signature-refused", received.signature_error, request.url.path)
     if received.answered is None:
@@ -108,10 +110,10 @@ async def delete_callback_history(parts: PartsDependency, owner: OwnerDependency
     return HistoryDeletedAnswer(deleted=True, count=parts.demo_receivers.of(owner.account).forget())
 
 
-@router.get("/signing-secret", response_model=SecretAnswer)
-async def get_signing_secret(parts: PartsDependency) -> SecretAnswer:
-    """Read the secret that signs callbacks, to check a signature by hand. Only with the demo tools."""
-    return SecretAnswer(secret=parts.signing_secret)
+@router.get("/signing-secret", response_model=SecretAnswer, responses=responses(503))
+async def get_signing_secret(parts: PartsDependency, owner: OwnerDependency) -> SecretAnswer:
+    """Read the secret that signs your callbacks, to check a signature by hand. Only with the demo tools."""
+    return SecretAnswer(secret=await webhook_secrets_controller.newest(parts, owner))
 
 
 @router.get("/simulate-failures", response_model=SimulationAnswer)

@@ -10,6 +10,9 @@ from src.services.benchmarks.runner import BenchmarkRunner
 from src.services.benchmarks.store import BenchmarkStore
 from src.services.delivery.lane_ids import LaneIds
 from src.services.delivery.ping import Pinger
+from src.services.delivery.public_keys import PublicKeys
+from src.services.delivery.signers import KnownSecrets, Signers
+from src.services.delivery.webhook_secrets import WebhookSecretStore
 from src.services.demo.receiver import DemoReceivers
 from src.services.engine.priority_cycle import PriorityCycle
 from src.services.engine.protocol import Engine
@@ -102,6 +105,21 @@ class IdentityParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookParts:
+    """What signs callbacks, on the server's loop."""
+
+    #: The only reader and writer of the secrets of accounts.
+    store: WebhookSecretStore
+    known: KnownSecrets
+    signers: Signers
+    public_keys: PublicKeys
+    #: The current secret of the unnamed account.
+    unnamed_secret: str
+    #: Makes links to reports, and judges signed ones.
+    links: ReportLinks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """All dependencies of the use cases; created once, in `assembly/`."""
 
@@ -137,10 +155,7 @@ class Parts:
     redelivering: Redelivering
     benchmarks: BenchmarkRunner
     benchmark_store: BenchmarkStore
-    #: Makes links to reports, and judges signed ones.
-    links: ReportLinks
-    #: The current signing secret, for the demo's signature check.
-    signing_secret: str
+    webhooks: WebhookParts
     #: Threads for blocking calls: generating sync reports, hashing and deleting files.
     threads: Executor
     #: Returns the numbers of idle and of all connections in the store's pool.
@@ -163,6 +178,16 @@ class Parts:
     def batcher(self) -> AcceptBatcher:
         """Accepts requests, many in a transaction."""
         return self.sync.batcher
+
+    @property
+    def links(self) -> ReportLinks:
+        """Makes links to reports, and judges signed ones."""
+        return self.webhooks.links
+
+    @property
+    def signing_secret(self) -> str:
+        """The current signing secret of the unnamed account, for the demo's signature check."""
+        return self.webhooks.unnamed_secret
 
     @property
     def events(self) -> EventBus:

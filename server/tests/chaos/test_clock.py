@@ -13,7 +13,6 @@ import pytest
 from src.services.delivery.attempts import AttemptRules
 from src.services.delivery.schedule import JITTER_SHARE
 from src.services.delivery.sender import CallbackSender, DeliveryRules
-from src.services.delivery.signing import Signer
 from src.services.kit.clock import SteadyClock
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
 from src.services.outbound.client import Reply
@@ -22,7 +21,7 @@ from src.services.requests.store import RequestStore
 from tests.chaos.conftest import Proof, StartServer
 from tests.support.history import client_session
 from tests.support.jobs import job
-from tests.support.lanes import PLAIN_LINKS
+from tests.support.lanes import PLAIN_LINKS, UNNAMED_SIGNERS
 from tests.support.receivers import Receiver
 from tests.support.waiting import eventually
 
@@ -112,7 +111,7 @@ async def test_waits_stay_the_same_when_the_clock_is_set(jumps: Sequence[timedel
         connect=lambda _receiver: receiver,
         policy_of=lambda _owner: policy,
         locate=locate,
-        signer=Signer(["whsec_" + "A" * 32]),
+        signers=UNNAMED_SIGNERS,
         rules=DeliveryRules(
             attempts=AttemptRules(links=PLAIN_LINKS, timeout_s=1),
             retry_delays_s=DELAYS_S,

@@ -123,7 +123,7 @@ DROP TABLE ended_pauses;
 DROP INDEX ix_requests_newest_by_receiver, ix_requests_newest_by_error, ix_requests_idempotency_key;
 ALTER TABLE requests DROP COLUMN callback_error_code;
 ALTER TABLE callback_logs DROP COLUMN request_headers, DROP COLUMN request_body_sha256, DROP COLUMN response_headers;
-DROP TABLE lane_secret, benchmark_runs, stream_tickets, api_keys, accounts;
+DROP TABLE lane_secret, benchmark_runs, stream_tickets, webhook_secrets, api_keys, accounts;
 DROP INDEX ix_requests_waiting_receivers, ix_requests_callbacks_owed;
 CREATE INDEX ix_requests_callbacks_owed ON requests (receiver, queue_position);
 ALTER TABLE paused_receivers DROP COLUMN caller;

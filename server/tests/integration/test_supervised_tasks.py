@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 TASKS = {
     *("database", "feed", "janitor", "change notifier", "change listener", "live events", "queue events"),
     *("heartbeat", "worker", "delivery", "removal of reports", "event loop lag", "completions", "queue depths"),
-    *("redeliveries", "last hour", "batch events", "account events", "sessions", "last use of keys"),
+    *("redeliveries", "last hour", "batch events", "account events", "sessions", "last use of keys", "webhook secrets"),
 }
 
 

@@ -77,6 +77,7 @@ OPEN = {
     ("GET", "/api/health/live"),
     ("GET", "/api/health/ready"),
     ("POST", "/api/callbacks/receive"),
+    ("GET", "/.well-known/webhook-keys/{set}"),
 }
 
 
@@ -284,8 +285,9 @@ async def test_without_credentials_the_open_mode_stays_open_and_a_key_is_checked
         proxied = await service.client.get("/api/requests", headers={"Authorization": "Basic dXNlcjpwYXNz"})
 
     closed = [one for one in opened if one[2] in {401, 403} and one[1] != "/api/callbacks/receive"]
+    of_secrets = {"/api/webhook-secrets", "/api/webhook-secrets/rotate"}
     of_keys = {"/api/keys", "/api/keys/{key_id}", "/api/keys/{key_id}/rotate"}
-    assert {path for _, path, _ in closed} == of_keys | {"/api/accounts", "/api/accounts/{name}"}
+    assert {path for _, path, _ in closed} == of_keys | of_secrets | {"/api/accounts", "/api/accounts/{name}"}
     assert (unknown.status_code, known.status_code, lacking.status_code, proxied.status_code) == (401, 200, 403, 200)
 
 

@@ -23,6 +23,8 @@ from tests.support.waiting import eventually
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
 BOOTSTRAP = generate_key()
+#: Public keys are open to whoever knows the random name of a set; this is nobody's.
+KEY_SET = "A" * 22
 SCOPES = ("read", "submit", "submit:high", "manage")
 #: What has figures of the process and the clock, which differ from call to call.
 MEASURED = re.compile(
@@ -78,6 +80,7 @@ def nobodys() -> dict[str, str]:
         "file": f"{unknown}.csv",
         "key_id": generate_key()[4:12],
         "origin": origin,
+        "set": KEY_SET,
         "name": "nobody",
     }
 
@@ -112,6 +115,7 @@ async def everything_of(service: Service, key: str, receiver: Receiver) -> dict[
         "key_id": key[4:12],
         "name": "acme",
         "origin": receiver.origin,
+        "set": KEY_SET,
     }
 
 

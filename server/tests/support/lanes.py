@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
 
+from src.errors import CannotOpen
 from src.services.delivery.attempt_records import STATEMENTS_MAX, AttemptRecords
 from src.services.delivery.attempts import AttemptRules, CallbackAttempts
 from src.services.delivery.cancellations import Cancellations
@@ -18,7 +19,9 @@ from src.services.delivery.lane_parts import LaneParts
 from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import Outcome
-from src.services.delivery.signing import Signer
+from src.services.delivery.signers import KnownSecrets, Scheme, Signers
+from src.services.delivery.signing import Version
+from src.services.delivery.webhook_secrets import WebhookSecret
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl, parse_origin
@@ -173,6 +176,19 @@ class Far:
 PLAIN_LINKS = ReportLinks("http://service.test", [b""], None)
 
 
+async def _no_secrets(accounts: Sequence[str]) -> list[list[WebhookSecret] | CannotOpen]:
+    return [CannotOpen("There are none here.") for _ in accounts]
+
+
+#: Of the unnamed account alone.
+UNNAMED_SIGNERS = Signers(
+    Scheme(frozenset({Version.V1}), ["whsec_" + "A" * 32], []),
+    KnownSecrets(lambda: True),
+    _no_secrets,
+    lambda: datetime.now(UTC),
+)
+
+
 class World:
     """The dependencies of a lane."""
 
@@ -190,7 +206,7 @@ class World:
         self.attempts = CallbackAttempts(
             policy_of=lambda _owner: self.policy,
             locate=self.locate,
-            signer=Signer(["whsec_" + "A" * 32]),
+            signers=UNNAMED_SIGNERS,
             rules=AttemptRules(links=PLAIN_LINKS, timeout_s=10),
             slots=self.slots,
             now=self.now,

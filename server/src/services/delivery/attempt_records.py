@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from src import failpoints
-from src.errors import DatabaseAway, LeadershipLost
+from src.errors import CannotOpen, DatabaseAway, LeadershipLost
 from src.services.kit.backoff import Backoff, until_available
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
@@ -108,7 +108,7 @@ class Persistence:
 
     def note_failure(self, error: Exception) -> None:
         """Record a local failure; logged once, until an operation succeeds."""
-        if isinstance(error, DatabaseAway):
+        if isinstance(error, DatabaseAway | CannotOpen):
             self.trouble = error.detail
         else:
             if self.trouble is None:

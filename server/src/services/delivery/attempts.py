@@ -13,7 +13,7 @@ from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.message import message_body, message_id
 from src.services.delivery.schedule import Outcome, succeeded
 from src.services.delivery.sent_requests import digest, fixed_headers
-from src.services.delivery.signing import Signer
+from src.services.delivery.signers import Signers
 from src.services.identity.caller import Owner
 from src.services.outbound.callback_url import CallbackUrl, Policy
 from src.services.outbound.client import Failure, Reply
@@ -67,7 +67,7 @@ class CallbackAttempts:
     Args:
         policy_of: returns the callback policy of an owner; it may have changed since the URL was accepted.
         locate: resolves a URL to an address, as text, for the limit per address.
-        signer: signs each attempt.
+        signers: sign each attempt with the secrets of its account.
         rules: the settings of attempts.
         slots: limits concurrency and rate.
         now: the time, aware UTC, never going back.
@@ -78,14 +78,14 @@ class CallbackAttempts:
         *,
         policy_of: Callable[[Owner], Policy],
         locate: Callable[[CallbackUrl], Awaitable[str]],
-        signer: Signer,
+        signers: Signers,
         rules: AttemptRules,
         slots: DeliverySlots,
         now: Callable[[], datetime],
     ) -> None:
         self._policy_of = policy_of
         self._locate = locate
-        self._signer = signer
+        self._signers = signers
         self._links = rules.links
         self._slots = slots
         self._timeout_s = rules.timeout_s
@@ -116,6 +116,8 @@ class CallbackAttempts:
         """
         address = await self._address(callback)
         async with self._slots.slot(callback.lane.caller, callback.lane.receiver, address, proven=proven):
+            # Without the account's own secrets nothing is sent.
+            signer = await self._signers.of(callback.owner)
             if not await may_begin():
                 return None
             self.in_flight += 1
@@ -124,7 +126,7 @@ class CallbackAttempts:
                 body = message_body(callback, self._links, self._links.callback_end(attempted_at))
                 failpoints.reached("mid_attempt")
                 # Signatures use the wall clock: the receiver compares it with its own.
-                own_headers = self._signer.headers(message_id(callback.request_id), int(time.time()), body)
+                own_headers = signer.headers(message_id(callback.request_id), int(time.time()), body)
                 del own_headers["webhook-id"]  # the same at every attempt
                 if trace := callback.trace:
                     span = attempt_span(trace, callback.request_id, callback.attempts + 1)

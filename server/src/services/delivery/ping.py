@@ -15,7 +15,9 @@ from src.services.delivery.message import message_id, utc_text
 from src.services.delivery.pace import Rate
 from src.services.delivery.schedule import Outcome, succeeded
 from src.services.delivery.sent_requests import USER_AGENT
+from src.services.delivery.signers import Signers
 from src.services.delivery.signing import Signer
+from src.services.identity.caller import Owner, account_of
 from src.services.kit.lru import LruDict
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.client import Failure, ReceiverClient
@@ -54,7 +56,7 @@ class Pinger:
     Args:
         guard: approves the address before connecting.
         connect: creates the client of a receiver.
-        signer: signs pings like callbacks.
+        signers: sign pings like callbacks.
         slots: limits concurrency and rate.
         timeout_s: total timeout, including the wait for a slot, seconds.
         now: the time, aware UTC.
@@ -65,14 +67,14 @@ class Pinger:
         *,
         guard: CallbackGuard,
         connect: Callable[[str], ReceiverClient],
-        signer: Signer,
+        signers: Signers,
         slots: DeliverySlots,
         timeout_s: float,
         now: Callable[[], datetime],
     ) -> None:
         self._guard = guard
         self._connect = connect
-        self._signer = signer
+        self._signers = signers
         self._slots = slots
         self._timeout_s = timeout_s
         self._now = now
@@ -86,8 +88,9 @@ class Pinger:
             url: a URL that has just been validated.
 
         Raises:
-            Unavailable: no slot became free in time.
+            Unavailable: no slot became free in time, or it cannot be signed.
         """
+        signer = await self._signers.of(Owner(account_of(caller)))
         clock, dns_s, timings, waiting = asyncio.get_running_loop().time, None, Timings(), False
         began_s = clock()
         try:
@@ -99,7 +102,7 @@ class Pinger:
                     waiting = False
                     client = self._connect(url.receiver)
                     try:
-                        outcome = await client.post(url, *self._message(caller), deadline_s=self._timeout_s)
+                        outcome = await client.post(url, *self._message(caller, signer), deadline_s=self._timeout_s)
                     finally:
                         timings = client.timings()
                         await client.aclose()
@@ -113,11 +116,11 @@ class Pinger:
         """Return the name of the caller whose ping has a `webhook-id`; None if it is not known."""
         return self._pinged_by.get(message)
 
-    def _message(self, caller: str) -> tuple[dict[str, str], bytes]:
+    def _message(self, caller: str, signer: Signer) -> tuple[dict[str, str], bytes]:
         message = {"type": "test.ping", "timestamp": utc_text(self._now()), "data": {"note": NOTE}}
         body = orjson.dumps(message)
         # Signatures use the wall clock: the receiver compares it with its own.
         ping_id = message_id(uuid4())
         self._pinged_by[ping_id] = caller
-        signature = self._signer.headers(ping_id, int(time.time()), body)
+        signature = signer.headers(ping_id, int(time.time()), body)
         return {"content-type": "application/json", "user-agent": USER_AGENT, **signature}, body

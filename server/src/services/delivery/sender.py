@@ -32,7 +32,7 @@ from src.services.delivery.pauses import Pauses, Streaks
 from src.services.delivery.places import LanePlaces
 from src.services.delivery.proven import ProvenLanes
 from src.services.delivery.schedule import longest_wait_s
-from src.services.delivery.signing import Signer
+from src.services.delivery.signers import Signers
 from src.services.identity.caller import Owner
 from src.services.kit.bulkhead import Bulkhead
 from src.services.kit.group_commit import GroupCommit
@@ -109,7 +109,7 @@ class CallbackSender:
         connect: creates the client of a receiver (scheme, host and port); it connects at the first attempt.
         policy_of: returns the callback policy of an owner; it may have changed since the URL was accepted.
         locate: resolves a URL to an address, as text, for the limit per address.
-        signer: signs each attempt.
+        signers: sign each attempt with the secrets of its account.
         rules: the settings of delivery.
         now: the time, aware UTC, never going back.
         observers: notified of events.
@@ -126,7 +126,7 @@ class CallbackSender:
         connect: Callable[[str], Connection],
         policy_of: Callable[[Owner], Policy],
         locate: Callable[[CallbackUrl], Awaitable[str]],
-        signer: Signer,
+        signers: Signers,
         rules: DeliveryRules,
         now: Callable[[], datetime],
         observers: Observers = Observers(),  # noqa: B008  frozen
@@ -139,7 +139,7 @@ class CallbackSender:
         self._pace = pace or DeliveryPace(None)
         self._slots = DeliverySlots(self._pace)
         self._attempts = CallbackAttempts(
-            policy_of=policy_of, locate=locate, signer=signer, rules=rules.attempts, slots=self._slots, now=now
+            policy_of=policy_of, locate=locate, signers=signers, rules=rules.attempts, slots=self._slots, now=now
         )
         self._pauses = Pauses(store, now)
         self._wake = asyncio.Event()

@@ -1,7 +1,8 @@
 """Signatures of callbacks according to Standard Webhooks 1.0.
 
-`id.timestamp.body` is signed with HMAC-SHA256 (RFC 2104, FIPS 180-4); the header contains one `v1,<base64>` per
-secret, so that a receiver may have the old or the new one during a rotation.
+`id.timestamp.body` is signed with HMAC-SHA256 (RFC 2104, FIPS 180-4), as `v1,<base64>`, or with Ed25519 (RFC 8032), as
+`v1a,<base64>`; the header contains one for each secret and key, newest first, so that a receiver may have the old or
+the new one during a rotation.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -10,13 +11,17 @@ import binascii
 import hmac
 import re
 import secrets as random_secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import partial
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix of every secret, not a secret
 SECRET_BYTES_MIN = 24
 SECRET_BYTES_MAX = 64
 NEW_SECRET_BYTES = 32
-SIGNATURE_VERSION = "v1"
+SIGNING_KEY_BYTES = 32
 #: Maximum difference between the clocks of sender and receiver.
 TOLERANCE_S = 300
 #: Maximum number of signatures in one header; a rotation needs fewer.
@@ -24,6 +29,13 @@ SIGNATURES_MAX = 16
 
 _ID = re.compile(r"[!-\-/-~]{1,255}")  # visible ASCII but the dot, which separates the signed parts
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
+
+
+class Version(StrEnum):
+    """A kind of signature."""
+
+    V1 = "v1"
+    V1A = "v1a"
 
 
 class SignatureRefused(Exception):
@@ -39,19 +51,25 @@ class SignatureRefused(Exception):
 
 
 class Signer:
-    """Signs messages with every secret, and verifies with any of them.
+    """Signs messages with every secret and key, and verifies with any of them. Thread-safe.
 
     Args:
         secrets: `whsec_` and the base64 of 24 to 64 bytes each; signatures are in the same order.
+        signing_keys: of Ed25519, 32 bytes each; their signatures follow.
 
     Raises:
-        ValueError: there is no secret, or one is malformed. The message gives its index, never the secret itself.
+        ValueError: there is none of either, or a secret is malformed. The message gives its index, never the secret.
     """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        if isinstance(secrets, str) or not secrets:
+    def __init__(self, secrets: Sequence[str], signing_keys: Sequence[bytes] = ()) -> None:
+        if isinstance(secrets, str) or not (secrets or signing_keys):
             raise ValueError("give a list with at least one webhook signing secret")
-        self._keys = tuple(_key(secret, place) for place, secret in enumerate(secrets, start=1))
+        hmac_keys = [_key(secret, place) for place, secret in enumerate(secrets, start=1)]
+        # Both are deterministic: what is to be verified is signed again.
+        self._signs: list[tuple[Version, Callable[[bytes], bytes]]] = [
+            *((Version.V1, partial(_hmac, key)) for key in hmac_keys),
+            *((Version.V1A, Ed25519PrivateKey.from_private_bytes(key).sign) for key in signing_keys),
+        ]
 
     def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
         """Return the three signature headers of an attempt.
@@ -103,13 +121,16 @@ class Signer:
 
     def _signatures(self, message_id: str, timestamp: str, body: bytes) -> list[str]:
         signed = b".".join((message_id.encode(), timestamp.encode(), body))
-        digests = (hmac.digest(key, signed, "sha256") for key in self._keys)
-        return [f"{SIGNATURE_VERSION},{base64.b64encode(digest).decode()}" for digest in digests]
+        return [f"{version},{base64.b64encode(sign(signed)).decode()}" for version, sign in self._signs]
 
 
 def new_secret() -> str:
     """Return a new random secret in the format of `Signer`."""
     return SECRET_PREFIX + base64.b64encode(random_secrets.token_bytes(NEW_SECRET_BYTES)).decode()
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, "sha256")
 
 
 def _key(secret: str, place: int) -> bytes:

@@ -81,14 +81,12 @@ class DemoReceiver:
     """Verifies and remembers callbacks, and decides how to respond.
 
     Args:
-        signer: has the secrets callbacks are signed with.
         now: the time, aware UTC.
         wall_s: the wall clock in seconds since 1970, which signatures are checked against.
     """
 
-    def __init__(self, signer: Signer, *, now: Callable[[], datetime], wall_s: Callable[[], float]) -> None:
+    def __init__(self, *, now: Callable[[], datetime], wall_s: Callable[[], float]) -> None:
         self.simulation = Simulation()
-        self._signer = signer
         self._now = now
         self._wall_s = wall_s
         self._received: deque[Received] = deque(maxlen=RECEIVED_MAX)
@@ -104,9 +102,15 @@ class DemoReceiver:
         self._received.clear()
         return count
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> Received:
-        """Record a callback and decide on the response: 401 for an invalid signature, otherwise as simulated."""
-        error = self._signature_error(headers, body)
+    def receive(self, signer: Signer, headers: Mapping[str, str], body: bytes) -> Received:
+        """Record a callback and decide on the response: 401 for an invalid signature, otherwise as simulated.
+
+        Args:
+            signer: has the secrets that the callback is to be signed with.
+            headers: of the request.
+            body: exactly the bytes that were received.
+        """
+        error = self._signature_error(signer, headers, body)
         received = Received(
             received_at=self._now(),
             webhook_id=headers.get("webhook-id"),
@@ -120,9 +124,9 @@ class DemoReceiver:
         self._received.append(received)
         return received
 
-    def _signature_error(self, headers: Mapping[str, str], body: bytes) -> str | None:
+    def _signature_error(self, signer: Signer, headers: Mapping[str, str], body: bytes) -> str | None:
         try:
-            self._signer.verify(headers, body, self._wall_s())
+            signer.verify(headers, body, self._wall_s())
         except SignatureRefused as refused:
             return refused.reason
         return None

@@ -56,6 +56,8 @@ class Changes:
     #: Ids of API keys that changed, and names of accounts that were created or changed. The database announces both.
     keys: dict[str, None] = field(default_factory=dict)
     accounts: dict[str, None] = field(default_factory=dict)
+    #: Accounts whose webhook secrets changed; the database announces that, too.
+    secrets: dict[str, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there are any changes."""
@@ -113,10 +115,12 @@ class Changes:
                     self.batches[UUID(name)] = None
                 case "c":
                     self.cancelled[UUID(name)] = None
-                case "k":
-                    self.keys[name] = None
-                case "o":
-                    self.accounts[name] = None
+                case "k" | "o" | "s":
+                    self._announced(kind)[name] = None
+
+    def _announced(self, kind: str) -> dict[str, None]:
+        """Return the changes of a kind that the database announces."""
+        return {"k": self.keys, "o": self.accounts, "s": self.secrets}[kind]
 
 
 def batched(entries: Sequence[T], size: int) -> list[Sequence[T]]:

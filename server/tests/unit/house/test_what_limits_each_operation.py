@@ -38,6 +38,7 @@ LIMITS = {
     "DELETE /api/requests": MADE_BEFORE,
     "POST /api/ws/tickets": "300 of a caller in a minute, TICKETS_RATE; each is gone after 30 s or its use",
     "POST /api/reports/{file}/link": "stores nothing",
+    "POST /api/webhook-secrets/rotate": "5 secrets of an account that sign at once, ALIVE_MAX",
     "POST /api/keys": KEYS,
     "POST /api/keys/{key_id}/rotate": KEYS,
     "DELETE /api/keys/{key_id}": MADE_BEFORE,

@@ -12,11 +12,10 @@ from src.services.delivery.attempt_records import STATEMENTS_MAX
 from src.services.delivery.attempts import AttemptRules
 from src.services.delivery.places import LanePlaces
 from src.services.delivery.sender import CallbackSender, DeliveryRules
-from src.services.delivery.signing import Signer
 from src.services.outbound.callback_url import CallbackUrl
 from src.services.outbound.client import Failure, Reply
 from src.services.requests.records import LaneKey, OwedCallback, Pause
-from tests.support.lanes import FAULT, OK, PLAIN_LINKS, World, owed
+from tests.support.lanes import FAULT, OK, PLAIN_LINKS, UNNAMED_SIGNERS, World, owed
 from tests.support.waiting import eventually
 
 PLACES = 20
@@ -41,7 +40,7 @@ class Deliveries:
             connect=lambda receiver: Way(self, receiver),
             policy_of=lambda _owner: self.world.policy,
             locate=self.world.locate,
-            signer=Signer(["whsec_" + "A" * 32]),
+            signers=UNNAMED_SIGNERS,
             rules=DeliveryRules(
                 attempts=AttemptRules(links=PLAIN_LINKS, timeout_s=10),
                 retry_delays_s=retry_delays_s,

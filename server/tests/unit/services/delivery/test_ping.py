@@ -10,11 +10,11 @@ from src.errors import Unavailable
 from src.services.delivery.concurrency import DeliverySlots
 from src.services.delivery.pace import DeliveryPace, Rate
 from src.services.delivery.ping import Pinged, Pinger
-from src.services.delivery.signing import Signer
 from src.services.outbound.callback_url import CallbackPolicy, CallbackUrl
 from src.services.outbound.client import Failure, ReceiverClient
 from src.services.outbound.guard import Address, CallbackGuard, Resolver
 from src.services.outbound.transport import Timings
+from tests.support.lanes import UNNAMED_SIGNERS
 from tests.support.raw_receivers import RawReceiver, hangs
 from tests.support.sealed_network import SealedNetwork
 
@@ -31,7 +31,7 @@ class Way:
         self.pinger = Pinger(
             guard=guard,
             connect=lambda receiver: ReceiverClient(receiver, guard, tls, self.sealed.open),
-            signer=Signer(["whsec_" + "A" * 32]),
+            signers=UNNAMED_SIGNERS,
             slots=DeliverySlots(self.pace),
             timeout_s=timeout_s,
             now=lambda: datetime(2026, 1, 31, tzinfo=UTC),

@@ -13,13 +13,13 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 @pytest.fixture
 def demo() -> tuple[DemoReceiver, Signer]:
     signer = Signer([new_secret()])
-    return DemoReceiver(signer, now=lambda: NOON, wall_s=NOON.timestamp), signer
+    return DemoReceiver(now=lambda: NOON, wall_s=NOON.timestamp), signer
 
 
 def deliver(demo: tuple[DemoReceiver, Signer], body: bytes = b'{"a": 1}', *, tamper: bytes = b"") -> int | None:
     receiver, signer = demo
     headers = signer.headers("msg_1", int(NOON.timestamp()), body)
-    return receiver.receive(headers, body + tamper).answered
+    return receiver.receive(signer, headers, body + tamper).answered
 
 
 def test_the_demo_receiver_takes_what_is_signed_and_refuses_what_is_not(demo: tuple[DemoReceiver, Signer]) -> None:
