@@ -17,7 +17,8 @@ from src.services.outbound.transport import STATUSES
 from src.services.outbound.wire import HEAD_BYTES_MAX
 
 HEADERS = """Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`
-(`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret), as Standard Webhooks 1.0 says."""
+(`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret; where the server is set to it `v1a,<base64
+Ed25519>`, one for each public key of the account), as Standard Webhooks 1.0 says."""
 
 _ID = "0197c1e2-6d1f-7c7e-9d53-3f0a4a1b2c3d"
 _COMMON = {"timestamp": "2026-01-31T09:30:00.123456Z", "request_id": _ID, "queue_position": 7}
@@ -88,7 +89,9 @@ class CallbackLinks(BaseModel):
 
     request: str = Field(description="The request, with its callback log.")
     report: str | SkipJsonSchema[None] = Field(
-        default=None, description="The file; absent when there is none.", json_schema_extra=_no_default
+        default=None,
+        description="The file; absent when there is none. Where keys are required a signed link, good without one.",
+        json_schema_extra=_no_default,
     )
 
 

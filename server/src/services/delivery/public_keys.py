@@ -56,10 +56,11 @@ class PublicKeys:
             keys = await self._of_accounts(key_set)
         if not keys:
             raise NotFound("There is no set of keys with this name.")
-        return [_jwk(key) for key in keys]
+        return [jwk_of(key) for key in keys]
 
 
-def _jwk(public_key: bytes) -> Jwk:
+def jwk_of(public_key: bytes) -> Jwk:
+    """Return a public key of 32 bytes as a JSON Web Key."""
     named = {"crv": "Ed25519", "kty": "OKP", "x": _encoded(public_key)}
     # The thumbprint: SHA-256 over these members in this order (RFC 7638, 3).
     key_id = _encoded(hashlib.sha256(orjson.dumps(named)).digest())
