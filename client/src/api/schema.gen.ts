@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+  '/.well-known/webhook-keys/{set}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get public webhook keys
+     * @description Read the Ed25519 keys that sign `v1a` for an account, as a JWK set. Open to everybody; good for 5 minutes.
+     */
+    get: operations['get_public_webhook_keys']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/accounts': {
     parameters: {
       query?: never
@@ -460,7 +480,7 @@ export interface paths {
     }
     /**
      * Get signing secret
-     * @description Read the secret that signs callbacks, to check a signature by hand. Only with the demo tools.
+     * @description Read the secret that signs your callbacks, to check a signature by hand. Only with the demo tools.
      */
     get: operations['get_signing_secret']
     put?: never
@@ -1100,6 +1120,48 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/webhook-secrets': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List webhook secrets
+     * @description Read the secrets that sign the callbacks of your account, newest first. Nobody else sees them.
+     */
+    get: operations['list_webhook_secrets']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/webhook-secrets/rotate': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Rotate webhook secret
+     * @description Create a new secret, and a new `v1a` key with it. Until the overlap ends callbacks carry both signatures.
+     *
+     *     At most 5 secrets sign at once; beyond that it is 409.
+     */
+    post: operations['rotate_webhook_secret']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/ws/tickets': {
     parameters: {
       query?: never
@@ -1162,7 +1224,8 @@ export interface webhooks {
      * @description Tell a receiver that every request of a batch has ended, behind the callbacks of those that go there.
      *
      *     Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`
-     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret), as Standard Webhooks 1.0 says.
+     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret; where the server is set to it `v1a,<base64
+     *     Ed25519>`, one for each public key of the account), as Standard Webhooks 1.0 says.
      *
      *     The status decides, whatever the body does. An attempt may take 10 s in all; 64 KiB of head and 64 KiB of body are read at most.
      *
@@ -1196,7 +1259,8 @@ export interface webhooks {
      * @description Tell a receiver how its report ended.
      *
      *     Headers: `webhook-id` (the same over all attempts), `webhook-timestamp` and `webhook-signature`
-     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret), as Standard Webhooks 1.0 says.
+     *     (`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, one for each secret; where the server is set to it `v1a,<base64
+     *     Ed25519>`, one for each public key of the account), as Standard Webhooks 1.0 says.
      *
      *     The status decides, whatever the body does. An attempt may take 10 s in all; 64 KiB of head and 64 KiB of body are read at most.
      *
@@ -2599,7 +2663,7 @@ export interface components {
     CallbackLinks: {
       /**
        * Report
-       * @description The file; absent when there is none.
+       * @description The file; absent when there is none. Where keys are required a signed link, good without one.
        */
       report?: string
       /**
@@ -3314,6 +3378,53 @@ export interface components {
        * @description Always `true`.
        */
       deleted: boolean
+    }
+    /**
+     * Jwk
+     * @description An Ed25519 public key (RFC 8037).
+     */
+    Jwk: {
+      /**
+       * Alg
+       * @example EdDSA
+       */
+      alg: string
+      /**
+       * Crv
+       * @example Ed25519
+       */
+      crv: string
+      /**
+       * Kid
+       * @description The thumbprint of the key (RFC 7638).
+       */
+      kid: string
+      /**
+       * Kty
+       * @example OKP
+       */
+      kty: string
+      /**
+       * Use
+       * @example sig
+       */
+      use: string
+      /**
+       * X
+       * @description The 32 bytes of the key in base64url.
+       */
+      x: string
+    }
+    /**
+     * JwkSet
+     * @description A JWK set (RFC 7517, section 5), newest key first.
+     */
+    JwkSet: {
+      /**
+       * Keys
+       * @description The keys of this page.
+       */
+      keys: components['schemas']['Jwk'][]
     }
     /**
      * KeyItem
@@ -4820,6 +4931,21 @@ export interface components {
       overlap_hours?: number
     }
     /**
+     * RotateSecretRequest
+     * @description How a secret is replaced.
+     * @example {
+     *       "overlap_hours": 24
+     *     }
+     */
+    RotateSecretRequest: {
+      /**
+       * Overlap Hours
+       * @description For how long the old secret signs as well.
+       * @default 24
+       */
+      overlap_hours?: number
+    }
+    /**
      * RuleCheck
      * @description What became of one rule.
      */
@@ -5389,6 +5515,42 @@ export interface components {
       used: number
     }
     /**
+     * WebhookSecretItem
+     * @description A secret that signs callbacks.
+     */
+    WebhookSecretItem: {
+      /**
+       * Created At
+       * Format: date-time
+       * @description When it was accepted.
+       */
+      created_at: string
+      /**
+       * Expires At
+       * @description Until when it signs; null: until it is rotated.
+       */
+      expires_at: string | null
+      /**
+       * Secret
+       * @description The signing secret, `whsec_…`.
+       * @example whsec_…
+       */
+      secret: string
+    }
+    /**
+     * WebhookSecretList
+     * @description The secrets that sign, newest first.
+     */
+    WebhookSecretList: {
+      /**
+       * Public Keys Url
+       * @description Where the public keys of your `v1a` signatures are.
+       */
+      public_keys_url: string
+      /** Secrets */
+      secrets: components['schemas']['WebhookSecretItem'][]
+    }
+    /**
      * WorkerHealth
      * @description What the worker thread does.
      */
@@ -5439,6 +5601,71 @@ export interface components {
 }
 export type $defs = Record<string, never>
 export interface operations {
+  get_public_webhook_keys: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The name of an account's set, from `public_keys_url`. */
+        set: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The keys. */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/jwk-set+json': components['schemas']['JwkSet']
+        }
+      }
+      /** @description Not Found */
+      404: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
   list_accounts: {
     parameters: {
       query?: {
@@ -8543,6 +8770,17 @@ export interface operations {
       /** @description Internal Server Error */
       500: {
         headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
@@ -12950,6 +13188,248 @@ export interface operations {
           'X-RateLimit-Limit': components['headers']['X-RateLimit-Limit']
           'X-RateLimit-Remaining': components['headers']['X-RateLimit-Remaining']
           'X-RateLimit-Reset': components['headers']['X-RateLimit-Reset']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  list_webhook_secrets: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebhookSecretList']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+    }
+  }
+  rotate_webhook_secret: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['RotateSecretRequest'] | null
+      }
+    }
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          /** @description Where the secrets are. */
+          Location?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebhookSecretItem']
+        }
+      }
+      /** @description Bad Request */
+      400: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Forbidden */
+      403: {
+        headers: {
+          /**
+           * @description How to authenticate, and what was wrong (RFC 6750, section 3).
+           * @example Bearer realm="financial-report-generator", error="invalid_token"
+           */
+          'WWW-Authenticate'?: string
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Conflict */
+      409: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Request Entity Too Large */
+      413: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Misdirected Request */
+      421: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
+          'X-Request-ID': components['headers']['X-Request-ID']
+          [name: string]: unknown
+        }
+        content: {
+          'application/problem+json': components['schemas']['Problem']
+        }
+      }
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          'Retry-After': components['headers']['Retry-After']
           'X-Request-ID': components['headers']['X-Request-ID']
           [name: string]: unknown
         }
