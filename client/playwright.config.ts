@@ -26,7 +26,9 @@ export default defineConfig({
   reporter: [['list']],
   use: {
     launchOptions,
-    trace: process.env.CI ? 'retain-on-failure' : 'off',
+    // Without pictures of every moment, which cost more than what is tested.
+    trace: process.env.CI ? { mode: 'retain-on-failure', screenshots: false } : 'off',
+    screenshot: process.env.CI ? 'only-on-failure' : 'off',
     viewport: { width: 1280, height: 900 },
   },
 })

@@ -28,6 +28,17 @@ if settings.get_current_profile_name() == "default":  # where CI is set, hypothe
     settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long proofs out, unless they were asked for."""
+    long = [item for item in items if item.get_closest_marker("chaos_long")]
+    for item in long:
+        item.add_marker(pytest.mark.chaos)
+    if not proofs_are_whole(config):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collection what was imported and collected, which stays: as `python -m src` does."""
     gc.freeze()

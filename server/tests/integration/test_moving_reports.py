@@ -16,6 +16,7 @@ import pytest
 
 from src.config import SERVER_FOLDER
 from src.errors import NotStarted
+from tests.support.manage import runner
 from tests.support.s3 import S3Server
 from tests.support.service import Service
 
@@ -112,8 +113,11 @@ async def test_what_the_old_store_has_lost_is_made_again_by_the_move(
         (["--from", "ftp://elsewhere"], "write file:///folder or s3://bucket/prefix"),
     ],
 )
-async def test_a_move_that_cannot_be_meant_is_refused(arguments: list[str], words: str) -> None:
-    status, _, err = await manage("storage", "move", *arguments, STORAGE_URL="file:///there", DATABASE_URL="")
+def test_a_move_that_cannot_be_meant_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    monkeypatch.setenv("STORAGE_URL", "file:///there")
+    status, _, err = runner(capsys, "storage")("move", *arguments)
 
     assert status == 2
     assert words in err

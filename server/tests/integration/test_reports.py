@@ -32,7 +32,7 @@ def sums(report: bytes) -> dict[str, Any]:
     return {"transactions": len(rows), "revenue": revenue, "expenses": expenses}
 
 
-@pytest.mark.parametrize("num_transactions", [1, 50, 99_999, 1_000_000])
+@pytest.mark.parametrize("num_transactions", [1, 50, 99_999, pytest.param(1_000_000, marks=pytest.mark.chaos_long)])
 async def test_sync_and_async_make_the_same_bytes_and_the_sums_are_exact(
     run_service: RunService, receiver: Receiver, num_transactions: int
 ) -> None:
