@@ -32,6 +32,8 @@ CAUSES_MAX = 10
 _SAFE_ERRORS = (ServiceError, OSError)
 #: Control characters, line and paragraph separators, bidirectional overrides, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Keys and webhook secrets, wherever somebody put one: of a key its id may be shown.
+_CREDENTIAL = re.compile(r"(frg_[0-9A-Za-z]{8}|whsec_)[0-9A-Za-z+/=_-]{24,}", re.ASCII)
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]+")
 
 "".encode("unicode_escape")  # imports the codec now: once the process is out of file descriptors it is too late
@@ -45,9 +47,14 @@ def new_call_id() -> str:
     return new_hex(8)
 
 
+def without_credentials(text: str) -> str:
+    """Cut out what is a key or a webhook secret by its form."""
+    return _CREDENTIAL.sub(r"\1…", text)
+
+
 def sanitize(text: str) -> str:
-    """Truncate and escape text to fit on one log line, without the query strings of URLs."""
-    cut = _QUERY.sub("?…", text[:MESSAGE_CHARS_MAX])
+    """Truncate and escape text to fit on one log line, without the query strings of URLs and without credentials."""
+    cut = without_credentials(_QUERY.sub("?…", text[: 2 * MESSAGE_CHARS_MAX]))[:MESSAGE_CHARS_MAX]
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), cut)
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from src.errors import DatabaseAway
 from src.logs import MESSAGE_CHARS_MAX, LineFormatter, LogFormat, call_id, log_loop_errors
+from src.services.delivery.signing import new_secret
+from src.services.identity.key_format import generate_key
 
 SECRET = "s3cr3t-of-a-caller"
 
@@ -43,6 +45,14 @@ def test_the_query_of_a_url_is_cut_out_whoever_logs_it() -> None:
     written = line("calling https://receiver.example/hook?token=%s&x=1 failed. Really? Yes", SECRET)
 
     assert written.endswith("calling https://receiver.example/hook?… failed. Really? Yes")
+
+
+def test_a_key_and_a_webhook_secret_are_cut_out_whoever_logs_them() -> None:
+    key, secret = generate_key(), new_secret()
+    written = line("%s of /api/keys/%s/rotate, %s %s", "x" * (MESSAGE_CHARS_MAX - 60), key, secret, key)
+
+    assert written.count(f"{key[:12]}…") == 2
+    assert not any(part in written for part in (key[12:30], secret[6:30]))
 
 
 def test_a_message_has_an_end() -> None:

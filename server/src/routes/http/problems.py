@@ -39,6 +39,7 @@ from src.errors import (
     TooManyReceivers,
     Unavailable,
 )
+from src.logs import without_credentials
 from src.models import Mode
 from src.routes.http.methods import allowed_methods, path_without_slash
 from src.services.requests.observers import Refused
@@ -230,9 +231,9 @@ def described_types() -> str:
 
 
 def instance_of(scope: Scope) -> str:
-    """Return the requested path, as received."""
+    """Return the requested path, as received, without a key that somebody put there."""
     path: str = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
-    return path
+    return without_credentials(path)
 
 
 async def _service_error(request: Request, error: Exception) -> Response:
