@@ -175,12 +175,12 @@ RULES = {
     "tls": Rule("certificates are always verified", _leaves_tls_unverified),
     "sql": Rule("SQL is written down, never put together", _builds_sql),
     "files": Rule(
-        "files are sent from three places: the page, the documentation, and a report by its id, from a descriptor",
+        "files are sent from two places: the page, and a report by its id, from a descriptor",
         _imports(
             *(f"{package}.responses.FileResponse" for package in ("fastapi", "starlette")),
             *(f"{package}.staticfiles.StaticFiles" for package in ("fastapi", "starlette")),
         ),
-        ("routes/site/page.py", "routes/site/docs_pages.py"),
+        ("routes/site/page.py",),
     ),
     "code": Rule("data never becomes code or a shell's command", _runs_data),
     "programs": Rule(

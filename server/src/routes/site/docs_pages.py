@@ -1,10 +1,12 @@
 """`/docs` and `/redoc`, self-contained: everything they load is served by this server."""
 
-from importlib.resources import as_file, files
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+
+from src.routes.site.fixed_documents import FixedDocument
 
 ASSETS = "/docs-assets"
 #: ReDoc loads its vendor's logo from here, and omits it if it cannot be loaded.
@@ -36,23 +38,22 @@ _REDOC = f"""<!doctype html>
 
 def install(app: FastAPI) -> None:
     """Add the pages and their assets."""
-    with as_file(files("fastapi_offline") / "static") as folder:
-        redoc_script = (folder / "redoc.standalone.js").read_bytes().replace(_REMOTE_LOGO, _NO_LOGO)
+    html, script = "text/html", "text/javascript"
+    _serve(app, "/docs", _DOCS.encode, html)
+    _serve(app, "/docs/start.js", _DOCS_START.encode, script)
+    _serve(app, "/redoc", _REDOC.encode, html)
+    _serve(app, f"{ASSETS}/swagger-ui-bundle.js", partial(_asset, "swagger-ui-bundle.js"), script)
+    _serve(app, f"{ASSETS}/swagger-ui.css", partial(_asset, "swagger-ui.css"), "text/css")
+    _serve(app, f"{ASSETS}/redoc.standalone.js", _redoc_script, script)
 
-        @app.get(f"{ASSETS}/redoc.standalone.js", include_in_schema=False)
-        async def redoc_standalone() -> Response:
-            return Response(redoc_script, media_type="text/javascript")
 
-        app.mount(ASSETS, StaticFiles(directory=folder), name="docs-assets")
+def _serve(app: FastAPI, path: str, make: Callable[[], bytes], media_type: str) -> None:
+    app.get(path, include_in_schema=False)(FixedDocument(make, media_type).answer)
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(_DOCS)
 
-    @app.get("/docs/start.js", include_in_schema=False)
-    async def docs_start() -> Response:
-        return Response(_DOCS_START, media_type="text/javascript")
+def _asset(name: str) -> bytes:
+    return (files("fastapi_offline") / "static" / name).read_bytes()
 
-    @app.get("/redoc", include_in_schema=False)
-    async def redoc() -> HTMLResponse:
-        return HTMLResponse(_REDOC)
+
+def _redoc_script() -> bytes:
+    return _asset("redoc.standalone.js").replace(_REMOTE_LOGO, _NO_LOGO)
