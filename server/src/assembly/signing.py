@@ -1,6 +1,7 @@
 """Creates the parts that sign: callbacks, for each account with its own secrets, and links."""
 
 import base64
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from src.services.report_files.links import ReportLinks
 from src.services.requests.changes import Hearing
 
 HOUR_S = 3_600
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,9 @@ async def open_signing(settings: Settings, fetch: Fetch, *, now: Callable[[], da
         NotStarted: a file with a secret does not contain one, or what is stored cannot be decrypted.
     """
     keys = given_keys(settings) or SecretKeys([kept_key(settings.data_dir)])
+    versions = list(Version) if settings.webhook_signatures == "both" else [Version(settings.webhook_signatures)]
     scheme = Scheme(
-        frozenset(Version)
-        if settings.webhook_signatures == "both"
-        else frozenset({Version(settings.webhook_signatures)}),
+        frozenset(versions),
         given_secrets(settings) or [kept_secret(settings.data_dir)],
         keys.derived("signing keys of the unnamed account"),
     )
@@ -67,6 +69,9 @@ async def open_signing(settings: Settings, fetch: Fetch, *, now: Callable[[], da
     await store.check()
     # The oldest key of SECRETS_KEY gives the name to tell, which stays while another is put in front.
     names = [_name(key) for key in reversed(keys.derived("key set of the unnamed account"))]
+    public_keys = PublicKeys(names, scheme.signing_keys, store.public_keys, settings.public_base_url)
+    if Version.V1A in scheme.versions:
+        log.info("Public keys of the account without a name, for v1a signatures: %s", public_keys.url(None))
     return Signing(
         scheme=scheme,
         links=_links(settings, keys),
@@ -74,7 +79,7 @@ async def open_signing(settings: Settings, fetch: Fetch, *, now: Callable[[], da
         store=store,
         signers=Signers(scheme, known, store.of, now),
         missing=MissingSecrets(store.create_missing),
-        public_keys=PublicKeys(names, scheme.signing_keys, store.public_keys, settings.public_base_url),
+        public_keys=public_keys,
         keys=keys,
         hearing=hearing,
         now=now,

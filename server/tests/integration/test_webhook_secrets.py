@@ -177,6 +177,24 @@ async def test_the_public_keys_of_an_account_verify_v1a_and_are_open_to_everybod
     assert "acme" not in url + answer.text
 
 
+async def test_the_account_without_a_name_has_public_keys_as_well_which_the_log_names(
+    run_service: RunService, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    settings = {"webhook_signatures": "v1a", "callback_allowed_origins": (receiver.origin,)}
+    async with run_service(**settings) as service:
+        callback = await delivered(service, receiver)
+        [url] = [one.getMessage().rpartition(" ")[2] for one in caplog.records if "Public keys" in one.getMessage()]
+        answer = await service.client.get(url.removeprefix(service.settings.public_base_url))
+    [key] = answer.json()["keys"]
+    version, _, signature = callback.headers["webhook-signature"].partition(",")
+    signed = f"{callback.headers['webhook-id']}.{callback.headers['webhook-timestamp']}.".encode() + callback.raw
+    public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key["x"] + "="))
+    public.verify(base64.b64decode(signature), signed)
+
+    assert version == "v1a"
+
+
 async def test_the_demo_receiver_verifies_with_the_secrets_of_the_account_of_the_callback(
     closed: Service, receiver: Receiver
 ) -> None:
