@@ -59,7 +59,7 @@ def test_a_name_that_no_account_has_is_told_and_makes_none(manage: Manage) -> No
     for name in ("nobody", "", "Acme", "café", "acme\n"):
         assert manage("set", name, "--disable")[::2] == (
             3,
-            "There is no account with this name: it is made by its first key.\n",
+            "There is no account with this name: it is made by its first key or token.\n",
         )
     assert list(listed(manage)) == ["acme", "other"]
 

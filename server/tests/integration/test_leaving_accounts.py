@@ -48,7 +48,8 @@ async def pool(service: Service) -> AsyncIterator[asyncpg.Pool]:
 
 async def something_of_everything(service: Service, receiver: Receiver, account: str = NAME) -> list[str]:
     """Give an account one of everything; returns the ids of its requests and its batch."""
-    key = await made(service, "submit", "read", account=account)
+    key = await made(service, "submit", "read", "manage", account=account)
+    assert (await service.client.post("/api/webhook-secrets/rotate", headers=bearer(key))).status_code == 201
     headers = {**bearer(key), "X-Idempotency-Key": f"key-of-{account}"}
     body = {"payload": {"report_name": account, "num_transactions": 3}, "callback_url": f"{receiver.url}?{account}"}
     await service.client.post("/api/async", headers=headers, json=body)
@@ -112,7 +113,7 @@ async def test_an_account_is_deleted_whenever_it_was_interrupted_and_nothing_of_
     others = await something_of_everything(service, receiver, "staying-ltd")
     before = await traces(service, NAME, *ids)
     assert {"accounts", "api_keys", "batches", "benchmark_runs", "idempotency_keys", "redeliveries"} <= set(before)
-    assert {"requests", "callback_logs", "batch_callback_logs", "stream_tickets"} <= set(before)
+    assert {"requests", "callback_logs", "batch_callback_logs", "stream_tickets", "webhook_secrets"} <= set(before)
     assert len(files_of(service, ids)) == 5
     staying = await traces(service, "staying-ltd", *others)
 

@@ -30,7 +30,7 @@ class AccountRequest(BaseModel):
         default=ABSENT, description="How many of its requests may wait, instead of `MAX_PENDING_PER_CALLER`."
     )
     disabled: Annotated[bool, Strict()] = Field(
-        default=ABSENT, description="`true`: every key of it is refused; what was accepted goes on."
+        default=ABSENT, description="`true`: every key and token of it is refused; what was accepted goes on."
     )
 
 
@@ -38,7 +38,7 @@ class AccountItem(BaseModel):
     """An account, and its own limits; null: as the settings of the service say."""
 
     name: str = Field(description="The name of the account.", examples=["acme"])
-    created_at: datetime = Field(description="When its first key was made.")
+    created_at: datetime = Field(description="When its first key was made, or its first token came.")
     rate_limit_sync: str | None = Field(description="Its own limit on `POST /api/sync`.")
     rate_limit_async: str | None = Field(description="Its own limit on async submissions.")
     max_pending: int | None = Field(description="How many of its requests may wait.")

@@ -21,7 +21,7 @@ ACCOUNT_NAME = re.compile(rf"[!-~]{{1,{ACCOUNT_LENGTH_MAX}}}", re.ASCII)
 #: Left as it is.
 UNCHANGED: Any = object()
 
-_NO_ACCOUNT = "There is no account with this name: it is made by its first key."
+_NO_ACCOUNT = "There is no account with this name: it is made by its first key or token."
 _RATE = re.compile(RATE_LIMIT_PATTERN, re.ASCII)
 
 
