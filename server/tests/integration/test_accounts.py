@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from src.services.identity.caller import Caller, Scope
 from src.services.identity.key_format import generate_key
@@ -20,7 +21,13 @@ from tests.support.waiting import eventually
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
 BOOTSTRAP = generate_key()
-CLOSED: dict[str, Any] = {"auth_required": True, "bootstrap_admin_key": BOOTSTRAP, "auth_failure_rate": "off"}
+CLOSED: dict[str, Any] = {
+    "auth_required": True,
+    "bootstrap_admin_key": BOOTSTRAP,
+    "auth_failure_rate": "off",
+    # The same for both servers.
+    "secrets_key": (Fernet.generate_key().decode(),),
+}
 #: How exact the limit is shows while Redis answers, however late on a busy machine.
 PATIENT = "?timeout=30&socket_timeout=30&socket_connect_timeout=30"
 DEFAULTS = {
