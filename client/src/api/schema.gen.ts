@@ -1407,7 +1407,7 @@ export interface components {
       /**
        * Created At
        * Format: date-time
-       * @description When its first key was made.
+       * @description When its first key was made, or its first token came.
        */
       created_at: string
       /**
@@ -1468,7 +1468,7 @@ export interface components {
     AccountRequest: {
       /**
        * Disabled
-       * @description `true`: every key of it is refused; what was accepted goes on.
+       * @description `true`: every key and token of it is refused; what was accepted goes on.
        */
       disabled?: boolean
       /**
