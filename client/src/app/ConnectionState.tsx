@@ -1,5 +1,6 @@
-import { Radio, RefreshCw, WifiOff, type LucideIcon } from 'lucide-react'
+import { Radio, RefreshCw, Unplug, WifiOff, type LucideIcon } from 'lucide-react'
 import { liveState, type LiveState } from '@/api/live'
+import { useLack } from '@/hooks/useLack'
 import { useStore } from '@/hooks/useStore'
 import { cx } from '@/lib/cx'
 import { useAway } from './OfflineBanner'
@@ -33,10 +34,14 @@ const offline: Look = {
   className: 'bg-bad-soft text-bad',
 }
 
+const notLive = { word: 'Not live', icon: Unplug, className: 'bg-raised text-muted' }
+
 export function ConnectionState() {
   const state = useStore(liveState)
   const away = useAway()
-  const { word, hint, icon: Icon, className } = away ? offline : looks[state]
+  const lack = useLack('read')
+  const look = away ? offline : lack === null ? looks[state] : { ...notLive, hint: lack }
+  const { word, hint, icon: Icon, className } = look
   return (
     <span
       role="status"

@@ -7,7 +7,7 @@ import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
 import { QueryView } from '@/components/QueryView'
 import { useSlowNow } from '@/hooks/useSlowNow'
-import { useLack } from '@/hooks/useLack'
+import { lackOf } from '@/lib/session'
 import { CreateKey } from './CreateKey'
 import { inOrder } from './describe'
 import { KeyRow } from './KeyRow'
@@ -20,7 +20,7 @@ type Asked = { what: 'create' } | { what: 'rotate' | 'revoke'; apiKey: ApiKey }
 
 /** The keys of the account; what is new is shown once. */
 export function KeysCard({ me }: { me: Me }) {
-  const lack = useLack('manage')
+  const lack = lackOf('manage', me.scopes)
   const [asked, setAsked] = useState<Asked | null>(null)
   const [made, setMade] = useState<NewApiKey | null>(null)
   const close = () => setAsked(null)

@@ -60,7 +60,9 @@ export function ResilienceView({ tabs }: { tabs: ReactNode }) {
         </Button>
       </PageHeader>
       {tabs}
-      <LackNote scope="submit" />
+      <div className="mb-3 empty:hidden">
+        <LackNote scope="submit" />
+      </div>
       <QueryView query={settings} height={480}>
         {() => (
           <div className="grid items-start gap-4 lg:grid-cols-2">
