@@ -63,6 +63,14 @@ test('where keys are required: sign in, make, rotate and revoke keys, see what a
     await row('ci', 'Replaced').getByRole('button', { name: 'Revoke…' }).click()
     await dialog.getByRole('button', { name: 'Revoke key' }).click()
     await expect(row('ci', 'Revoked')).toHaveCount(1)
+
+    const secrets = page.getByTestId('webhook-secret')
+    await expect(secrets).toHaveText(/whsec_•+/)
+    await secrets.getByRole('button', { name: 'Show' }).click()
+    await expect(secrets).toHaveText(/whsec_[A-Za-z0-9+/=]+/)
+    await page.getByRole('button', { name: 'Rotate secret…' }).click()
+    await dialog.getByRole('button', { name: 'Rotate secret' }).click()
+    await expect(secrets).toHaveCount(2)
     await expectNoAxeViolations(page)
 
     await page.getByRole('button', { name: 'Sign out' }).click()

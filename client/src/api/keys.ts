@@ -25,6 +25,7 @@ export const keys = {
   /** Who is signed in. */
   me: ['me'] as const,
   apiKeys: ['api-keys'] as const,
+  webhookSecrets: ['webhook-secrets'] as const,
   benchmarks: ['benchmarks'] as const,
   benchmarkRuns: ['benchmarks', 'runs'] as const,
   benchmarkRun: (id: string) => ['benchmarks', 'run', id] as const,

@@ -6,6 +6,7 @@ import { PageHeader } from '@/components/PageHeader'
 import { QueryView } from '@/components/QueryView'
 import { session } from '@/lib/session'
 import { KeysCard } from './KeysCard'
+import { SecretsCard } from './SecretsCard'
 import { WhoCard } from './WhoCard'
 
 const LIMITS_READ_EVERY_MS = 10_000
@@ -29,6 +30,7 @@ export function AccountView() {
           <div className="grid items-start gap-4">
             <WhoCard me={me} />
             <KeysCard me={me} />
+            <SecretsCard me={me} />
           </div>
         )}
       </QueryView>

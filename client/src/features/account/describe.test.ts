@@ -8,6 +8,7 @@ import {
   inOrder,
   lifetimeName,
   lifetimesFor,
+  masked,
   stateOf,
 } from './describe'
 
@@ -65,4 +66,9 @@ test('a new key ends no later than the one it is made with, unless that is the o
   expect(lifetimeName(365, ends)).toBe('1 year')
   expect(endAfter(7, now)).toBe(new Date(now + 7 * DAY).toISOString())
   expect(endAfter(null, now)).toBeNull()
+})
+
+test('a secret that is not shown tells only what it is', () => {
+  expect(masked('whsec_c2VjcmV0')).toBe(`whsec_${'•'.repeat(24)}`)
+  expect(masked('c2VjcmV0')).not.toContain('c2')
 })

@@ -62,3 +62,8 @@ export function lifetimeName(days: number | null, me: Pick<Me, 'expires_at' | 's
 export function endAfter(days: number | null, now: number): string | null {
   return days === null ? null : new Date(now + days * DAY_MS).toISOString()
 }
+
+/** A secret as others may see it: `whsec_` and dots. */
+export function masked(secret: string): string {
+  return `${secret.slice(0, secret.indexOf('_') + 1)}${'•'.repeat(24)}`
+}

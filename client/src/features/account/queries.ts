@@ -1,9 +1,10 @@
-import { infiniteQueryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
 import { api, unwrap } from '@/api/client'
 import { keys } from '@/api/keys'
 import type { components } from '@/api/schema.gen'
 
 type Schemas = components['schemas']
+export type WebhookSecret = Schemas['WebhookSecretItem']
 
 /** Who has a key that is not the tab's yet. */
 export function readMe(key: string) {
@@ -33,4 +34,13 @@ export function rotateKey(id: string, overlapHours: number) {
 
 export function revokeKey(id: string) {
   return unwrap(api.DELETE('/api/keys/{key_id}', { params: { path: { key_id: id } } }))
+}
+
+export const secretsQuery = queryOptions({
+  queryKey: keys.webhookSecrets,
+  queryFn: ({ signal }) => unwrap(api.GET('/api/webhook-secrets', { signal })),
+})
+
+export function rotateSecret(overlapHours: number) {
+  return unwrap(api.POST('/api/webhook-secrets/rotate', { body: { overlap_hours: overlapHours } }))
 }
