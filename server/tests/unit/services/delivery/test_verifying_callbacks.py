@@ -40,7 +40,7 @@ def verifier(index: int) -> Callable[..., Any]:
     return found
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=["old", "new"])
 @pytest.mark.parametrize("kind", [Webhook, SvixWebhook, None])
 def test_packages_and_the_documented_code_verify_v1_with_the_old_and_the_new_secret(
     kind: type[Webhook] | None, secret: str, headers: dict[str, str]
