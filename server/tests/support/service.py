@@ -16,6 +16,9 @@ from src.services.parts import Parts
 from tests.support.sealed_network import trusted
 from tests.support.waiting import eventually
 
+#: What servers on one database have in common.
+SECRETS_KEY = "c2VjcmV0cyBvZiB0ZXN0cywgMzIgYnl0ZXMgZWFjaC4="
+
 
 @dataclass
 class Service:
@@ -72,6 +75,7 @@ async def running_service(
             "rate_limit_sync": "off",
             "rate_limit_async": "off",
             "callback_retry_delays": (0.02, 0.04, 0.08),
+            "secrets_key": (SECRETS_KEY,),
             **settings,
         },
     )

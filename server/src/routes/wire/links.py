@@ -20,5 +20,5 @@ class LinkRequest(BaseModel):
 class LinkAnswer(BaseModel):
     """A link that is good without credentials."""
 
-    url: str
-    expires_at: datetime
+    url: str = Field(description="The link.")
+    expires_at: datetime = Field(description="When it ends.")

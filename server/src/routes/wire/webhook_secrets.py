@@ -22,7 +22,7 @@ class WebhookSecretItem(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    secret: str = Field(examples=["whsec_…"])
+    secret: str = Field(description="The secret itself.", examples=["whsec_…"])
     created_at: datetime
     expires_at: datetime | None = Field(description="Until when it signs; null: until it is rotated.")
 
@@ -37,12 +37,12 @@ class WebhookSecretList(BaseModel):
 class Jwk(BaseModel):
     """An Ed25519 public key (RFC 8037)."""
 
-    kty: str = Field(examples=["OKP"])
-    crv: str = Field(examples=["Ed25519"])
+    kty: str = Field(description="The kind of key.", examples=["OKP"])
+    crv: str = Field(description="The curve.", examples=["Ed25519"])
     x: str = Field(description="The 32 bytes of the key in base64url.")
     kid: str = Field(description="The thumbprint of the key (RFC 7638).")
-    alg: str = Field(examples=["EdDSA"])
-    use: str = Field(examples=["sig"])
+    alg: str = Field(description="What it verifies.", examples=["EdDSA"])
+    use: str = Field(description="What it is for: signatures.", examples=["sig"])
 
 
 class JwkSet(BaseModel):
