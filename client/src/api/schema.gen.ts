@@ -3386,11 +3386,13 @@ export interface components {
     Jwk: {
       /**
        * Alg
+       * @description What it verifies.
        * @example EdDSA
        */
       alg: string
       /**
        * Crv
+       * @description The curve.
        * @example Ed25519
        */
       crv: string
@@ -3401,11 +3403,13 @@ export interface components {
       kid: string
       /**
        * Kty
+       * @description The kind of key.
        * @example OKP
        */
       kty: string
       /**
        * Use
+       * @description What it is for: signatures.
        * @example sig
        */
       use: string
@@ -3422,7 +3426,7 @@ export interface components {
     JwkSet: {
       /**
        * Keys
-       * @description The keys of this page.
+       * @description The keys, newest first.
        */
       keys: components['schemas']['Jwk'][]
     }
@@ -3608,12 +3612,12 @@ export interface components {
       /**
        * Expires At
        * Format: date-time
-       * @description When it ends; null: never.
+       * @description When it ends.
        */
       expires_at: string
       /**
        * Url
-       * @description The URL.
+       * @description The link.
        */
       url: string
     }
@@ -5522,7 +5526,7 @@ export interface components {
       /**
        * Created At
        * Format: date-time
-       * @description When it was accepted.
+       * @description When the secret was created.
        */
       created_at: string
       /**
@@ -5532,7 +5536,7 @@ export interface components {
       expires_at: string | null
       /**
        * Secret
-       * @description The signing secret, `whsec_…`.
+       * @description The secret itself.
        * @example whsec_…
        */
       secret: string
@@ -5547,7 +5551,10 @@ export interface components {
        * @description Where the public keys of your `v1a` signatures are.
        */
       public_keys_url: string
-      /** Secrets */
+      /**
+       * Secrets
+       * @description The secrets that sign, newest first.
+       */
       secrets: components['schemas']['WebhookSecretItem'][]
     }
     /**
