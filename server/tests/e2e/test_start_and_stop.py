@@ -151,6 +151,7 @@ def test_options_win_over_the_environment(terminal: Terminal) -> None:
 def test_settings_that_only_their_part_understands_are_one_sentence_too(tmp_path: Path) -> None:
     bad = {
         "WEBHOOK_SIGNING_SECRETS": "abc",
+        "SECRETS_KEY": "abc",
         "CALLBACK_ALLOWED_ORIGINS": "foo",
         "BOOTSTRAP_ADMIN_KEY": "frg_ABCDEFGH_" + "1" * 49,
         "SSL_CERT_FILE": __file__,
