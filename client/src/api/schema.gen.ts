@@ -939,7 +939,7 @@ export interface paths {
     post?: never
     /**
      * Delete all requests
-     * @description Delete every request that is not being processed.
+     * @description Delete every request that is not being processed, or those of them that match the filters of the list.
      */
     delete: operations['delete_all_requests']
     options?: never
@@ -11886,7 +11886,44 @@ export interface operations {
   }
   delete_all_requests: {
     parameters: {
-      query?: never
+      query?: {
+        /** @description Only of this account; without `admin` nothing is found of another than your own. */
+        account?: string | null
+        /** @description Only the requests of this batch. */
+        batch_id?: string | null
+        /** @description Only this status of the callback. */
+        callback_status?: components['schemas']['CallbackStatus'] | null
+        /** @description Only where the last attempt to deliver the callback failed like this. */
+        error_code?:
+          | (
+              | 'blocked_address'
+              | 'dns_failure'
+              | 'connect_failed'
+              | 'connection_reset'
+              | 'tls_failure'
+              | 'timeout'
+              | 'bad_http'
+              | 'local_resources'
+              | 'internal_error'
+              | 'bad_status'
+              | 'expired'
+            )
+          | null
+        /** @description Only this mode. */
+        mode?: components['schemas']['Mode'] | null
+        /** @description Only this priority; looked for among 10,000 requests a page. */
+        priority?: components['schemas']['Priority'] | null
+        /** @description Only requests with this id or idempotency key; if there are none: those whose callback URL or receiver begins with it, where it begins with `http://` or `https://`, else those whose name contains it, in any case. What no index finds is looked for among 10,000 requests a page; the cursor goes on behind them. */
+        q?: string | null
+        /** @description Only this receiver: scheme, host and port, such as `https://hooks.example.com:443`. */
+        receiver?: string | null
+        /** @description Only what was accepted at this time or later, RFC 3339. */
+        since?: string | null
+        /** @description Only this status of the report. */
+        status?: components['schemas']['Status'] | null
+        /** @description Only what was accepted before this time, RFC 3339. */
+        until?: string | null
+      }
       header?: never
       path?: never
       cookie?: never

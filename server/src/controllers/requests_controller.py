@@ -19,6 +19,9 @@ from src.services.requests.filters import Filters
 from src.services.requests.history import Counts, Page
 from src.services.requests.records import LaneKey
 
+#: Matching requests deleted together, each group in a transaction of its own.
+DELETED_TOGETHER_MAX = 500
+
 _WHY_NOT_YET = {
     CallbackStatus.PENDING: "The callback is still being delivered.",
     CallbackStatus.CANCELLED: "The callback was cancelled just now, and an attempt may be under way; try again soon.",
@@ -141,6 +144,22 @@ async def delete_all(parts: Parts, view: View) -> int:
         count += len(deleted)
     await parts.batches.changes.delete_empty(view)
     return count
+
+
+async def delete_matching(parts: Parts, filters: Filters) -> int:
+    """Delete every matching request that is not being processed; returns their number.
+
+    What is accepted meanwhile is kept: pages go from the newest to the oldest.
+    """
+    count, cursor = 0, None
+    while True:
+        page = await parts.reader.history.page(filters, DELETED_TOGETHER_MAX, cursor)
+        if deleted := await parts.store.delete_named([row.id for row in page.requests], filters.view):
+            await parts.removal.remove(deleted)
+            count += len(deleted)
+        if (cursor := page.next_cursor) is None:
+            await parts.batches.changes.delete_empty(filters.view)
+            return count
 
 
 async def _existing(parts: Parts, view: View, request_id: UUID) -> Row[Any]:

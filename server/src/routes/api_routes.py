@@ -48,6 +48,7 @@ from src.routes.wire.requests import (
     RequestList,
 )
 from src.services.report_generator import ReportParameters
+from src.services.requests.filters import Filters
 from src.services.requests.records import Duplicate, IdempotencyKey
 
 LIST_LIMIT_MAX = 200
@@ -294,10 +295,14 @@ async def delete_request(
     return DeletedAnswer(deleted=True, id=request_id)
 
 
-@demo_managing.delete("/requests", response_model=AllDeletedAnswer, responses=responses(503))
-async def delete_all_requests(parts: PartsDependency, view: ViewDependency) -> AllDeletedAnswer:
-    """Delete every request that is not being processed."""
-    return AllDeletedAnswer(deleted=True, count=await requests_controller.delete_all(parts, view))
+@demo_managing.delete("/requests", response_model=AllDeletedAnswer, responses=responses(422, 503))
+async def delete_all_requests(parts: PartsDependency, filters: FiltersDependency) -> AllDeletedAnswer:
+    """Delete every request that is not being processed, or those of them that match the filters of the list."""
+    if filters == Filters(view=filters.view):
+        count = await requests_controller.delete_all(parts, filters.view)
+    else:
+        count = await requests_controller.delete_matching(parts, filters)
+    return AllDeletedAnswer(deleted=True, count=count)
 
 
 def _replay(duplicate: Duplicate, headers: Mapping[str, str] = MappingProxyType({})) -> Response:

@@ -1,7 +1,14 @@
 """Looking at requests, page by page, and deleting them."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from tests.support.database_state import is_generating
 from tests.support.receivers import Receiver
 from tests.support.service import Service
+from tests.support.waiting import eventually
+
+RunService = Callable[..., AbstractAsyncContextManager[Service]]
 
 
 async def test_pages_go_through_everything_once_newest_first(service: Service) -> None:
@@ -60,6 +67,37 @@ async def test_deleting_all_leaves_nothing_but_what_is_being_processed(service: 
     assert answer.json() == {"deleted": True, "count": 3}
     assert await service.count() == 0
     assert list(service.settings.reports_folder.iterdir()) == []
+
+
+async def test_deleting_what_matches_leaves_the_rest(service: Service) -> None:
+    for n in range(7):
+        name = f"{'old' if n % 2 else 'new'} {n}"
+        await service.client.post("/api/sync", json={"num_transactions": 1, "report_name": name})
+    kept = await service.client.delete("/api/requests?q=nothing")
+    deleted = await service.client.delete("/api/requests?q=old&mode=sync")
+    refused = [await service.client.delete(f"/api/requests?{query}") for query in ("status=DONE", "q=", "other=1")]
+    left = (await service.client.get("/api/requests")).json()["requests"]
+
+    assert (kept.json()["count"], deleted.json()["count"]) == (0, 3)
+    assert [answer.status_code for answer in refused] == [422] * 3
+    assert sorted(one["report_name"] for one in left) == ["new 0", "new 2", "new 4", "new 6"]
+    assert len(list(service.settings.reports_folder.iterdir())) == 4
+
+
+async def test_more_than_a_page_that_matches_is_deleted_but_for_what_is_being_processed(
+    run_service: RunService, database_url: str
+) -> None:
+    async with run_service(simulated_ms_per_transaction=1_000, simulated_max_seconds=60) as service:
+        entries = [{"payload": {"num_transactions": 60, "report_name": "old"}}] * 1_000
+        for _ in range(2):
+            assert (await service.client.post("/api/batch", json={"requests": entries})).status_code == 202
+        await eventually(lambda: is_generating(database_url))
+        answer = await service.client.delete("/api/requests?q=old")
+        batches = (await service.client.get("/api/batches")).json()["batches"]
+        left = await service.count()
+
+    assert (answer.json()["count"], left) == (1_999, 1)
+    assert [(one["counts"]["deleted"], one["counts"]["PROCESSING"]) for one in batches] == [(999, 1)]
 
 
 async def test_a_sync_request_has_no_callback_to_send_again(service: Service) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from src.controllers import downloads_controller, queue_controller, requests_controller
 from src.errors import NotFound
+from src.models import Status
 from src.services.engine.visible_state import visible_state
 from src.services.identity.caller import EVERYTHING, View, account_of
 from src.services.live.frames import Event
@@ -89,6 +90,9 @@ async def test_deleting_everything_deletes_what_is_ones_own(service: Service, of
     assert await requests_controller.delete_all(service.parts, View("other")) == 0
     assert (await service.client.delete("/api/requests")).json()["count"] == 1
     assert await requests_controller.get_request(service.parts, ACME, of_acme)
+    assert (await service.client.delete("/api/requests?status=COMPLETED")).json()["count"] == 0
+    of_other = Filters(view=View("other"), status=Status.COMPLETED)
+    assert await requests_controller.delete_matching(service.parts, of_other) == 0
     assert await requests_controller.delete_all(service.parts, ACME) == 1
 
 

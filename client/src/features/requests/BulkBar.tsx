@@ -3,7 +3,7 @@ import { Ban, CircleStop, RotateCw, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { keys, type RequestFilters } from '@/api/keys'
 import { settingsQuery } from '@/api/queries'
-import type { RequestItem } from '@/api/types'
+import type { RequestCounts, RequestItem } from '@/api/types'
 import { Button } from '@/components/Button'
 import { Dialog } from '@/components/Dialog'
 import { ErrorState } from '@/components/ErrorState'
@@ -14,7 +14,8 @@ import { CancelDialog } from './CancelDialog'
 import { cancellable } from './cancelling'
 import { describeCount } from './describeCount'
 import { redeliveryFilter, watchedRedelivery } from './matching'
-import { countsQuery, deleteAllRequests } from './queries'
+import { isFiltered } from './filters'
+import { countsQuery, deleteMatching } from './queries'
 import { RedeliverMatching, RedeliveryProgress } from './RedeliverMatching'
 import { redeliverable, redelivering, stopRedelivering, type BulkProgress } from './redelivery'
 
@@ -70,10 +71,10 @@ export function BulkBar({
           onClick={() => setAsking(true)}
         >
           <Trash2 aria-hidden size={14} />
-          Delete all…
+          {isFiltered(filters) ? 'Delete all that match…' : 'Delete all…'}
         </Button>
       )}
-      {asking && <DeleteAll onClose={() => setAsking(false)} />}
+      {asking && <DeleteAll filters={filters} onClose={() => setAsking(false)} />}
     </div>
   )
 }
@@ -137,10 +138,12 @@ function Progress({ progress: { done, of } }: { progress: BulkProgress }) {
   )
 }
 
-function DeleteAll({ onClose }: { onClose: () => void }) {
+function DeleteAll({ filters, onClose }: { filters: RequestFilters; onClose: () => void }) {
   const client = useQueryClient()
+  const { data: counts } = useQuery(countsQuery(filters))
+  const filtered = isFiltered(filters)
   const mutation = useMutation({
-    mutationFn: deleteAllRequests,
+    mutationFn: () => deleteMatching(filters),
     onSuccess: async ({ count }) => {
       onClose()
       showToast({ tone: 'good', text: `Deleted ${formatCount(count, 'request')}.` })
@@ -148,21 +151,29 @@ function DeleteAll({ onClose }: { onClose: () => void }) {
     },
   })
   return (
-    <Dialog title="Delete all requests?" onClose={onClose}>
+    <Dialog title={filtered ? 'Delete all that match?' : 'Delete all requests?'} onClose={onClose}>
       <div className="grid gap-4 p-4 text-ink">
         <p>
-          This deletes every request, whatever the filters show, with its file and its callback log. Queued
-          requests will never run; one that is being generated now is kept. This cannot be undone.
+          {filtered
+            ? `This deletes ${matches(counts)}, loaded or not, with their files and callback logs.`
+            : 'This deletes every request with its file and its callback log.'}{' '}
+          Queued requests will never run; one that is being generated now is kept. This cannot be undone.
         </p>
         {mutation.error && <ErrorState error={mutation.error} />}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Cancel</Button>
           <Button look="destructive" disabled={mutation.isPending} onClick={() => mutation.mutate()}>
             <Trash2 aria-hidden size={15} />
-            Delete all
+            {filtered ? 'Delete all that match' : 'Delete all'}
           </Button>
         </div>
       </div>
     </Dialog>
   )
+}
+
+function matches(counts: RequestCounts | undefined): string {
+  if (!counts) return 'every request that matches the filters'
+  const all = formatCount(counts.total, 'request')
+  return `${counts.exact ? all : `more than ${all}`} that match${counts.total === 1 && counts.exact ? 'es' : ''} the filters`
 }

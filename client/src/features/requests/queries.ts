@@ -44,6 +44,7 @@ export function deleteRequest(id: string) {
   return unwrap(api.DELETE('/api/requests/{request_id}', { params: { path: { request_id: id } } }))
 }
 
-export function deleteAllRequests() {
-  return unwrap(api.DELETE('/api/requests'))
+/** Delete what the filters match; everything where there are none. */
+export function deleteMatching(filters: RequestFilters) {
+  return unwrap(api.DELETE('/api/requests', { params: { query: filters } }))
 }

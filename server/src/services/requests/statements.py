@@ -439,6 +439,14 @@ DELETE FROM requests WHERE id IN (
 RETURNING id, account
 """
 
+# In the order of their ids, so that two that delete the same do not block each other.
+DELETE_NAMED = """
+DELETE FROM requests WHERE id IN (
+    SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND status <> 'PROCESSING'
+    AND ($3 OR account IS NOT DISTINCT FROM $2::text) ORDER BY id FOR UPDATE)
+RETURNING id, account
+"""
+
 # Skip scan over runs: the cost grows with the runs, not with their requests.
 RUNS_WITH_REQUESTS = """
 WITH RECURSIVE found AS (

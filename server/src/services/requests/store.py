@@ -400,6 +400,10 @@ class RequestStore:
         """Delete a batch of requests that are not being processed; returns their ids, empty if none is left."""
         return await self._delete(statements.DELETE_SOME, DELETE_BATCH_ROWS, view.account, view.everybody)
 
+    async def delete_named(self, request_ids: Collection[UUID], view: View) -> list[UUID]:
+        """Delete those of some requests that are not being processed; returns their ids."""
+        return await self._delete(statements.DELETE_NAMED, list(request_ids), view.account, view.everybody)
+
     async def _delete(self, statement: str, *arguments: Any) -> list[UUID]:
         deleted = {record["id"]: record["account"] for record in await self._fetch(statement, *arguments)}
         self._observers.deleted(deleted)
