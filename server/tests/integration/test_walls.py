@@ -29,6 +29,7 @@ from tests.support.waiting import eventually
 RunService = Callable[..., AbstractAsyncContextManager[Service]]
 ACME = View("acme")
 OTHERS = [View(), View("ACME"), View("other")]
+ACCOUNT = "INSERT INTO accounts (name, created_at) VALUES ('acme', now()) ON CONFLICT DO NOTHING"
 GIVE = "UPDATE requests SET account = 'acme', caller = '@acme' WHERE input_payload->>'report_name' LIKE 'canary%'"
 
 
@@ -43,7 +44,7 @@ async def of_acme(service: Service, receiver: Receiver, database_url: str) -> UU
     """Store one request of an account, delivered, and one of everybody's."""
     request_id = await delivered(service, receiver, "canary")
     await delivered(service, receiver, "mine")
-    await run_sql(database_url, GIVE)
+    await run_sql(database_url, ACCOUNT, GIVE)
     return request_id
 
 
@@ -112,7 +113,7 @@ async def test_nobody_cancels_the_request_of_another(
     async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
         accepted = [await service.submit(receiver.url, report_name=f"canary-{n}") for n in range(2)]
         ids = [UUID(one["request_id"]) for one in accepted]
-        await run_sql(database_url, GIVE)
+        await run_sql(database_url, ACCOUNT, GIVE)
         for one in (*ids, uuid4()):
             for view in OTHERS:
                 with pytest.raises(NotFound):
@@ -134,7 +135,7 @@ async def test_the_queue_counts_ones_own_alone(run_service: RunService, receiver
     async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
         sent = [await service.submit(receiver.url, report_name=f"canary-{n}") for n in range(3)]
         ids = {UUID(accepted["request_id"]) for accepted in sent}
-        await run_sql(database_url, GIVE)
+        await run_sql(database_url, ACCOUNT, GIVE)
         parts = service.parts
         of_acme, of_everybody, open_mode = [
             await queue_controller.snapshot(parts.reader, parts.engine, parts.priorities, view, parts.now())
@@ -162,7 +163,7 @@ async def test_the_depths_of_the_queue_count_ones_own_alone(
     async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
         for n in range(3):
             await service.submit(receiver.url, report_name=f"canary-{n}")
-        await run_sql(database_url, GIVE)
+        await run_sql(database_url, ACCOUNT, GIVE)
 
     async with run_service(callback_allowed_origins=(receiver.origin,), **settings) as service:
         await eventually(lambda: bool(service.parts.reader.recent_depths.samples))
