@@ -34,8 +34,8 @@ async def run_sql(url: str, *statements: str) -> None:
 
 
 async def create_template(url: str) -> None:
-    """Create the template: an empty database with the schema, on a server that no loss of power will end."""
-    await run_sql(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", f"CREATE DATABASE {TEMPLATE}")
+    """Create the template: an empty database with the schema."""
+    await run_sql(url, f"CREATE DATABASE {TEMPLATE}")
     await migrate(database_at(url, TEMPLATE))
 
 
