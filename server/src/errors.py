@@ -19,7 +19,8 @@
     ├── NotStarted                  the service cannot start; the message says what to fix
     ├── LeadershipLost              another process is the leader now; nothing was changed
     └── Unavailable                 try again later; nothing was stored
-        ├── CannotOpen                  a secret in the database was encrypted with another SECRETS_KEY
+        ├── CannotOpen              a secret in the database was encrypted with another SECRETS_KEY
+        ├── IssuerAway              there are no keys to check a token with
         ├── QueueFull               `MAX_PENDING_REQUESTS` is reached
         ├── RateLimited             so many entries of a batch do not fit the rate limit now
         ├── CallerQueueFull         `MAX_PENDING_PER_CALLER` is reached
@@ -170,6 +171,10 @@ class Unavailable(ServiceError):
 
 class CannotOpen(Unavailable):
     """A secret in the database was encrypted with another SECRETS_KEY, or for another account."""
+
+
+class IssuerAway(Unavailable):
+    """There are no keys to check a token with; its issuer does not give them."""
 
 
 class QueueFull(Unavailable):

@@ -11,7 +11,7 @@ import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
-from src.errors import Unavailable
+from src.errors import IssuerAway
 from src.services.outbound.documents import NoDocument
 
 #: Seconds after which the keys are fetched again; while that fails the old ones stay good.
@@ -26,10 +26,6 @@ KEYS_MAX = 100
 RSA_BITS_MIN = 2048
 
 log = logging.getLogger(__name__)
-
-
-class IssuerAway(Unavailable):
-    """There are no keys to check a token with; the issuer does not give them."""
 
 
 @dataclass(frozen=True, slots=True)

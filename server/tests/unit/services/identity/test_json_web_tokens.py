@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import Key, OctKey
 
+from src.errors import IssuerAway
 from src.services.identity.caller import Scope
 from src.services.identity.issuer_keys import (
     FETCHED_EVERY_S,
     FIRST_FETCHED_EVERY_S,
     KEYS_KEPT_S,
-    IssuerAway,
     IssuerKeys,
 )
 from src.services.identity.json_web_tokens import ALGORITHMS, CLOCK_SKEW_S, JsonWebTokens
