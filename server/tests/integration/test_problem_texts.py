@@ -128,7 +128,7 @@ TABLE: dict[str, Refused] = {
     "too many on a page": call(422, INVALID, "GET", "/api/requests?limit=201", "limit", "200"),
     "no such word": call(422, INVALID, "GET", "/api/requests?mode=both", "mode", "sync, async"),
     "a broken cursor": call(422, INVALID, "GET", "/api/requests?cursor=x", "cursor", "without one"),
-    "a deletion with a filter": call(422, INVALID, "DELETE", "/api/requests?status=FAILED", "status", "none"),
+    "a deletion with no such filter": call(422, INVALID, "DELETE", "/api/requests?state=FAILED", "state", "status"),
 }
 
 
