@@ -12,11 +12,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from src.models import RunStatus
 from src.services.identity.caller import EVERYTHING
 from src.services.identity.key_format import generate_key
 from tests.integration.test_the_door import bearer, made
+from tests.support.over_http import over_http
+from tests.support.ports import free_port
 from tests.support.receivers import Receiver
 from tests.support.service import Service
 from tests.support.waiting import eventually
@@ -31,7 +34,7 @@ MEASURED = re.compile(
     r'"(?:at|uptime_seconds|round_trip_ms|heartbeat_age_ms|free_bytes|oldest_age_ms|last_used_at|since|reset_s|remaining|used)"'
     r':(?:null|"[^"]*"|[0-9.]+)'
 )
-#: They never end by themselves; `test_the_door.py` reads the streams.
+#: They never end by themselves; a test of their own reads them.
 STREAMS = {"/api/events"}
 #: They count everybody, and name nobody: the probe for load balancers.
 TIMES = {"/api/queue/depths", "/api/health/last-hour"}
@@ -188,6 +191,55 @@ async def test_the_demo_receiver_keeps_what_each_account_got(accounts: Accounts)
     assert await seen("other") == 0
     simulated = await accounts.call("other", "GET", "/api/callbacks/simulate-failures", accounts.owned)
     assert simulated.json()["fail_next"] == 0
+
+
+async def test_the_streams_of_an_account_tell_nothing_of_another(accounts: Accounts, receiver: Receiver) -> None:
+    port, heard = free_port(), {account: [""] for account in ("acme", "other")}
+    client, service = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}"), accounts.service
+
+    async def events(account: str) -> None:
+        async with client.stream("GET", "/api/events", headers=bearer(accounts.keys[account])) as stream:
+            async for line in stream.aiter_lines():
+                heard[account].append(line)
+
+    async def frames(account: str) -> None:
+        made = await client.post("/api/ws/tickets", headers=bearer(accounts.keys[account]))
+        async with connect(f"ws://127.0.0.1:{port}/api/ws?ticket={made.json()['ticket']}") as stream:
+            async for frame in stream:
+                heard[account].append(str(frame))
+
+    def told(account: str, word: str) -> int:
+        return sum(word in line for line in heard[account])
+
+    async def whole_life(account: str) -> str:
+        """Submit a request, and have it delivered, redelivered and deleted; returns its id."""
+        key = bearer(accounts.keys[account])
+        body = {"payload": {"report_name": "canary"}, "callback_url": f"{receiver.url}?canary"}
+        request_id = str((await client.post("/api/async", headers=key, json=body)).json()["request_id"])
+        path = f"/api/requests/{request_id}"
+
+        async def delivered() -> bool:
+            return bool((await client.get(path, headers=key)).json()["callback_status"] == "SUCCESS")
+
+        await eventually(delivered)
+        await client.post(f"{path}/redeliver", headers=key)
+        await eventually(delivered)
+        await client.delete(path, headers=key)
+        await eventually(lambda: told(account, "request.deleted") >= 2)
+        return request_id
+
+    async with over_http(service.app, port), client:
+        listening = [asyncio.create_task(read(account)) for account in heard for read in (events, frames)]
+        await eventually(lambda: told("acme", "hello") >= 2 and told("other", "hello") >= 2)
+        of = {account: await whole_life(account) for account in heard}
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+
+    for account, another in (("acme", "other"), ("other", "acme")):
+        assert told(account, of[account]) >= 2
+        assert told(account, of[another]) == 0
+    assert [word for word in (*accounts.owned.values(), "acme") if told("other", word)] == [receiver.origin]
 
 
 async def test_the_operator_sees_all_and_filters_by_account(accounts: Accounts) -> None:
