@@ -318,7 +318,8 @@ class Settings(BaseSettings):
 
     auth_required: bool = Field(
         default=False,
-        description="require an API key, except for the page, its documentation, liveness and readiness",
+        description="require a key or token, except for the page, its documentation, liveness, readiness, the demo "
+        "receiver, public keys of webhooks and signed links",
     )
     auth_failure_rate: str = Field(
         default="30/minute",

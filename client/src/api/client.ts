@@ -44,12 +44,16 @@ export async function send(request: Request): Promise<Response> {
     if (request.signal.aborted) throw error
     throw new UnreachableError()
   }
-  if (response.status === 401 && !bringsOwn) await noteRefusal(response.clone(), key)
-  rateLimits.observe(new URL(request.url).pathname, response)
+  const { pathname } = new URL(request.url)
+  if (response.status === 401 && !bringsOwn && pathname !== METRICS) await noteRefusal(response.clone(), key)
+  rateLimits.observe(pathname, response)
   return response
 }
 
 export const api = createClient<paths>({ baseUrl: location.origin, fetch: send })
+
+/** It may ask for a token of its own, which says nothing of the key. */
+const METRICS = '/metrics'
 
 /** Of credentials: the demo receiver refuses signatures, with the same status. */
 const REFUSED = /:((?:key|token)-[a-z]+)$/

@@ -8,7 +8,7 @@ export type Scope = (typeof SCOPES)[number]
 export type Session = { key: string | null; refusal: string | null }
 
 type World = {
-  /** Of the tab: nothing of it outlives the tab, and no other one reads it. */
+  /** Of the tab: no other one reads it. A browser copies it to a duplicate of the tab, and back to one reopened. */
   storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'clear'>
   /** Load the page anew, where it is or at its start: whatever is in memory is gone. */
   reload: (where: 'here' | 'start') => void

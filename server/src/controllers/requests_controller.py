@@ -154,7 +154,7 @@ async def delete_matching(parts: Parts, filters: Filters) -> int:
     count, cursor = 0, None
     while True:
         page = await parts.reader.history.page(filters, DELETED_TOGETHER_MAX, cursor)
-        if deleted := await parts.store.delete_named([row.id for row in page.requests], filters.view):
+        if deleted := await parts.store.delete_found([row.id for row in page.requests], filters):
             await parts.removal.remove(deleted)
             count += len(deleted)
         if (cursor := page.next_cursor) is None:

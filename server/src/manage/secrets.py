@@ -15,6 +15,7 @@ from src.errors import NotStarted
 from src.manage.commands import add_command, moment, overlap_hours, show
 from src.manage.opening import EXIT_DONE, EXIT_WRONG, open_pool, refuse
 from src.services.delivery.webhook_secrets import WebhookSecretStore
+from src.services.identity.account_store import AccountStore
 from src.services.identity.key_store import OVERLAP_HOURS_MAX
 from src.services.identity.secrets_at_rest import FILE_NAME, SecretKeys, kept_key
 
@@ -67,6 +68,7 @@ async def _rotate(options: argparse.Namespace, settings: Settings) -> int:
     except ValueError as error:
         return refuse(EXIT_WRONG, str(error))
     async with open_pool(settings) as pool:
+        await AccountStore(pool).get(options.account)
         new = await _store(pool, keys).rotate(options.account, options.overlap_hours)
     if options.json:
         made = {"secret": new.secret, "created_at": moment(new.created_at), "expires_at": moment(new.expires_at)}

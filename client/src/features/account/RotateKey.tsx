@@ -23,8 +23,9 @@ export function RotateKey({ apiKey, onClose, onMade }: RotateKeyProps) {
     <Dialog title={`Rotate ${apiKey.name}?`} onClose={onClose}>
       <div className="grid gap-4 p-4 text-ink">
         <p>
-          This creates a key with the same name, scopes and end. Put it where{' '}
-          <span className="font-mono text-xs">{apiKey.id}</span> is used now, before that one ends.
+          This creates a key with the same name, scopes and end (but none later than that of your own key).
+          Put it where <span className="font-mono text-xs">{apiKey.id}</span> is used now, before that one
+          ends.
         </p>
         <OverlapField label="The old key stays good for" hours={hours} onChange={setHours} />
         <div className="flex justify-end gap-2">

@@ -24,8 +24,9 @@ export function RotateSecret({ onClose }: { onClose: () => void }) {
     <Dialog title="Rotate the webhook secret?" onClose={onClose}>
       <div className="grid gap-4 p-4 text-ink">
         <p>
-          Until the overlap ends every callback carries both signatures, so that receivers can change to the
-          new secret one after the other. After it they have to know the new one.
+          {hours === 0
+            ? 'From now on callbacks are signed with the new secret alone: receivers have to know it at once.'
+            : 'Until the overlap ends every callback carries a signature of each secret, so that receivers can change to the new one one after the other. After it they have to know the new one.'}
         </p>
         <OverlapField label="The old secret signs as well for" hours={hours} onChange={setHours} />
         <div className="flex justify-end gap-2">

@@ -12,7 +12,7 @@ export const scopeMeanings: Record<Scope, string> = {
 
 type Rate = Me['limits']['sync']
 
-/** `27 of 30 left; the next after 12 s`. */
+/** `27 of 30 left; one more in 12 s`. */
 export function describeRate(rate: Rate): string {
   if (rate === null) return 'No limit'
   const left = `${formatNumber(rate.remaining)} of ${formatNumber(rate.limit)} left`

@@ -109,6 +109,8 @@ class Persistence:
     def note_failure(self, error: Exception) -> None:
         """Record a local failure; logged once, until an operation succeeds."""
         if isinstance(error, DatabaseAway | CannotOpen):
+            if isinstance(error, CannotOpen) and self.trouble is None:
+                log.error("A lane waits: %s", error.detail)
             self.trouble = error.detail
         else:
             if self.trouble is None:

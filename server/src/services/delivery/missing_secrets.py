@@ -27,6 +27,10 @@ class MissingSecrets:
         """
         while True:
             await self._wake.wait()
-            while await self._create(CREATED_TOGETHER_MAX):
-                pass
-            self._wake.clear()
+            self._wake.clear()  # before the look: what is announced during it is looked for again
+            try:
+                while await self._create(CREATED_TOGETHER_MAX):
+                    pass
+            except BaseException:
+                self._wake.set()
+                raise

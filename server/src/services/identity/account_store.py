@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -10,7 +11,7 @@ import asyncpg
 
 from src.config import RATE_LIMIT_PATTERN
 from src.database import database_errors
-from src.errors import Invalid, NotFound
+from src.errors import DatabaseAway, Invalid, NotFound
 from src.models.account_model import ACCOUNT_LENGTH_MAX
 from src.services.identity import account_statements as statements
 from src.services.identity.caller import Limits
@@ -18,6 +19,8 @@ from src.services.identity.caller import Limits
 #: How many requests the own limit of an account may let wait.
 ACCOUNT_PENDING_MAX = 100_000_000
 ACCOUNT_NAME = re.compile(rf"[!-~]{{1,{ACCOUNT_LENGTH_MAX}}}", re.ASCII)
+#: How often an account is created that is deleted at the same moment.
+ENSURED_MAX = 3
 #: Left as it is.
 UNCHANGED: Any = object()
 
@@ -86,8 +89,11 @@ class AccountStore:
 
     async def ensure(self, name: str, now: datetime) -> Account:
         """Create an account, unless it exists."""
-        await self._fetch(statements.ENSURE_ACCOUNT, name, now)
-        return await self.get(name)
+        for _ in range(ENSURED_MAX):
+            await self._fetch(statements.ENSURE_ACCOUNT, name, now)
+            with suppress(NotFound):  # it was deleted at this moment
+                return await self.get(name)
+        raise DatabaseAway("The account is being deleted and created; try again.")
 
     async def get(self, name: str) -> Account:
         """Read an account.

@@ -71,14 +71,21 @@ class IssuerKeys:
         Raises:
             IssuerAway: there are no keys.
         """
-        if self._keys is None:
-            await self._refresh(FIRST_FETCHED_EVERY_S)
-        elif self._is_stale() and not self._turn.locked():
-            await self._refresh(FETCHED_EVERY_S)
+        await self.keep_fresh()
         key = self._find(kid, alg)
         if key is None and await self._refresh(FETCHED_EVERY_S):
             key = self._find(kid, alg)
         return key
+
+    async def keep_fresh(self) -> None:
+        """Fetch the keys where there are none, or those there are have been kept for `KEYS_KEPT_S`.
+
+        Of the callers one waits for it; the others go on with the keys there are.
+        """
+        if self._keys is None:
+            await self._refresh(FIRST_FETCHED_EVERY_S)
+        elif self._is_stale() and not self._turn.locked():
+            await self._refresh(FETCHED_EVERY_S)
 
     def _is_stale(self) -> bool:
         return self._clock() - self._fetched_s > KEYS_KEPT_S

@@ -54,6 +54,7 @@ class JsonWebTokens:
             TokenInvalid: it is not good.
             IssuerAway: there are no keys to check it with.
         """
+        await self._keys.keep_fresh()
         digest = hashlib.sha256(credential).digest()
         token, generation = self._checked.get(digest, (None, 0))
         if token is None or generation != self._keys.generation:

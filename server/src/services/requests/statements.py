@@ -443,7 +443,8 @@ RETURNING id, account
 DELETE_NAMED = """
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE id = ANY($1::uuid[]) AND status <> 'PROCESSING'
-    AND ($3 OR account IS NOT DISTINCT FROM $2::text) ORDER BY id FOR UPDATE)
+    AND ($3 OR account IS NOT DISTINCT FROM $2::text)
+    AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR callback_status = $5) ORDER BY id FOR UPDATE)
 RETURNING id, account
 """
 

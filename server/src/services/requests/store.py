@@ -24,6 +24,7 @@ from src.errors import DatabaseAway, LeadershipLost
 from src.models import CallbackStatus, Priority, Status
 from src.services.identity.caller import View
 from src.services.requests import statements
+from src.services.requests.filters import Filters
 from src.services.requests.observers import Observers
 from src.services.requests.records import (
     REDELIVERY,
@@ -400,9 +401,11 @@ class RequestStore:
         """Delete a batch of requests that are not being processed; returns their ids, empty if none is left."""
         return await self._delete(statements.DELETE_SOME, DELETE_BATCH_ROWS, view.account, view.everybody)
 
-    async def delete_named(self, request_ids: Collection[UUID], view: View) -> list[UUID]:
-        """Delete those of some requests that are not being processed; returns their ids."""
-        return await self._delete(statements.DELETE_NAMED, list(request_ids), view.account, view.everybody)
+    async def delete_found(self, request_ids: Collection[UUID], filters: Filters) -> list[UUID]:
+        """Delete those of some requests that are not being processed, and still in the states of the filters."""
+        view, states = filters.view, (filters.status, filters.callback_status)
+        ids = list(request_ids)
+        return await self._delete(statements.DELETE_NAMED, ids, view.account, view.everybody, *states)
 
     async def _delete(self, statement: str, *arguments: Any) -> list[UUID]:
         deleted = {record["id"]: record["account"] for record in await self._fetch(statement, *arguments)}

@@ -23,7 +23,8 @@ from src.services.upkeep import leaving_statements as statements
 ROWS_TOGETHER = 200
 FILE_MODE = 0o600
 README: Final = """\
-All that a Financial Report Generator kept of one account.
+What a Financial Report Generator kept of one account, but for its webhook secrets, its idempotency keys and the pauses
+of its receivers.
 
 account.json                      the account and its limits
 keys.jsonl                        its API keys; never the keys themselves

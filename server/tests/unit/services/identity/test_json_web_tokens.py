@@ -277,6 +277,19 @@ async def test_a_new_key_is_found_and_one_that_is_gone_is_refused(issuer: FakeIs
         await tokens.read(old)  # although it was checked before
 
 
+async def test_a_key_that_the_issuer_withdrew_is_good_for_ten_minutes_at_most(issuer: FakeIssuer) -> None:
+    tokens = JsonWebTokens(RULES, issuer.keys(), lambda: datetime.now(UTC))
+    known = token(KEYS["ES256"], "ES256").encode()
+    await tokens.read(known)
+    issuer.document = jwk_set(KEYS["EdDSA"])
+    issuer.now_s += KEYS_KEPT_S - 1
+    await tokens.read(known)
+    issuer.now_s += 2
+
+    with pytest.raises(TokenInvalid):
+        await tokens.read(known)  # nobody sent one of an unknown key meanwhile
+
+
 async def test_keys_stay_good_while_the_issuer_is_away(issuer: FakeIssuer) -> None:
     keys = issuer.keys()
     assert await keys.find("key of ES256", "ES256") is not None
