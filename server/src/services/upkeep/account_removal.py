@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,8 @@ UNDER_WAY_ENDS_WITHIN_S = 60
 LOOKED_AFTER_EVERY_S = 0.5
 DELETED_TOGETHER = 500
 BATCHES_TOGETHER = 20
+#: How often all is looked through for what the worker began meanwhile.
+ROUNDS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +82,23 @@ class AccountRemoval:
             Conflict: something has not ended, or the account was enabled meanwhile.
             OSError: a store refuses or is away.
         """
-        await self._check(account, unfinished=unfinished)
         removed = Removed()
-        while gone := await self._fetch(statements.DELETE_BATCHES, account, BATCHES_TOGETHER):
-            removed = Removed(batches=removed.batches + len(gone))
-            yield removed
-        while ids := [one["id"] for one in await self._fetch(statements.REQUESTS_TO_DELETE, account, DELETED_TOGETHER)]:
-            await asyncio.to_thread(self._delete_files, ids)
-            yield removed
-            gone = await self._fetch(statements.DELETE_REQUESTS, account, ids)
-            removed = Removed(batches=removed.batches, requests=removed.requests + len(gone))
-            yield removed
-        if not await self._fetch(statements.DELETE_ACCOUNT, account, ACCOUNT_MARK + account):
-            raise Conflict("The account was enabled meanwhile, or something of it has come back: run this again.")
-        yield Removed(requests=removed.requests, batches=removed.batches, done=True)
+        for _ in range(ROUNDS_MAX):  # the worker may begin another report before it is deleted
+            await self._check(account, unfinished=unfinished)
+            while gone := await self._fetch(statements.DELETE_BATCHES, account, BATCHES_TOGETHER):
+                removed = replace(removed, batches=removed.batches + len(gone))
+                yield removed
+            while found := await self._fetch(statements.REQUESTS_TO_DELETE, account, DELETED_TOGETHER):
+                ids = [one["id"] for one in found]
+                await asyncio.to_thread(self._delete_files, ids)
+                yield removed
+                gone = await self._fetch(statements.DELETE_REQUESTS, account, ids)
+                removed = replace(removed, requests=removed.requests + len(gone))
+                yield removed
+            if await self._fetch(statements.DELETE_ACCOUNT, account, ACCOUNT_MARK + account):
+                yield replace(removed, done=True)
+                return
+        raise Conflict("The account was enabled meanwhile, or something of it has come back: run this again.")
 
     async def _check(self, account: str, *, unfinished: bool) -> None:
         for _ in range(int(UNDER_WAY_ENDS_WITHIN_S / LOOKED_AFTER_EVERY_S)):
