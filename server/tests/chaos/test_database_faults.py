@@ -270,8 +270,8 @@ async def test_a_server_that_has_said_goodbye_is_away(database_url: str, tmp_pat
 
         async def accepted() -> bool:
             status, _ = await submit(service, receiver, "key-2")
-            assert status in {202, 503}
-            return status == 202
+            assert status in {200, 202, 503}  # 200: it was stored, and only the answer was lost
+            return status != 503
 
         await eventually(accepted)
         await settled(database_url)
