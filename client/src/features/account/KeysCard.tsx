@@ -6,6 +6,7 @@ import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
 import { QueryView } from '@/components/QueryView'
+import { ShowMore } from '@/components/ShowMore'
 import { useSlowNow } from '@/hooks/useSlowNow'
 import { lackOf } from '@/lib/session'
 import { CreateKey } from './CreateKey'
@@ -89,13 +90,7 @@ function KeyList({ account, me, onAsk }: KeyListProps) {
           )
         }
       </QueryView>
-      {query.hasNextPage && (
-        <div className="border-t border-line p-3">
-          <Button className="w-full" disabled={query.isFetching} onClick={() => void query.fetchNextPage()}>
-            Show more
-          </Button>
-        </div>
-      )}
+      <ShowMore query={query} />
     </>
   )
 }

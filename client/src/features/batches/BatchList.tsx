@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Ban, CircleCheck, Clock3, Layers, LoaderCircle } from 'lucide-react'
-import { Button } from '@/components/Button'
 import { Card } from '@/components/Card'
 import { EmptyState } from '@/components/EmptyState'
 import { Link } from '@/components/Link'
 import { QueryView } from '@/components/QueryView'
+import { ShowMore } from '@/components/ShowMore'
 import { StateBadge } from '@/components/StateBadge'
 import { callbackLook, type StateLook } from '@/components/states'
 import { RelativeTime } from '@/components/Time'
@@ -41,13 +41,7 @@ export function BatchList() {
           )
         }
       </QueryView>
-      {query.hasNextPage && (
-        <div className="border-t border-line p-3">
-          <Button className="w-full" disabled={query.isFetching} onClick={() => void query.fetchNextPage()}>
-            Show more
-          </Button>
-        </div>
-      )}
+      <ShowMore query={query} />
     </Card>
   )
 }
