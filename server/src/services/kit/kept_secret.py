@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from src.random_ids import new_hex
+
 
 def kept_secret(path: Path, generate: Callable[[], str]) -> str:
     """Return what a file holds, creating it (0600) if needed. Concurrently starting processes agree on one.
@@ -16,8 +18,9 @@ def kept_secret(path: Path, generate: Callable[[], str]) -> str:
         OSError: the file can be neither created nor read.
     """
     if not path.exists():
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-        descriptor = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        # Not named by the process: containers that share a folder have the same ids.
+        unfinished = path.with_name(f"{path.name}.{new_hex(16)}.part")
+        descriptor = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(generate())
             file.flush()
