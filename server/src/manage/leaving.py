@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from src.config import Settings
 from src.manage.commands import add_command, remark, show
@@ -62,16 +62,15 @@ async def _export(options: argparse.Namespace, settings: Settings) -> int:
     counts: dict[str, int] = {}
     # Under another name until it is whole; a rest of an earlier try is written over.
     partial = target.with_name(f"{target.name}.part")
-    with (
-        _private(partial) as file,
-        tarfile.open(
-            fileobj=file, mode="w|gz" if target.suffix == ".gz" else "w|", bufsize=WRITTEN_TOGETHER
-        ) as archive,
-    ):
-        async with open_pool(settings) as pool:
-            export = AccountExport(pool, storage, archive, datetime.now(UTC))
-            async for written in export.write(options.name):
-                counts = written
+    mode: Literal["w|gz", "w|"] = "w|gz" if target.suffix == ".gz" else "w|"
+    with _private(partial) as file:
+        with tarfile.open(fileobj=file, mode=mode, bufsize=WRITTEN_TOGETHER) as archive:
+            async with open_pool(settings) as pool:
+                export = AccountExport(pool, storage, archive, datetime.now(UTC))
+                async for written in export.write(options.name):
+                    counts = written
+        # The account may be deleted next: a crash of the machine must not leave half of this under its name.
+        await asyncio.to_thread(_sync, file)
     await asyncio.to_thread(partial.replace, target)
     show(json.dumps({"account": options.name, "file": str(target), **counts}) if options.json else _counted(counts))
     return EXIT_DONE
@@ -110,3 +109,8 @@ def _private(path: Path) -> BinaryIO:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

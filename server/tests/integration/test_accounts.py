@@ -228,6 +228,7 @@ async def test_the_key_of_the_settings_has_the_limits_of_its_account_and_stays_g
     await put(closed, "operator", rate_limit_async="4/minute", disabled=True)
 
     await eventually(limit_is(closed, BOOTSTRAP, 4), within_s=1)
+    assert (await closed.client.get("/api/requests", headers=bearer(BOOTSTRAP))).status_code == 200
 
 
 async def test_what_cannot_be_set_is_refused_and_changes_nothing(closed: Service) -> None:
